@@ -1,0 +1,1 @@
+"""The `tower` command and the HTTP door: where people come in."""

@@ -1,0 +1,1 @@
+"""What a system must achieve, judged by the world afterwards."""

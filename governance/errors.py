@@ -1,0 +1,77 @@
+"""What the control plane says when the answer is no; every message says what to do next."""
+
+from __future__ import annotations
+
+
+class TowerError(Exception):
+    """Any error that Tower raises on purpose."""
+
+
+class Denied(TowerError):
+    """The act is not allowed, and no person can allow it.
+
+    Attributes:
+        reason: One sentence for the actor.
+        policies: The `@id`s of the policies that decided, empty where none permitted.
+    """
+
+    def __init__(self, reason: str, policies: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.policies = policies
+
+
+class ApprovalRequired(TowerError):
+    """The act is allowed once a person says yes.
+
+    Attributes:
+        approval_id: The pending approval; the same act asks the same approval again.
+    """
+
+    def __init__(self, approval_id: str) -> None:
+        super().__init__(f"approval {approval_id} is pending; see `tower approvals`")
+        self.approval_id = approval_id
+
+
+class ApprovalRejected(TowerError):
+    """A person said no, or nobody said yes in time."""
+
+    def __init__(self, approval_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.approval_id = approval_id
+        self.reason = reason
+
+
+class BudgetExhausted(TowerError):
+    """The act would cost more than what is left.
+
+    Attributes:
+        scope: `tenant:…`, `run:…` or `agent:…`.
+        unit: `model_calls`, `tool_calls`, `handoffs`, `tokens` or `micros`.
+    """
+
+    def __init__(self, scope: str, unit: str, limit: int) -> None:
+        super().__init__(f"budget of {limit} {unit} is used up for {scope}; see `limits.toml`")
+        self.scope = scope
+        self.unit = unit
+        self.limit = limit
+
+
+class EffectUnknown(TowerError):
+    """An earlier attempt may or may not have acted; a person or a reconciler must settle it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"effect {key} was begun and its result was never seen; a person must settle it")
+        self.key = key
+
+
+class ControlUnavailable(TowerError):
+    """The control plane can't answer (store, policy or key unreadable); nothing may act."""
+
+
+class InvalidInput(TowerError):
+    """What came in can't be used; nothing was started and nothing was lost."""
+
+
+class NotAuthenticated(TowerError):
+    """No valid key was shown."""

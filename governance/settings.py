@@ -1,0 +1,34 @@
+"""Settings: everything that the environment decides, read in one place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where this deployment keeps its things.
+
+    Attributes:
+        home: Folder for databases, keys and vectors (`TOWER_HOME`, default `.tower`).
+        database_url: One database server for desk, control plane and checkpoints
+            (`TOWER_DATABASE_URL`); without it each is an SQLite file under `home`.
+    """
+
+    home: Path
+    database_url: str | None = None
+
+    @classmethod
+    def from_env(cls) -> Settings:
+        """Read the settings from the environment."""
+        return cls(
+            home=Path(os.environ.get("TOWER_HOME", ".tower")).absolute(),
+            database_url=os.environ.get("TOWER_DATABASE_URL") or None,
+        )
+
+    def url(self, store: str) -> str:
+        """The URL of the `desk`, `control` or `checkpoints` store (`sqlite:///…` or `postgresql://…`)."""
+        specific = os.environ.get(f"TOWER_{store.upper()}_URL")
+        return specific or self.database_url or f"sqlite:///{self.home / store}.db"

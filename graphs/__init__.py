@@ -1,0 +1,1 @@
+"""The orchestration patterns, one builder a file."""

@@ -1,0 +1,1 @@
+"""The desk's graphs: each pattern with the desk's agents in it."""

@@ -1,0 +1,1 @@
+"""Who answers: one governed door to every chat and embedding model."""

@@ -1,0 +1,1 @@
+"""The offline model: real computation on the real input, and no language model."""

@@ -1,0 +1,1 @@
+"""What a tool is, and the one gateway through which it is called."""

@@ -1,0 +1,1 @@
+"""The desk's database and the tools on it."""
