@@ -1,0 +1,49 @@
+# Every target sets up what it needs by itself: Python >= 3.11, git and make are enough.
+PORT ?= 2024
+ARGS ?=
+python := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test test-slow lint format bench lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## Create .venv from requirements.lock (done by every target when needed)
+	@scripts/setup.sh
+
+demo:  ## Play the main job on the documents in examples/inbox
+	@./tower demo $(ARGS)
+
+dev: setup  ## Serve all graphs with LangGraph's development server (PORT=2024)
+	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true \
+	    $(python) -m langgraph_cli dev --no-browser --no-reload --port $(PORT) --n-jobs-per-worker 10 $(ARGS)
+
+test: setup  ## Run the tests (ARGS="-k approval" for some of them)
+	$(python) -m pytest -m "not slow" $(ARGS)
+
+test-slow: setup  ## Run the tests that take minutes
+	$(python) -m pytest -m slow $(ARGS)
+
+lint: setup  ## Check style, formatting, types and the direction of imports
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+	.venv/bin/lint-imports
+
+format: setup  ## Format the code and fix what ruff can fix
+	$(python) -m ruff format .
+	$(python) -m ruff check --fix .
+
+bench: setup  ## Compare governed runs with plain LangGraph, as ratios
+	$(python) -m evals.bench $(ARGS)
+
+lock: setup  ## Renew requirements.lock (ARGS=--upgrade for newer versions)
+	$(python) -m uv pip compile pyproject.toml --extra serve --group dev --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command "make lock" \
+	    --output-file requirements.lock $(ARGS)
+
+clean:  ## Remove environments, caches and build results; .tower with its data stays
+	rm -rf .venv .uv .setup.lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .langgraph_api \
+	    build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
