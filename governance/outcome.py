@@ -44,6 +44,8 @@ class Outcome(TypedDict):
     """What was left undone, by step or branch name."""
     result: dict[str, Any]
     """The pattern's typed result, such as the decision on a claim."""
+    usage: dict[str, int]
+    """Spent by the run, in the units of `governance.acts.Cost`."""
 
 
 def worst(statuses: list[Status]) -> Status:

@@ -1,0 +1,36 @@
+"""Direct: one model call answers from the documents, and cites them."""
+
+from __future__ import annotations
+
+from langgraph.graph import END, START
+
+from graphs.pattern import Graph, new_graph
+from nodes.agent import Check
+from nodes.deliver import Compose, deliver_node, last_answer
+from nodes.escalate import escalate
+from nodes.retrieve import Retriever, retrieve_node
+from nodes.step import Step, step_node
+from nodes.team import Agent
+
+
+def direct(
+    agent: Agent, *, retriever: Retriever, check: Check | None = None, compose: Compose = last_answer
+) -> Graph:
+    """Build a graph that reads once and answers once.
+
+    Args:
+        agent: Without tools; its result carries the answer and its citations.
+        retriever: Where it reads, through the memory seam.
+        check: Holds the citations against what was read.
+        compose: From the result to the outcome.
+    """
+    step = Step(agent, check=check)
+    g = new_graph()
+    g.add_node("retrieve", retrieve_node(agent, retriever))
+    g.add_node(step.name, step_node(step, "deliver"), destinations=("deliver", "escalate"))
+    g.add_node("escalate", escalate, destinations=(step.name, "deliver"), metadata={"human": True})
+    g.add_node("deliver", deliver_node(compose))
+    g.add_edge(START, "retrieve")
+    g.add_edge("retrieve", step.name)
+    g.add_edge("deliver", END)
+    return g

@@ -1,0 +1,49 @@
+"""Sequential: agents one after another, a schema and a check at every seam, acts in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langgraph.graph import END, START
+
+from graphs.pattern import Graph, check_names, new_graph
+from nodes.action import Action, action_node, review_node
+from nodes.deliver import Compose, deliver_node, last_answer
+from nodes.escalate import escalate
+from nodes.step import Step, step_node
+
+
+def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer) -> Graph:
+    """Build a chain; each step sees only results that passed the one before.
+
+    An invalid result is repaired, then tried by the step's fallback agent, then put to a person;
+    one that contradicts the records goes to a person at once.
+
+    Args:
+        steps: Agents' steps and the acts they lead to; an act with `review` gets a node before
+            it in which a person decides where policy wants that.
+        compose: From the results to the outcome.
+
+    Raises:
+        PatternError: No steps, or two of one name.
+    """
+    check_names([step.name for step in steps])
+    thinking = tuple(step.name for step in steps if isinstance(step, Step))
+    g = new_graph()
+    for step, then in zip(steps, [*map(_entry, steps[1:]), "deliver"], strict=True):
+        if isinstance(step, Step):
+            g.add_node(step.name, step_node(step, then), destinations=(then, "escalate", "deliver"))
+            continue
+        g.add_node(step.name, action_node(step, then), destinations=(then, "deliver"))
+        if step.review:
+            human = {"human": True}
+            g.add_node(_entry(step), review_node(step), destinations=(step.name, "deliver"), metadata=human)
+    g.add_node("escalate", escalate, destinations=(*thinking, "deliver"), metadata={"human": True})
+    g.add_node("deliver", deliver_node(compose))
+    g.add_edge(START, _entry(steps[0]))
+    g.add_edge("deliver", END)
+    return g
+
+
+def _entry(step: Step | Action) -> str:
+    return f"review_{step.name}" if isinstance(step, Action) and step.review else step.name

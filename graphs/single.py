@@ -1,0 +1,25 @@
+"""Single: one agent with tools, in a bounded loop."""
+
+from __future__ import annotations
+
+from langgraph.graph import END, START
+
+from graphs.pattern import Graph, new_graph
+from nodes.conversation import speaker_node
+from nodes.deliver import Compose, deliver_node, last_answer
+from nodes.team import Agent
+
+
+def single(agent: Agent, *, compose: Compose = last_answer) -> Graph:
+    """Build a graph in which one agent works until it has an answer.
+
+    Args:
+        agent: Approvals that its tool calls need are asked for in the middle of its work.
+        compose: From the result to the outcome.
+    """
+    g = new_graph()
+    g.add_node(agent.name, speaker_node(agent), destinations=("deliver",))
+    g.add_node("deliver", deliver_node(compose))
+    g.add_edge(START, agent.name)
+    g.add_edge("deliver", END)
+    return g

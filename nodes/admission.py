@@ -1,0 +1,174 @@
+"""Admission: a request becomes a run with an owner, a contract and no personal data in the clear."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Protocol
+
+from governance.contract import Contract
+from governance.control import ControlPlane, control
+from governance.errors import InvalidInput
+from governance.principals import Run, User
+from nodes.intake import Document, read_document
+
+Value = Mapping[str, Any]
+
+
+class Directory(Protocol):
+    """What admission asks a domain's own records."""
+
+    async def by_email(self, tenant: str, email: str) -> str | None:
+        """The customer with this address, or None."""
+        ...
+
+    async def known(self, tenant: str, subject: str) -> Mapping[str, str]:
+        """Personal values of a customer → token kind; an unknown customer has none."""
+        ...
+
+    async def trusted(self, tenant: str, subject: str) -> Mapping[str, frozenset[str]]:
+        """Sets that arguments must come from; the accounts as plain IBANs."""
+        ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asks for.
+
+    Attributes:
+        text: What the authenticated user wrote.
+        documents: What others wrote, through the user's hands; untrusted.
+        customer: The customer whom the user vouches for.
+        vouched: How the customer was verified, such as `post-room`; `user` by default.
+    """
+
+    text: str = ""
+    documents: Sequence[Document] = ()
+    customer: str | None = None
+    vouched: str = "user"
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A run that may start, and the only input that its graph may see."""
+
+    run: Run
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The way in, the same from the command line and over HTTP.
+
+    Attributes:
+        directory: The domain's records.
+        contracts: Graph → tool → how often a run of that graph may call it.
+    """
+
+    directory: Directory
+    contracts: Mapping[str, Mapping[str, int]]
+
+    async def admit(self, user: User, graph: str, request: Request, thread_id: str) -> Admitted:
+        """Open a run.
+
+        Raises:
+            Denied: The user may not start runs, or there is no such graph for anyone.
+            InvalidInput: There is nothing in the request.
+        """
+        plane = control()
+        if graph not in self.contracts:
+            msg = f"there is no graph {graph}; there are {', '.join(sorted(self.contracts))}"
+            raise InvalidInput(msg)
+        if not request.text.strip() and not request.documents:
+            msg = "the request is empty; give a text or a document"
+            raise InvalidInput(msg)
+        await plane.permit(user, "start_run", tenant=user.tenant, owner=user.id)
+        subject, verified = await self._subject(user, request)
+        seeds = await self.directory.known(user.tenant, subject) if subject else {}
+        masked = await plane.vault.tokenise(user.tenant, _compose(request, subject, verified), seeds)
+        graph_input = {"messages": [{"role": "user", "content": masked}]}
+        run = await plane.open_run(
+            graph=graph,
+            user=user,
+            subject=subject,
+            verified=verified,
+            contract=await self._contract(plane, user, graph, subject),
+            input=graph_input,
+            thread_id=thread_id,
+        )
+        return Admitted(run, graph_input)
+
+    async def _subject(self, user: User, request: Request) -> tuple[str | None, str]:
+        """The customer, from verified records only; what a letter says about it counts for nothing."""
+        if request.customer:
+            if not await self.directory.known(user.tenant, request.customer):
+                msg = f"there is no customer {request.customer} in tenant {user.tenant}"
+                raise InvalidInput(msg)
+            return request.customer, request.vouched
+        for document in request.documents:
+            if document.sender and document.sender_verified:
+                found = await self.directory.by_email(user.tenant, document.sender)
+                if found:
+                    return found, "sender"
+        return None, "no"
+
+    async def _contract(
+        self, plane: ControlPlane, user: User, graph: str, subject: str | None
+    ) -> Contract:
+        trusted = dict(await self.directory.trusted(user.tenant, subject)) if subject else {}
+        accounts = [await plane.vault.token(user.tenant, "iban", iban) for iban in trusted.get("accounts", ())]
+        return Contract(self.contracts[graph], trusted | {"accounts": frozenset(accounts)})
+
+
+def _compose(request: Request, subject: str | None, verified: str) -> str:
+    """One message: what we know, what the user asks, and the documents as data."""
+    lines = [f"Customer: {subject} (verified: {verified})" if subject else "Customer: nobody verified"]
+    if request.text.strip():
+        lines.append(request.text.strip())
+    lines += [
+        f'<document name="{escape(part.name)}" type="{part.media_type}" origin="untrusted">\n'
+        f"{part.text.replace('</document', '‹/document')}\n</document>"
+        for document in request.documents
+        for part in document.parts
+    ]
+    return "\n\n".join(lines)
+
+
+async def request_from(value: Value) -> Request:
+    """Read a graph's raw input, as a client sends it (`nodes.state.TaskInput`).
+
+    Raises:
+        InvalidInput: It has another form, or a document can't be read.
+    """
+    unknown = set(value) - {"messages", "documents", "customer"}
+    if unknown:
+        msg = f"unknown input {', '.join(sorted(unknown))}; give messages, documents, customer"
+        raise InvalidInput(msg)
+    texts = [_text(message) for message in value.get("messages") or ()]
+    documents = [await read_document(_decode(upload)) for upload in value.get("documents") or ()]
+    return Request("\n\n".join(texts), documents, value.get("customer") or None)
+
+
+def _text(message: Any) -> str:
+    if isinstance(message, str):
+        return message
+    role = message.get("role") or message.get("type") if isinstance(message, Mapping) else None
+    content = message.get("content") if isinstance(message, Mapping) else None
+    if role not in ("user", "human") or not isinstance(content, (str, list)):
+        msg = 'a message is {"role": "user", "content": "…"}; a client can\'t speak for agents or the system'
+        raise InvalidInput(msg)
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(block.get("text", "")) for block in content if isinstance(block, Mapping))
+
+
+def _decode(upload: Value) -> tuple[str, bytes]:
+    try:
+        return str(upload["name"]), base64.b64decode(upload["content"], validate=True)
+    except (KeyError, TypeError, binascii.Error) as error:
+        msg = 'a document is {"name": "letter.pdf", "content": "<base64>"}'
+        raise InvalidInput(msg) from error
+

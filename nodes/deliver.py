@@ -1,0 +1,94 @@
+"""Deliver: every run ends here, in one typed outcome, past the last seam."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from governance.control import control
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.runtime import Runtime
+
+from governance.acts import Act, Seam
+from governance.errors import Denied
+from governance.outcome import Outcome, Status, worst
+from governance.principals import Actor, AgentIdentity
+from nodes.place import actor_at, path_of
+from nodes.state import Context, RunState
+from nodes.step import Node
+
+CLERK = AgentIdentity("delivery", "delivery", "1", "operations")
+"""Not a model: the part of the control plane that hands answers out."""
+
+PERSONAL = re.compile(r"<[a-z]+:[0-9a-f]{12}>")
+
+Compose = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""From the results to any of an outcome's `answer`, `evidence`, `result`, `status` and `reasons`."""
+
+
+def last_answer(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The latest result, and its `answer` where it has one."""
+    for result in reversed(list(results.values())):
+        if isinstance(result, dict) and result.get("answer"):
+            return {"answer": result["answer"], "evidence": result.get("evidence", []), "result": result}
+    return {"result": dict(results)}
+
+
+def deliver_node(compose: Compose = last_answer) -> Node:
+    """Make the node that composes the outcome, has its delivery cleared and closes the run."""
+
+    async def deliver(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
+        del runtime
+        outcome = _outcome(state, compose(state.get("results", {})))
+        actor = await actor_at(CLERK, "deliver", state, config)
+        if path_of(config):  # a nested pattern hands its outcome to its parent, not to the world
+            return {"outcome": outcome, "visits": {"deliver": 1}}
+        try:
+            await _clear(actor, outcome)
+        except Denied as error:
+            outcome |= {"status": Status.DENIED, "answer": "", "reasons": [*outcome["reasons"], error.reason]}
+        plane = control()
+        outcome["usage"] = await plane.usage(actor.run.id)
+        await plane.close_run(actor.run.id, dict(outcome))
+        said = AIMessage(
+            outcome["answer"] or "; ".join(outcome["reasons"]) or outcome["status"], name="tower"
+        )
+        return {"outcome": outcome, "messages": [said], "visits": {"deliver": 1}}
+
+    return deliver
+
+
+def _outcome(state: RunState, composed: dict[str, Any]) -> Outcome:
+    faults = state.get("faults", [])
+    statuses = [Status(f["status"]) for f in faults] + [Status(composed.get("status", Status.COMPLETED))]
+    return {
+        "status": worst(statuses),
+        "answer": composed.get("answer", ""),
+        "reasons": [*composed.get("reasons", []), *(f"{f['step']}: {f['reason']}" for f in faults)],
+        "evidence": composed.get("evidence", []),
+        "dissent": composed.get("dissent", []),
+        "undone": composed.get("undone", []),
+        "result": composed.get("result", {}),
+        "usage": {},
+    }
+
+
+async def _clear(actor: Actor, outcome: Outcome) -> None:
+    text = json.dumps(outcome, sort_keys=True, default=str)
+    act = Act(
+        seam=Seam.DELIVERY,
+        actor=actor,
+        action="deliver",
+        resource=("Channel", "requester"),
+        args={},
+        request_hash=hashlib.sha256(text.encode()).hexdigest()[:16],
+        sequence=1,
+        facts={"channel": "requester", "personal": bool(PERSONAL.search(text))},
+    )
+    clearance = await control().clear(act)
+    if not clearance.done_before:
+        await control().settle(clearance, {"status": outcome["status"]}, act.cost)

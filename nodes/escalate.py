@@ -1,0 +1,57 @@
+"""Escalate: a person settles what no agent could, or ends the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from governance.control import control
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
+
+from governance.acts import Act, Seam
+from governance.errors import ApprovalRejected
+from governance.outcome import Status
+from governance.principals import AgentIdentity
+from nodes.place import actor_at
+from nodes.review import decided
+from nodes.state import RunState
+
+DESK = AgentIdentity("escalation", "escalation", "1", "operations")
+"""Not a model: the part of the control plane that asks people."""
+
+
+async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
+    """Put the open question to a person; an edit answers it, a "no" ends the run.
+
+    An edit goes back to the step, which holds it against schema and records like any result.
+    """
+    question = state["question"]
+    if question is None:
+        msg = "escalate was reached without a question"
+        raise AssertionError(msg)
+    values = json.dumps(question["values"], sort_keys=True, default=str)
+    act = Act(
+        seam=Seam.ROUTE,
+        actor=await actor_at(DESK, "escalate", state, config),
+        action="ask_human",
+        resource=("Agent", "human"),
+        args={"step": question["step"], "values": values},
+        request_hash=hashlib.sha256(values.encode()).hexdigest()[:16],
+        sequence=1,
+    )
+    description = f"{question['step']}: {question['reason']}"
+    asked = await control().request_approval(act, description, allowed=("edit", "reject"))
+    visited = {"visits": {"escalate": 1}, "question": None}
+    try:
+        approval = await decided(asked.id)
+    except ApprovalRejected as error:
+        reason = f"{description} — {error.reason}"
+        status = Status(question["on_reject"])
+        return Command(
+            goto="deliver",
+            update=visited | {"faults": [{"status": status, "step": question["step"], "reason": reason}]},
+        )
+    answer = json.loads(str(approval.args["values"]))
+    return Command(goto=question["step"], update=visited | {"answers": {question["step"]: answer}})

@@ -1,0 +1,57 @@
+"""Retrieve: passages for a question, read through the memory seam."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from governance.control import control
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.runtime import Runtime
+
+from governance.acts import Act, Cost, Seam
+from governance.errors import Denied
+from nodes.agent import fault
+from nodes.place import actor_at
+from nodes.state import Context, RunState
+from nodes.step import Node
+from nodes.team import Agent
+
+
+class Retriever(Protocol):
+    """Finds passages: each a mapping with at least `source` and `text`, best first."""
+
+    collection: str
+
+    async def __call__(self, question: str) -> Sequence[Mapping[str, Any]]: ...
+
+
+def retrieve_node(agent: Agent, retriever: Retriever) -> Node:
+    """Make a node that reads, in an agent's name, what its collection says about the request."""
+
+    async def retrieve(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
+        del runtime
+        question = "\n".join(m.text for m in state["messages"] if isinstance(m, HumanMessage))
+        act = Act(
+            seam=Seam.MEMORY,
+            actor=await actor_at(agent.identity, "retrieve", state, config),
+            action="read_memory",
+            resource=("Collection", retriever.collection),
+            args={},
+            request_hash=hashlib.sha256(question.encode()).hexdigest()[:16],
+            sequence=1,
+        )
+        visited: dict[str, Any] = {"visits": {"retrieve": 1}}
+        try:
+            clearance = await control().clear(act)
+        except Denied as error:
+            return visited | {"faults": [fault("retrieve", error)]}
+        if clearance.done_before:
+            return visited | {"results": {"passages": clearance.replay}}
+        passages = [dict(passage) for passage in await retriever(question)]
+        await control().settle(clearance, passages, Cost())
+        return visited | {"results": {"passages": passages}}
+
+    return retrieve

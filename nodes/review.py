@@ -1,0 +1,49 @@
+"""Review: a person decides before an act is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from governance.answers import hitl_request
+from governance.control import control
+from langgraph.types import interrupt
+
+from governance.errors import ApprovalRejected, ApprovalRequired
+from tools.gateway import call
+
+if TYPE_CHECKING:
+    from governance.approvals import Approval
+
+    from governance.acts import Json
+    from governance.principals import Actor
+    from tools.spec import Tool
+
+
+async def decided(approval_id: str) -> Approval:
+    """Wait until a person has decided, and return what the control plane recorded.
+
+    What a resume brings is only a wake-up: the record in the control database decides. So a
+    bare, wrong or repeated answer that gets this far finds the approval pending and waits on.
+
+    Raises:
+        ApprovalRejected: The person said no, or nobody answered in time.
+    """
+    while (approval := await control().approval(approval_id)).state == "pending":
+        interrupt(hitl_request(approval))
+    if approval.state not in ("approved", "consumed"):
+        raise ApprovalRejected(approval.id, approval.reason)
+    return approval
+
+
+async def carry_out(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: int) -> Json:
+    """Call a tool; where that needs a person's yes, wait for it, then call what the person approved.
+
+    Raises:
+        ApprovalRejected: The person said no. For the rest see `tools.gateway.call`.
+    """
+    while True:
+        try:
+            return await call(tool, args, actor=actor, sequence=sequence)
+        except ApprovalRequired as needed:
+            args = (await decided(needed.approval_id)).args

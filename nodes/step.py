@@ -1,0 +1,109 @@
+"""A step: an agent's result is valid and agrees with the records, or a person is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+from pydantic import ValidationError
+
+from governance.outcome import Status
+from models.governed import ModelFailed
+from nodes.agent import STEP_ERRORS, Check, Contradiction, GaveUp, fault, lookup_of, turn_for, work
+from nodes.state import Context, Question, RunState
+from nodes.team import Agent
+
+Node = Callable[[RunState, RunnableConfig, Runtime[Context]], Awaitable[Any]]
+"""What every node of a pattern looks like."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One agent's place in a chain.
+
+    Attributes:
+        agent: Its result stands under the agent's name in `results`.
+        check: Holds the result against the records.
+        repairs: How often the agent may try again after an invalid result.
+        fallback: Another agent with the same schema; after it a person is asked.
+    """
+
+    agent: Agent
+    check: Check | None = None
+    repairs: int = 2
+    fallback: Agent | None = None
+
+    @property
+    def name(self) -> str:
+        """The step's name, in the graph and in `results`."""
+        return self.agent.name
+
+
+def step_node(step: Step, then: str) -> Node:
+    """Make the node of a step, which goes on to `then`, to `escalate` or to `deliver`."""
+
+    async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
+        visited = {"visits": {step.name: 1}}
+        try:
+            if step.name in state.get("answers", {}):
+                result = await _take_answer(step, state, config, runtime.context)
+            else:
+                result = await _try_agents(step, state, config, runtime.context)
+        except Contradiction as error:
+            asked = _question(step, str(error), error.result, Status.REJECTED)
+            return Command(goto="escalate", update=visited | {"question": asked})
+        except (GaveUp, ModelFailed) as error:
+            asked = _question(step, str(error), {}, Status.FAILED)
+            return Command(goto="escalate", update=visited | {"question": asked})
+        except STEP_ERRORS as error:
+            return Command(goto="deliver", update=visited | {"faults": [fault(step.name, error)]})
+        said = AIMessage(_in_words(result), name=step.name)
+        return Command(goto=then, update=visited | {"results": {step.name: result}, "messages": [said]})
+
+    return node
+
+
+async def _try_agents(
+    step: Step, state: RunState, config: RunnableConfig, context: Context | None
+) -> dict[str, Any]:
+    agents = [step.agent, *([step.fallback] if step.fallback else [])]
+    for last, agent in ((agent is agents[-1], agent) for agent in agents):
+        turn = await turn_for(agent, step.name, state, config, context)
+        try:
+            return await work(turn, check=step.check, state=state, repairs=step.repairs)
+        except (GaveUp, ModelFailed):
+            if last:
+                raise
+    msg = "a step has at least one agent"
+    raise AssertionError(msg)
+
+
+async def _take_answer(
+    step: Step, state: RunState, config: RunnableConfig, context: Context | None
+) -> dict[str, Any]:
+    """A person's values go through the same schema and the same check."""
+    values = state["answers"][step.name]
+    if step.agent.returns is None:
+        return dict(values)
+    try:
+        result = step.agent.returns.model_validate(values)
+    except ValidationError as error:
+        raise Contradiction([str(error)], values) from error
+    turn = await turn_for(step.agent, step.name, state, config, context)
+    problems = await step.check(result, state, lookup_of(turn)) if step.check else ()
+    if problems:
+        raise Contradiction(problems, values)
+    return result.model_dump(mode="json")
+
+
+def _question(step: Step, reason: str, values: dict[str, Any], on_reject: Status) -> Question:
+    return {"step": step.name, "reason": reason, "values": values, "on_reject": on_reject}
+
+
+def _in_words(result: dict[str, Any]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in result.items() if value not in (None, "", []))

@@ -1,0 +1,67 @@
+"""Agents: who they are, what they are for and what they must return."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from governance.principals import AgentIdentity
+from tools.spec import Tool
+
+ANSWER_PREFIX = "Give the final answer"
+
+
+@dataclass(frozen=True)
+class Agent:
+    """An agent; its rights and limits are in policy, its place is in a pattern.
+
+    Attributes:
+        kind: What policy speaks of (`claims`, `service`, …).
+        job: One sentence; also what others are told when they may hand over to it.
+        prompt: Markdown file with its instructions.
+        returns: Schema of its result; without one it answers in prose.
+        model: Role from `models/roles.toml`.
+    """
+
+    name: str
+    kind: str
+    job: str
+    prompt: Path
+    owner: str
+    tools: tuple[Tool, ...] = ()
+    returns: type[BaseModel] | None = None
+    model: str = "worker"
+
+    @cached_property
+    def instructions(self) -> str:
+        """The prompt's text."""
+        return self.prompt.read_text(encoding="utf-8").strip()
+
+    @cached_property
+    def answer_schema(self) -> dict[str, Any] | None:
+        """The result's schema as a tool that ends the agent's turn, or None."""
+        if self.returns is None:
+            return None
+        parameters = self.returns.model_json_schema()
+        doc = (self.returns.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        return {
+            "type": "function",
+            "function": {
+                "name": parameters.pop("title"),
+                "description": f"{ANSWER_PREFIX}: {doc}",
+                "parameters": parameters,
+            },
+        }
+
+    @cached_property
+    def identity(self) -> AgentIdentity:
+        """Name, kind, owner and a version that changes with prompt, tools, schema or model role."""
+        parts = [self.instructions, self.job, self.model, self.answer_schema, [t.schema for t in self.tools]]
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return AgentIdentity(self.name, self.kind, digest[:12], self.owner)
