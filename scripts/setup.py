@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,9 +54,12 @@ def install(wanted: str) -> None:
         run(uv, "venv", "--quiet", "--python", sys.executable, str(VENV))
     STAMP.unlink(missing_ok=True)
     say(f"installing {count_requirements()} locked packages; the first time takes a minute or so")
-    pip = (uv, "pip", "install", "--python", str(PYTHON))
-    run(*pip, "--quiet", "--require-hashes", "--no-build", "-r", str(LOCK))
-    run(*pip, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    pip = (uv, "pip", "install", "--quiet", "--python", str(PYTHON))
+    # One dependency comes as source alone; it is built with the locked setuptools, not with a fetched one.
+    with requirement_file("setuptools") as setuptools:
+        run(*pip, "--require-hashes", "-r", setuptools)
+    run(*pip, "--require-hashes", "--no-build-isolation", "-r", str(LOCK))
+    run(*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     STAMP.write_text(wanted)
     say("done")
 
@@ -88,11 +93,18 @@ def install_own_uv() -> None:
             raise SetupError(NO_PIP)
         run(python, "-m", "venv", str(OWN_UV))
         python, target = str(OWN_UV / "bin" / "python"), ()
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
-        requirement.write(requirement_block("uv"))
-        requirement.flush()
-        pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade")
-        run(*pip, *target, "--no-deps", "--require-hashes", "-r", requirement.name)
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore")
+    with requirement_file("uv") as locked_uv:
+        run(*pip, *target, "--no-deps", "--require-hashes", "-r", locked_uv)
+
+
+@contextmanager
+def requirement_file(name: str) -> Iterator[str]:
+    """Yield a requirements file that pins one package alone, as the lock does."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(requirement_block(name))
+        file.flush()
+        yield file.name
 
 
 def requirement_block(name: str) -> str:
