@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Protocol
 
-from governance.contract import Contract
 from governance.control import ControlPlane, control
+
+from governance.contract import Contract
 from governance.errors import InvalidInput
 from governance.principals import Run, User
 from nodes.intake import Document, read_document
@@ -115,11 +116,11 @@ class Admission:
                     return found, "sender"
         return None, "no"
 
-    async def _contract(
-        self, plane: ControlPlane, user: User, graph: str, subject: str | None
-    ) -> Contract:
+    async def _contract(self, plane: ControlPlane, user: User, graph: str, subject: str | None) -> Contract:
         trusted = dict(await self.directory.trusted(user.tenant, subject)) if subject else {}
-        accounts = [await plane.vault.token(user.tenant, "iban", iban) for iban in trusted.get("accounts", ())]
+        accounts = [
+            await plane.vault.token(user.tenant, "iban", iban) for iban in trusted.get("accounts", ())
+        ]
         return Contract(self.contracts[graph], trusted | {"accounts": frozenset(accounts)})
 
 
@@ -130,7 +131,7 @@ def _compose(request: Request, subject: str | None, verified: str) -> str:
         lines.append(request.text.strip())
     lines += [
         f'<document name="{escape(part.name)}" type="{part.media_type}" origin="untrusted">\n'
-        f"{part.text.replace('</document', '‹/document')}\n</document>"
+        f"{part.text.replace('</document', '&lt;/document')}\n</document>"
         for document in request.documents
         for part in document.parts
     ]
@@ -171,4 +172,3 @@ def _decode(upload: Value) -> tuple[str, bytes]:
     except (KeyError, TypeError, binascii.Error) as error:
         msg = 'a document is {"name": "letter.pdf", "content": "<base64>"}'
         raise InvalidInput(msg) from error
-

@@ -193,31 +193,21 @@ async def work(
     failures = 0
     for _ in range(max_turns):
         answer = await turn.think()
-        final, problem = None, ""
-        for request in sorted(answer.tool_calls, key=lambda r: r["name"] in turn.handoffs):
-            if request["name"] in turn.handoffs:
-                await turn.hand_over(request["name"], request["args"], request["id"])
-            elif turn.agent.returns and request["name"] == turn.agent.returns.__name__:
-                final, problem = _parse(turn.agent.returns, request["args"])
-                turn.reply(request["id"], problem or "accepted", error=bool(problem))
-            else:
-                await turn.use(request["name"], request["args"], request["id"])
+        final, problem = await _respond(turn, answer)
         if turn.moved_to:
             return {"handed_over_to": turn.moved_to.name}
+        if final is not None:
+            return await _agreed(final, turn, check, state)
         if turn.agent.returns is None and not answer.tool_calls and not _beyond(answer):
             return {"answer": answer.text}
-        if final is not None:
-            result = final.model_dump(mode="json")
-            problems = await check(final, state, lookup_of(turn)) if check else ()
-            if problems:
-                raise Contradiction(problems, result)
-            return result
         if not answer.tool_calls:
             problem = answer.text or "empty answer"
         if problem:
             failures += 1
-            await _record_failure(turn, problem)
-            if failures > repairs:
+            await control().note(
+                turn.actor.run, "invalid_output", {"agent": turn.agent.name, "problem": problem}
+            )
+            if failures > repairs or problem.startswith(NEEDS_MODEL):
                 msg = f"{turn.agent.name} gave no valid result in {failures} tries: {problem}"
                 raise GaveUp(Status.ESCALATED if problem.startswith(NEEDS_MODEL) else Status.FAILED, msg)
             turn.new.append(
@@ -225,6 +215,33 @@ async def work(
             )
     msg = f"{turn.agent.name} reached {max_turns} turns without a result"
     raise GaveUp(Status.LIMIT_REACHED, msg)
+
+
+async def _respond(turn: Turn, answer: AIMessage) -> tuple[BaseModel | None, str]:
+    """Carry out what the model asks for, hand-overs last; returns its final result or what is wrong with it."""
+    final, problem = None, ""
+    for request in sorted(answer.tool_calls, key=lambda r: r["name"] in turn.handoffs):
+        if request["name"] in turn.handoffs:
+            await turn.hand_over(request["name"], request["args"], request["id"])
+        elif turn.agent.returns and request["name"] == turn.agent.returns.__name__:
+            final, problem = _parse(turn.agent.returns, request["args"])
+            turn.reply(request["id"], problem or "accepted", error=bool(problem))
+        else:
+            await turn.use(request["name"], request["args"], request["id"])
+    return final, problem
+
+
+async def _agreed(
+    final: BaseModel, turn: Turn, check: Check | None, state: Mapping[str, Any]
+) -> dict[str, Any]:
+    result = final.model_dump(mode="json")
+    problems = await check(final, state, lookup_of(turn)) if check else ()
+    if problems:
+        await control().note(
+            turn.actor.run, "contradiction", {"agent": turn.agent.name, "problems": list(problems)}
+        )
+        raise Contradiction(problems, result)
+    return result
 
 
 NEEDS_MODEL = "needs a language model"

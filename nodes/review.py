@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from governance.answers import hitl_request
 from governance.control import control
 from langgraph.types import interrupt
 
+from governance.answers import hitl_request
 from governance.errors import ApprovalRejected, ApprovalRequired
 from tools.gateway import call
 

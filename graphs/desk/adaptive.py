@@ -1,0 +1,15 @@
+"""The front door: the simplest pattern that can do the job, with the reason."""
+
+from graphs.adaptive import adaptive
+from graphs.desk import direct, handoff, sequential, single
+from nodes.desk.agents import FRONT_DOOR
+
+graph = adaptive(
+    FRONT_DOOR,
+    {
+        "direct": direct.graph,
+        "single": single.graph,
+        "sequential": sequential.graph,
+        "handoff": handoff.graph,
+    },
+).compile(name="adaptive")

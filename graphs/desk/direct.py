@@ -1,0 +1,26 @@
+"""Questions about the wording: one look into the documents, one answer with sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from memory.desk.wordings import WORDINGS
+
+from graphs.direct import direct
+from nodes.desk import checks
+from nodes.desk.agents import ANSWERS
+
+
+def _outcome(results: Mapping[str, Any]) -> dict[str, Any]:
+    answer = results.get("answer")
+    if not answer:
+        return {"result": {}}
+    quotes = {passage["source"]: passage["text"] for passage in results["passages"]}
+    evidence = [{"source": source, "quote": quotes[source][:300]} for source in answer["sources"]]
+    return {"answer": answer["answer"], "evidence": evidence, "result": answer}
+
+
+graph = direct(ANSWERS, retriever=WORDINGS, check=checks.sources_exist, compose=_outcome).compile(
+    name="direct"
+)

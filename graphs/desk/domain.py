@@ -1,0 +1,32 @@
+"""The desk as one value for the command line and the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memory.desk.wordings import WORDINGS
+
+from graphs.domain import Domain
+from nodes.desk.admission import ADMISSION
+from tools.desk import quality
+from tools.desk.database import Desk
+
+
+async def _prepare() -> None:
+    await Desk.current().ensure()
+    await WORDINGS.ensure()
+
+
+async def _readiness(tenant: str) -> list[Any]:
+    return await quality.report(Desk.current(), tenant)
+
+
+PATTERNS = ("adaptive", "direct", "single", "sequential", "handoff")
+
+DOMAIN = Domain(
+    name="desk",
+    graphs={name: f"graphs.desk.{name}" for name in PATTERNS},
+    admission=ADMISSION,
+    prepare=_prepare,
+    readiness=_readiness,
+)

@@ -1,0 +1,87 @@
+"""Claim intake: facts, cover, amount, decision, a person's yes where policy wants it, payment, letter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tools.desk.claims import open_claim, settle_claim
+from tools.desk.customers import find_customer
+from tools.desk.payments import pay_claim
+
+from governance.principals import Run
+from graphs.sequential import sequential
+from nodes.action import Action
+from nodes.desk import checks
+from nodes.desk.agents import ASSESS, CLAIMS, COVERAGE, DECIDE, EXTRACT, LETTERS
+from nodes.step import Step
+from tools.desk.letters import send_letter
+
+Results = Mapping[str, Any]
+
+
+def _customer(_results: Results, run: Run) -> dict[str, Any] | None:
+    return {"customer_id": run.subject} if run.subject else None
+
+
+def _claim(results: Results, _run: Run) -> dict[str, Any]:
+    facts = results["extract"]
+    wanted = ("policy_number", "peril", "loss_date", "amount", "invoice_number")
+    return {name: facts[name] for name in wanted if facts[name] is not None}
+
+
+def _settlement(results: Results, _run: Run) -> dict[str, Any]:
+    decided = results["decide"]
+    return {
+        "claim_id": results["open_claim"]["id"],
+        "decision": decided["decision"],
+        "amount": decided["payable"],
+        "reason": decided["reason"],
+    }
+
+
+def _payment(results: Results, _run: Run) -> dict[str, Any] | None:
+    """To the account that the letter asks for, or the one on record; policy judges which may be paid."""
+    if results["decide"]["decision"] != "approve":
+        return None
+    return {
+        "claim_id": results["open_claim"]["id"],
+        "amount": results["decide"]["payable"],
+        "iban": results["extract"]["payout_account"] or results["find_customer"]["iban"],
+    }
+
+
+def _letter(results: Results, run: Run) -> dict[str, Any]:
+    approved = results["decide"]["decision"] == "approve"
+    return {
+        "customer_id": run.subject,
+        "template": "claim_approved" if approved else "claim_declined",
+        "claim_id": results["open_claim"]["id"],
+        "reason": results["decide"]["reason"],
+    }
+
+
+def _outcome(results: Results) -> dict[str, Any]:
+    decided = results.get("decide")
+    if not decided:
+        return {"result": dict(results)}
+    claim = results["open_claim"]["id"] if "open_claim" in results else "the claim"
+    paid = results.get("pay_claim")
+    said = f"{claim}: {decided['decision']}, {decided['payable'] / 100:.2f} EUR. {decided['reason']}"
+    return {"answer": said, "result": {"claim": claim, "payment": paid, **decided}}
+
+
+graph = sequential(
+    [
+        Action(CLAIMS, find_customer, _customer),
+        Step(EXTRACT, check=checks.facts_agree),
+        Action(CLAIMS, open_claim, _claim),
+        Step(COVERAGE, check=checks.coverage_agrees),
+        Step(ASSESS, check=checks.amount_agrees),
+        Step(DECIDE, check=checks.decision_follows),
+        Action(CLAIMS, settle_claim, _settlement),
+        Action(CLAIMS, pay_claim, _payment, review=True),
+        Action(LETTERS, send_letter, _letter),
+    ],
+    compose=_outcome,
+).compile(name="sequential")

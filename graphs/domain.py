@@ -1,0 +1,52 @@
+"""A domain: the graphs, agents and records of one application, in one value."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+
+from governance.errors import TowerError
+from nodes.admission import Admission
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What the command line and the server need to know of an application.
+
+    Attributes:
+        graphs: Name → module; the module's `graph` is compiled without a checkpointer.
+        prepare: Makes databases and indexes ready; idempotent, and fast the second time.
+        readiness: Findings about the quality of the data, by tenant.
+    """
+
+    name: str
+    graphs: Mapping[str, str]
+    admission: Admission
+    prepare: Callable[[], Awaitable[None]]
+    readiness: Callable[[str], Awaitable[list[Any]]]
+
+    def graph(self, name: str) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """The compiled graph of this name.
+
+        Raises:
+            TowerError: There is none.
+        """
+        if name not in self.graphs:
+            msg = f"there is no graph {name}; there are {', '.join(self.graphs)}"
+            raise TowerError(msg)
+        graph: CompiledStateGraph[Any, Any, Any, Any] = importlib.import_module(self.graphs[name]).graph
+        return graph
+
+
+@cache
+def domain() -> Domain:
+    """The application that `TOWER_DOMAIN` names (`graphs.desk.domain` unless set)."""
+    module = os.environ.get("TOWER_DOMAIN", "graphs.desk.domain")
+    found: Domain = importlib.import_module(module).DOMAIN
+    return found

@@ -1,0 +1,58 @@
+"""Who may come in to the desk, and what a run of each graph may do at most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nodes.admission import Admission
+from tools.desk import trusted
+from tools.desk.database import Desk
+
+READ = {
+    "find_customer": 4,
+    "list_policies": 4,
+    "get_policy": 8,
+    "list_invoices": 4,
+    "get_invoice": 8,
+    "list_claims": 4,
+    "get_claim": 8,
+    "list_contacts": 4,
+    "search_wording": 6,
+}
+SERVICE = {"add_note": 3, "change_address": 1}
+CLAIM = {
+    "check_coverage": 8,
+    "assess_amount": 8,
+    "open_claim": 1,
+    "settle_claim": 1,
+    "pay_claim": 1,
+    "send_letter": 1,
+}
+
+
+class DeskDirectory:
+    """The desk's customers, as admission sees them."""
+
+    async def by_email(self, tenant: str, email: str) -> str | None:
+        """The customer with this address, or None."""
+        return await trusted.find_by_email(Desk.current(), tenant, email)
+
+    async def known(self, tenant: str, subject: str) -> Mapping[str, str]:
+        """Personal values of a customer → token kind."""
+        return await trusted.known_values(Desk.current(), tenant, subject)
+
+    async def trusted(self, tenant: str, subject: str) -> Mapping[str, frozenset[str]]:
+        """The customer's own policies, claims, invoices and accounts."""
+        return await trusted.trusted_sets(Desk.current(), tenant, subject)
+
+
+ADMISSION = Admission(
+    DeskDirectory(),
+    contracts={
+        "direct": {},
+        "single": {**READ, **SERVICE, "change_account": 1},
+        "sequential": {**READ, **CLAIM},
+        "handoff": {**READ, **SERVICE},
+        "adaptive": {**READ, **SERVICE, **CLAIM, "change_account": 1},
+    },
+)

@@ -1,0 +1,82 @@
+"""What the desk's results are held against: our own records, read through the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tools.desk.billing import get_invoice
+from tools.desk.policies import assess_amount, check_coverage, get_policy
+
+from nodes.agent import Lookup
+from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
+
+
+async def facts_agree(result: ClaimFacts, _state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
+    """The policy is this customer's and had begun, and the invoice bears the amount."""
+    problems = []
+    policy = await lookup(get_policy, policy_number=result.policy_number)
+    if str(result.loss_date) < policy["start"]:
+        problems.append(
+            f"the loss of {result.loss_date} is before {policy['number']} began on {policy['start']}"
+        )
+    if result.invoice_number:
+        invoice = await lookup(get_invoice, invoice_number=result.invoice_number)
+        if invoice["amount"] != result.amount:
+            problems.append(
+                f"{result.amount} cents are claimed, but {invoice['number']} bears {invoice['amount']} cents"
+            )
+        if invoice["kind"] == "premium":
+            problems.append(f"{invoice['number']} is a premium invoice of ours, not one for a repair")
+    return problems
+
+
+async def coverage_agrees(result: CoverageVerdict, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
+    """The verdict is the record's: a model may explain cover, it can't grant it."""
+    facts = state["results"]["extract"]
+    record = await lookup(
+        check_coverage,
+        policy_number=facts["policy_number"],
+        peril=facts["peril"],
+        loss_date=facts["loss_date"],
+    )
+    told = {"covered": result.covered, "limit": result.limit, "deductible": result.deductible}
+    return [
+        f"{name} is {told[name]}, but the record says {record[name]}"
+        for name in told
+        if told[name] != record[name]
+    ]
+
+
+async def amount_agrees(result: Assessment, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
+    """No more than the record allows, and nothing without cover."""
+    facts, verdict = state["results"]["extract"], state["results"]["coverage"]
+    if not verdict["covered"]:
+        return ["an amount is payable, but the loss is not covered"] if result.payable else []
+    record = await lookup(
+        assess_amount,
+        policy_number=facts["policy_number"],
+        peril=facts["peril"],
+        amount=facts["amount"],
+    )
+    if result.payable != record["payable"]:
+        return [f"{result.payable} cents are assessed, but the record allows {record['payable']}"]
+    return []
+
+
+async def decision_follows(result: ClaimDecision, state: Mapping[str, Any], _lookup: Lookup) -> Sequence[str]:
+    """Approved is what is covered and payable, for the assessed amount."""
+    payable = state["results"]["assess"]["payable"]
+    due = state["results"]["coverage"]["covered"] and payable > 0
+    problems = []
+    if (result.decision == "approve") != due:
+        problems.append(f"decision {result.decision} does not follow from cover and assessment")
+    if result.payable != (payable if due else 0):
+        problems.append(f"{result.payable} cents are proposed, but {payable if due else 0} were assessed")
+    return problems
+
+
+async def sources_exist(result: Answer, state: Mapping[str, Any], _lookup: Lookup) -> Sequence[str]:
+    """An answer cites only what was read."""
+    read = {passage["source"] for passage in state["results"]["passages"]}
+    return [f"{source} was not among the passages" for source in result.sources if source not in read]
