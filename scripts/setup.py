@@ -93,9 +93,9 @@ def install_own_uv() -> None:
             raise SetupError(NO_PIP)
         run(python, "-m", "venv", str(OWN_UV))
         python, target = str(OWN_UV / "bin" / "python"), ()
-    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore")
+    quiet = ("--quiet", "--disable-pip-version-check", "--root-user-action=ignore")
     with requirement_file("uv") as locked_uv:
-        run(*pip, *target, "--no-deps", "--require-hashes", "-r", locked_uv)
+        run(python, "-m", "pip", "install", *quiet, *target, "--no-deps", "--require-hashes", "-r", locked_uv)
 
 
 @contextmanager
