@@ -1,0 +1,211 @@
+"""Policy: Cedar says allow, approve or deny to each act of an agent and each act of a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cedarpy import AuthzResult, Entities, is_authorized
+
+from governance.acts import Act, Decision, Effect, Json, Seam
+from governance.cedar_schema import PolicyError, ToolSurface
+from governance.policy_files import POLICIES, PolicyFiles, read_policies
+from governance.principals import User
+
+__all__ = ["POLICIES", "PolicyEngine", "PolicyError", "ToolSurface", "declare_tools", "load_policy"]
+
+_LARGEST = 2**63
+_declared: dict[str, ToolSurface] = {}
+
+
+def declare_tools(tools: Iterable[ToolSurface]) -> None:
+    """Make tools known to policy; whoever registers a tool does this before policies are loaded."""
+    _declared.update((tool.name, tool) for tool in tools)
+
+
+def load_policy(folder: Path = POLICIES, tools: Iterable[ToolSurface] | None = None) -> PolicyEngine:
+    """Load and check all policies under `folder`.
+
+    Args:
+        tools: What policies may speak of; by default what was declared.
+
+    Raises:
+        PolicyError: Anything at all is wrong with them; nothing may act then.
+    """
+    known = tuple(_declared.values() if tools is None else tools)
+    return PolicyEngine(read_policies(folder, known), known)
+
+
+class Undecidable(Exception):
+    """The act can't be put to policy as it is."""
+
+
+class PolicyEngine:
+    """Answers from one policy set; anything but a clean `Allow` is a no."""
+
+    def __init__(self, files: PolicyFiles, tools: Iterable[ToolSurface]) -> None:
+        self.version = files.version
+        self.trusted_sets = files.trusted
+        self._files = files
+        self._tools = frozenset(tool.name for tool in tools)
+        self._base = Entities.from_json_str(json.dumps([_tool(tool) for tool in tools]), files.schema)
+        self._agent = lru_cache(maxsize=1024)(self._with_agent)
+
+    def decide(
+        self, act: Act, *, approved: bool, also_trusted: Mapping[str, Collection[str]] | None = None
+    ) -> Decision:
+        """Say whether an agent may act.
+
+        Args:
+            approved: A person's approval of exactly this act is at hand.
+            also_trusted: What the run's own recorded effects add to the contract's trusted sets,
+                such as the id of a claim that it opened.
+        """
+        try:
+            request = self._request(act, also_trusted or {})
+        except Undecidable as problem:
+            return self._deny(str(problem))
+        agent = act.actor.agent
+        entities = self._agent(agent.name, agent.kind)
+        first = self._ask(request, entities, approved=approved)
+        if first.allowed:
+            return Decision(Effect.ALLOW, self._ids(first), self.version)
+        who = f"{agent.kind} agents"
+        if approved or first.diagnostics.errors:
+            return self._refused(first, who, act.action)
+        second = self._ask(request, entities, approved=True)
+        if not second.allowed:
+            return self._refused(second, who, act.action)
+        ids = self._ids(first) + self._ids(second)
+        reason = self._reason(ids) or f"{act.action} needs a person's approval"
+        return Decision(Effect.APPROVE, ids, self.version, reason)
+
+    def permits(
+        self, user: User, action: str, resource_tenant: str, owner: str | None, **facts: Json
+    ) -> Decision:
+        """Say whether a person may act on a run (or on a tenant's runs, with no owner).
+
+        Args:
+            action: `start_run`, `read_run`, `decide_approval`, `cancel_run` or `read_audit`.
+            owner: Id of the user who started the run.
+        """
+        run: dict[str, Json] = {"tenant": resource_tenant}
+        if owner is not None:
+            run["owner"] = {"__entity": {"type": "User", "id": owner}}
+        roles = [_uid("Role", role) for role in sorted(user.roles)]
+        graph = [_entity("User", user.id, {"tenant": user.tenant}, roles), _entity("Run", "run", run)]
+        try:
+            request = _ask_for(("User", user.id), action, ("Run", "run")) | {"context": _clean(facts)}
+            entities = Entities.from_json_str(json.dumps(graph), self._files.schema)
+        except (Undecidable, ValueError) as problem:
+            return self._deny(str(problem))
+        answer = self._authorize(request, entities)
+        if answer.allowed:
+            return Decision(Effect.ALLOW, self._ids(answer), self.version)
+        return self._refused(answer, user.id, action)
+
+    def _request(self, act: Act, also_trusted: Mapping[str, Collection[str]]) -> dict[str, Any]:
+        run, agent = act.actor.run, act.actor.agent
+        facts = dict(act.facts)
+        if act.seam is Seam.TOOL and (act.action not in self._tools or act.resource != ("Tool", act.action)):
+            msg = f"no policy permits {act.action}: there is no such tool"
+            raise Undecidable(msg)
+        if act.seam is not Seam.TOOL and act.action in self._tools:
+            msg = f"{act.action} is a tool; it is called at the tool seam"
+            raise Undecidable(msg)
+        if act.seam is Seam.ROUTE and act.action == "route":
+            facts["from"] = agent.kind
+        if act.seam is Seam.TOOL or act.args:
+            facts["args"] = act.args
+        sets = dict.fromkeys((*self.trusted_sets, *run.contract.trusted, *also_trusted), frozenset[str]())
+        # What the control plane knows comes last: no fact can take its place.
+        context = facts | {
+            "trusted": {
+                name: run.contract.trusted.get(name, frozenset()) | frozenset(also_trusted.get(name, ()))
+                for name in sets
+            },
+            "verified": run.verified,
+            "tenant": run.user.tenant,
+            "user_roles": run.user.roles,
+        }
+        return _ask_for(("Agent", agent.name), act.action, act.resource) | {"context": _clean(context)}
+
+    def _with_agent(self, name: str, kind: str) -> Entities:
+        agent = _entity("Agent", name, {}, [_uid("AgentKind", kind)])
+        return self._base.with_added_json_str(json.dumps([agent]), self._files.schema)
+
+    def _ask(self, request: Mapping[str, Any], entities: Entities, *, approved: bool) -> AuthzResult:
+        context = request["context"] | {"approved": approved}
+        return self._authorize({**request, "context": context}, entities)
+
+    def _authorize(self, request: dict[str, Any], entities: Entities) -> AuthzResult:
+        answer = is_authorized(request, self._files.policies, entities, self._files.schema)
+        if answer.diagnostics.errors and answer.allowed:
+            # A forbid that fails to evaluate is skipped by Cedar, so its Allow is worth nothing.
+            errors = {"diagnostics": {"errors": answer.diagnostics.errors}}
+            return AuthzResult({"decision": "Deny", **errors})
+        return answer
+
+    def _refused(self, answer: AuthzResult, who: str, action: str) -> Decision:
+        if answer.diagnostics.errors:
+            return self._deny(f"policy can't be asked about this {action}: {answer.diagnostics.errors[0]}")
+        ids = self._ids(answer)
+        if not ids:
+            return self._deny(f"no policy permits {who} to {action}")
+        reason = self._reason(ids) or f"{action} is forbidden by {', '.join(ids)}"
+        return Decision(Effect.DENY, ids, self.version, reason)
+
+    def _deny(self, reason: str) -> Decision:
+        return Decision(Effect.DENY, (), self.version, reason)
+
+    def _ids(self, answer: AuthzResult) -> tuple[str, ...]:
+        return tuple(sorted(self._files.ids[key] for key in answer.diagnostics.reasons))
+
+    def _reason(self, ids: Iterable[str]) -> str:
+        return " ".join(reason for name in ids if (reason := self._files.reasons.get(name)))
+
+
+def _ask_for(principal: tuple[str, str], action: str, resource: tuple[str, str]) -> dict[str, Any]:
+    return {"principal": _uid(*principal), "action": _uid("Action", action), "resource": _uid(*resource)}
+
+
+def _tool(tool: ToolSurface) -> dict[str, Any]:
+    facts = {"risk": tool.risk, "writes": tool.writes, "reversible": tool.reversible}
+    return _entity("Tool", tool.name, facts)
+
+
+def _entity(kind: str, name: str, facts: Mapping[str, Json], parents: Iterable[Json] = ()) -> dict[str, Any]:
+    return {"uid": _uid(kind, name), "attrs": facts, "parents": list(parents)}
+
+
+def _uid(kind: str, name: str) -> dict[str, str]:
+    return {"type": kind, "id": name}
+
+
+def _clean(value: Any) -> Any:
+    """The value as Cedar takes it: no nulls, no floats, sets as lists.
+
+    Raises:
+        Undecidable: Cedar has no such value, or would take it for something else.
+    """
+    match value:
+        case bool() | str():
+            return value
+        case int() if -_LARGEST <= value < _LARGEST:
+            return value
+        case Mapping():
+            # Cedar reads {"__entity": …} and {"__extn": …} as more than data.
+            if any(not isinstance(key, str) or key.startswith("__") for key in value):
+                msg = "argument names that start with two underscores are refused"
+                raise Undecidable(msg)
+            return {key: _clean(item) for key, item in value.items() if item is not None}
+        case frozenset() | set():
+            return sorted(_clean(item) for item in value)
+        case list() | tuple():
+            return [_clean(item) for item in value]
+        case _:
+            msg = f"policy can't weigh {value!r}; use strings, 64-bit integers and booleans (money in cents)"
+            raise Undecidable(msg)

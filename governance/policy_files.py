@@ -1,0 +1,138 @@
+"""Policy files: read, checked against the schema as a whole, and known by their content's hash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cedarpy import PolicySet, Schema, validate_policies
+
+from governance.cedar_schema import PolicyError, ToolSurface, schema_text
+
+POLICIES = Path(__file__).parent / "policies"
+GENERAL_SETS = ("channels",)
+_UNKNOWN_ACTION = re.compile(r'unrecognized action `Action::"(\w+)"`')
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """A policy set that passed every check.
+
+    Attributes:
+        version: First 12 hex digits of the SHA-256 over schema and policies.
+        ids: The engine's positional id of a policy → its `@id`.
+        reasons: `@id` → `@reason`, where a policy has one.
+        trusted: Names of the sets that a contract may carry.
+    """
+
+    policies: PolicySet
+    schema: Schema
+    version: str
+    ids: Mapping[str, str]
+    reasons: Mapping[str, str]
+    trusted: tuple[str, ...]
+
+
+def read_policies(folder: Path, tools: Iterable[ToolSurface]) -> PolicyFiles:
+    """Read all `*.cedar` under `folder` and check them strictly.
+
+    Raises:
+        PolicyError: Nothing there, unreadable, broken, or at odds with the schema or the tools.
+    """
+    texts = {path: _read(folder / path) for path in _find(folder, "*.cedar")}
+    if not texts:
+        msg = f"there are no policies under {folder}; without them nothing may act"
+        raise PolicyError(msg)
+    trusted = _trusted(folder)
+    source = schema_text("\n".join(_read(folder / p) for p in _find(folder, "*.cedarschema")), tools, trusted)
+    try:
+        schema = Schema.from_str(source)
+    except ValueError as error:
+        msg = f"the policy schema under {folder} is broken: {error}"
+        raise PolicyError(msg) from error
+    annotations: dict[str, dict[str, str]] = {}
+    for path, text in texts.items():
+        for name, marks in _check(path, text, schema).items():
+            if name in annotations:
+                msg = f"{path}: there is already a policy {name}; ids are unique"
+                raise PolicyError(msg)
+            annotations[name] = marks
+    policies = PolicySet.from_str("\n".join(texts.values()))
+    return PolicyFiles(
+        policies=policies,
+        schema=schema,
+        version=_version(source, texts),
+        ids={key: policy.annotations["id"] for key, policy in policies.to_pst().static_policies.items()},
+        reasons={name: marks["reason"] for name, marks in annotations.items() if "reason" in marks},
+        trusted=trusted,
+    )
+
+
+def _find(folder: Path, pattern: str) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob(pattern))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} can't be read: {error}"
+        raise PolicyError(msg) from error
+
+
+def _trusted(folder: Path) -> tuple[str, ...]:
+    names = set(GENERAL_SETS)
+    for path in _find(folder, "trusted.toml"):
+        try:
+            names |= set(tomllib.loads(_read(folder / path)))
+        except tomllib.TOMLDecodeError as error:
+            msg = f"{path}: {error}"
+            raise PolicyError(msg) from error
+    return tuple(sorted(names))
+
+
+def _check(path: str, text: str, schema: Schema) -> dict[str, dict[str, str]]:
+    """Annotations of each policy of a file, by `@id`."""
+    try:
+        parsed = PolicySet.from_str(text).to_pst()
+    except ValueError as error:
+        msg = f"{path}: {error}"
+        raise PolicyError(msg) from error
+    if parsed.templates:
+        msg = f"{path}: templates (?principal, ?resource) are not used here; write the policy out"
+        raise PolicyError(msg)
+    found: dict[str, dict[str, str]] = {}
+    for key, policy in parsed.static_policies.items():
+        marks = {name: value or "" for name, value in policy.annotations.items()}
+        if not marks.get("id") or marks["id"] in found:
+            msg = f'{path}: {key} needs an @id("…") of its own; decisions are explained by it'
+            raise PolicyError(msg)
+        found[marks["id"]] = marks
+    result = validate_policies(text, schema)
+    if not result.validation_passed:
+        problem = result.errors[0]
+        name = result.id_annotations_by_policy_id.get(problem.policy_id, problem.policy_id)
+        msg = f"{path}: policy {name}: {_explained(problem.error)}"
+        raise PolicyError(msg)
+    return found
+
+
+def _explained(error: str) -> str:
+    unknown = _UNKNOWN_ACTION.search(error)
+    if unknown:
+        return (
+            f"there is no tool or action {unknown[1]}; declare the tool before policies are loaded, "
+            "or take its name out of the policy"
+        )
+    return re.sub(r"^for policy `\w+`, ", "", error)
+
+
+def _version(schema: str, texts: Mapping[str, str]) -> str:
+    content = hashlib.sha256()
+    for name, text in (("schema", schema), *texts.items()):
+        content.update(f"{name}\0{len(text)}\0{text}".encode())
+    return content.hexdigest()[:12]
