@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ def declare_tools(tools: Iterable[ToolSurface]) -> None:
     _declared.update((tool.name, tool) for tool in tools)
 
 
-def load_policy(folder: Path = POLICIES, tools: Iterable[ToolSurface] | None = None) -> PolicyEngine:
-    """Load and check all policies under `folder`.
+def load_policy(
+    folders: Sequence[Path] = (POLICIES,), tools: Iterable[ToolSurface] | None = None
+) -> PolicyEngine:
+    """Load and check all policies under the folders.
 
     Args:
         tools: What policies may speak of; by default what was declared.
@@ -36,7 +38,7 @@ def load_policy(folder: Path = POLICIES, tools: Iterable[ToolSurface] | None = N
         PolicyError: Anything at all is wrong with them; nothing may act then.
     """
     known = tuple(_declared.values() if tools is None else tools)
-    return PolicyEngine(read_policies(folder, known), known)
+    return PolicyEngine(read_policies(folders, known), known)
 
 
 class Undecidable(Exception):
@@ -83,16 +85,17 @@ class PolicyEngine:
         reason = self._reason(ids) or f"{act.action} needs a person's approval"
         return Decision(Effect.APPROVE, ids, self.version, reason)
 
-    def permits(
-        self, user: User, action: str, resource_tenant: str, owner: str | None, **facts: Json
+    def permit(
+        self, user: User, action: str, *, tenant: str, owner: str | None = None, **facts: Json
     ) -> Decision:
         """Say whether a person may act on a run (or on a tenant's runs, with no owner).
 
         Args:
             action: `start_run`, `read_run`, `decide_approval`, `cancel_run` or `read_audit`.
+            tenant: Whose run it is.
             owner: Id of the user who started the run.
         """
-        run: dict[str, Json] = {"tenant": resource_tenant}
+        run: dict[str, Json] = {"tenant": tenant}
         if owner is not None:
             run["owner"] = {"__entity": {"type": "User", "id": owner}}
         roles = [_uid("Role", role) for role in sorted(user.roles)]
@@ -120,12 +123,11 @@ class PolicyEngine:
             facts["from"] = agent.kind
         if act.seam is Seam.TOOL or act.args:
             facts["args"] = act.args
-        sets = dict.fromkeys((*self.trusted_sets, *run.contract.trusted, *also_trusted), frozenset[str]())
         # What the control plane knows comes last: no fact can take its place.
         context = facts | {
             "trusted": {
                 name: run.contract.trusted.get(name, frozenset()) | frozenset(also_trusted.get(name, ()))
-                for name in sets
+                for name in self.trusted_sets
             },
             "verified": run.verified,
             "tenant": run.user.tenant,

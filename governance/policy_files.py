@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,22 +37,23 @@ class PolicyFiles:
     trusted: tuple[str, ...]
 
 
-def read_policies(folder: Path, tools: Iterable[ToolSurface]) -> PolicyFiles:
-    """Read all `*.cedar` under `folder` and check them strictly.
+def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> PolicyFiles:
+    """Read all `*.cedar` under the folders and check them strictly.
 
     Raises:
         PolicyError: Nothing there, unreadable, broken, or at odds with the schema or the tools.
     """
-    texts = {path: _read(folder / path) for path in _find(folder, "*.cedar")}
+    texts = {name: _read(path) for name, path in _find(folders, "*.cedar")}
     if not texts:
-        msg = f"there are no policies under {folder}; without them nothing may act"
+        msg = f"there are no policies under {', '.join(map(str, folders))}; without them nothing may act"
         raise PolicyError(msg)
-    trusted = _trusted(folder)
-    source = schema_text("\n".join(_read(folder / p) for p in _find(folder, "*.cedarschema")), tools, trusted)
+    trusted = _trusted(folders)
+    base = "\n".join(_read(path) for _, path in _find(folders, "*.cedarschema"))
+    source = schema_text(base, tools, trusted)
     try:
         schema = Schema.from_str(source)
     except ValueError as error:
-        msg = f"the policy schema under {folder} is broken: {error}"
+        msg = f"the policy schema (tower.cedarschema and the tools' arguments) is broken: {error}"
         raise PolicyError(msg) from error
     annotations: dict[str, dict[str, str]] = {}
     for path, text in texts.items():
@@ -72,8 +73,10 @@ def read_policies(folder: Path, tools: Iterable[ToolSurface]) -> PolicyFiles:
     )
 
 
-def _find(folder: Path, pattern: str) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob(pattern))
+def _find(folders: Sequence[Path], pattern: str) -> list[tuple[str, Path]]:
+    """Files with their names from the folder on, in a fixed order."""
+    found = ((folder, path) for folder in folders for path in folder.rglob(pattern))
+    return sorted((path.relative_to(folder.parent).as_posix(), path) for folder, path in found)
 
 
 def _read(path: Path) -> str:
@@ -84,13 +87,13 @@ def _read(path: Path) -> str:
         raise PolicyError(msg) from error
 
 
-def _trusted(folder: Path) -> tuple[str, ...]:
+def _trusted(folders: Sequence[Path]) -> tuple[str, ...]:
     names = set(GENERAL_SETS)
-    for path in _find(folder, "trusted.toml"):
+    for name, path in _find(folders, "trusted.toml"):
         try:
-            names |= set(tomllib.loads(_read(folder / path)))
+            names |= set(tomllib.loads(_read(path)))
         except tomllib.TOMLDecodeError as error:
-            msg = f"{path}: {error}"
+            msg = f"{name}: {error}"
             raise PolicyError(msg) from error
     return tuple(sorted(names))
 
