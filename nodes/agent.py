@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from governance.control import control
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from pydantic import BaseModel, ValidationError
 
+from governance.control import control
 from governance.errors import ApprovalRejected, BudgetExhausted, Denied, EffectUnknown
 from governance.outcome import Status
 from governance.principals import Actor
@@ -84,7 +84,7 @@ class Turn:
     Attributes:
         sequence: Acts so far at this position; the same on every re-execution.
         new: Messages that the turn added.
-        denied: Writing tools that were asked for and refused.
+        refused: Writes that were asked for and not allowed; the run's outcome says so.
     """
 
     agent: Agent
@@ -92,7 +92,7 @@ class Turn:
     prompt: list[AnyMessage]
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
     new: list[AnyMessage] = field(default_factory=list)
-    denied: list[str] = field(default_factory=list)
+    refused: list[Fault] = field(default_factory=list)
     moved_to: Agent | None = None
     sequence: int = 0
     seen: dict[str, int] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class Turn:
             self.reply(call_id, str(error), error=True)
         except (Denied, ApprovalRejected) as error:
             if tool.writes:
-                self.denied.append(f"{name}: {error.reason}")
+                self.refused.append(fault(self.agent.name, error))
             self.reply(call_id, f"refused: {error.reason}", error=True)
         else:
             self.reply(call_id, json.dumps(result, ensure_ascii=False))

@@ -50,8 +50,8 @@ def speaker_node(
                 goto=then, update=update | {"messages": turn.new, "faults": [fault(agent.name, error)]}
             )
         update["messages"] = turn.new
-        if turn.denied:
-            update["faults"] = [_denied(turn)]
+        if turn.refused:
+            update["faults"] = turn.refused
         target = turn.moved_to
         if target is None:
             return Command(goto=then, update=update | {"results": {agent.name: result}})
@@ -73,7 +73,3 @@ def _stopped(state: RunState, turn: Turn, hops: list[str], target: Agent, max_ha
         reason = f"{max_handoffs} hand-overs made; the request still stands with {turn.agent.name}"
         return {"status": Status.LIMIT_REACHED, "step": turn.agent.name, "reason": reason}
     return None
-
-
-def _denied(turn: Turn) -> Fault:
-    return {"status": Status.DENIED, "step": turn.agent.name, "reason": "; ".join(turn.denied)}

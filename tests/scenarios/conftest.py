@@ -1,0 +1,128 @@
+"""The ticket office under the control plane: a scripted model, real databases, side effects counted outside."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from governance.vault import Vault
+from langchain_core.messages import AIMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command
+from models.scripted import ScriptedChatModel
+
+from governance.control import ControlPlane, use_control
+from governance.limits import Limits, load_limits
+from governance.policy import POLICIES, PolicyEngine, load_policy
+from governance.principals import User
+from governance.settings import Settings
+from governance.store import ControlStore
+from models.door import use_model
+from nodes.admission import Request
+from nodes.place import RUN_KEY
+from tests.second import office
+
+ANN = User("sam", "harbor", frozenset({"customer-agent"}))
+LENA = User("lena", "harbor", frozenset({"claims-lead"}))
+
+
+def says(text: str) -> AIMessage:
+    return AIMessage(text)
+
+
+def calls(name: str, **args: Any) -> AIMessage:
+    return AIMessage("", tool_calls=[{"name": name, "args": args, "id": f"call-{uuid4().hex[:8]}"}])
+
+
+def calls_all(*requests: tuple[str, dict[str, Any]]) -> AIMessage:
+    made = [{"name": name, "args": args, "id": f"call-{uuid4().hex[:8]}"} for name, args in requests]
+    return AIMessage("", tool_calls=made)
+
+
+@dataclass
+class Office:
+    """Runs of the ticket office, and the world that they change."""
+
+    plane: ControlPlane
+    model: ScriptedChatModel
+    saver: InMemorySaver
+
+    async def start(
+        self, graph: CompiledStateGraph[Any, Any, Any, Any], text: str = "Refund T-001 please", **more: Any
+    ) -> Run:
+        thread = uuid4().hex
+        request = Request(text, customer=more.get("customer", "ann"))
+        admitted = await office.ADMISSION.admit(more.get("user", ANN), graph.name, request, thread)
+        config = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
+        run = Run(self, graph, config, admitted.run.id)
+        await run.go(admitted.input)
+        return run
+
+    def refunds(self) -> list[tuple[str, int, str]]:
+        return office.Ledger.current().rows()
+
+
+@dataclass
+class Run:
+    """One run: its state after each leg."""
+
+    office: Office
+    graph: CompiledStateGraph[Any, Any, Any, Any]
+    config: dict[str, Any]
+    id: str
+    state: dict[str, Any] | None = None
+
+    async def go(self, graph_input: Any) -> Run:
+        self.state = await self.graph.ainvoke(graph_input, self.config, durability="sync")
+        return self
+
+    async def resume(self, value: Any = "woken") -> Run:
+        return await self.go(Command(resume=value))
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        assert self.state
+        return dict(self.state["outcome"])
+
+    @property
+    def waiting(self) -> list[dict[str, Any]]:
+        assert self.state
+        return [i.value for i in self.state.get("__interrupt__", ())]
+
+    def entries(self, kind: str | None = None) -> list[dict[str, Any]]:
+        return list(self.office.plane.audit.entries(run=self.id, kind=kind))
+
+
+@pytest.fixture(scope="session")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
+    """The general policies and the ticket office's, without the desk's."""
+    folder = tmp_path_factory.mktemp("policies")
+    for path in POLICIES.iterdir():
+        if path.is_file():
+            shutil.copy(path, folder)
+    shutil.copytree(office.PROMPTS / "policies", folder / "office")
+    return load_policy(folder, office.TOOLBOX.surfaces())
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return load_limits(folder=office.PROMPTS / "policies")
+
+
+@pytest.fixture
+async def desk(policy: PolicyEngine, limits: Limits) -> AsyncIterator[Office]:
+    settings = Settings.from_env()
+    store = ControlStore(settings.url("control"))
+    plane = ControlPlane(settings, store, policy, limits, Vault(store, settings))
+    model = ScriptedChatModel()
+    use_control(plane)
+    use_model(model)
+    yield Office(plane, model, InMemorySaver())
+    use_model(None)
+    use_control(None)
+    plane.close()
