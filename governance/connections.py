@@ -1,0 +1,135 @@
+"""Connections to the control database: SQLite by file, PostgreSQL by URL, one face."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+from psycopg.types.numeric import Int8Dumper
+
+from governance.schema_sql import HEAD, POSTGRES_GUARDS, SQLITE_GUARDS, TABLES
+
+Row = tuple[Any, ...]
+
+DATABASE_ERRORS = (sqlite3.Error, psycopg.Error, OSError)
+BUSY_SECONDS = 30
+# Any number that no other program on the server locks; the letters of "tower".
+_ONE_WRITER = 0x746F776572
+
+
+class Connection(Protocol):
+    """What the store needs of a database."""
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement with `?` placeholders; rows it returns, if any."""
+
+    def begin(self) -> None:
+        """Start a transaction as the only writer of the whole database."""
+
+    def begin_reading(self) -> None:
+        """Start a transaction that sees one moment of the database and holds up nobody."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+class SqliteConnection:
+    """One connection to an SQLite file in WAL mode, synced at each commit."""
+
+    def __init__(self, path: Path) -> None:
+        private_folder(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._db = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000"):
+            self._db.execute(f"PRAGMA {pragma}")
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement."""
+        return self._db.execute(sql, params).fetchall()
+
+    def begin(self) -> None:
+        """Take the file's write lock at once, so that nothing read before is stale."""
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self) -> None:
+        """Read a snapshot beside the writer."""
+        self._db.execute("BEGIN")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+class PostgresConnection:
+    """One connection to a PostgreSQL server."""
+
+    def __init__(self, url: str) -> None:
+        self._db: psycopg.Connection[Row] = psycopg.connect(
+            url, autocommit=True, prepare_threshold=2, connect_timeout=10
+        )
+        # One width for all integers: otherwise each size of a number prepares a statement of its own.
+        self._db.adapters.register_dumper(int, Int8Dumper)
+        self._cursor = psycopg.RawCursor(self._db)
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement."""
+        self._cursor.execute(numbered(sql), params or None)
+        return self._cursor.fetchall() if self._cursor.description else []
+
+    def begin(self) -> None:
+        """Begin behind an advisory lock: one writer at a time, as on SQLite."""
+        self._db.execute(f"BEGIN; SELECT pg_advisory_xact_lock({_ONE_WRITER})")
+
+    def begin_reading(self) -> None:
+        """Read a snapshot beside the writer."""
+        self._db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+def connect(url: str) -> Connection:
+    """Connect to `sqlite:///path` or `postgresql://…`.
+
+    Raises:
+        ValueError: Neither of the two.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        return SqliteConnection(Path(rest.removeprefix("/")))
+    if scheme.split("+")[0] in {"postgresql", "postgres"}:
+        return PostgresConnection(f"postgresql://{rest}")
+    msg = f"control database URL starts with {scheme!r}; use sqlite:/// or postgresql://"
+    raise ValueError(msg)
+
+
+def create_schema(db: Connection) -> None:
+    """Create what is missing; safe when several processes open the database at once."""
+    db.begin()
+    for statement in (
+        *TABLES,
+        HEAD,
+        *(SQLITE_GUARDS if isinstance(db, SqliteConnection) else POSTGRES_GUARDS),
+    ):
+        db.execute(statement)
+    db.execute("COMMIT")
+
+
+def private_folder(path: Path) -> None:
+    """Create a folder that only its owner can enter."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@lru_cache(maxsize=512)
+def numbered(sql: str) -> str:
+    """Turn `?` placeholders into PostgreSQL's `$1`, `$2`, …; our SQL has no `?` in its texts."""
+    first, *rest = sql.split("?")
+    return first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))

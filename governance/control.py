@@ -1,0 +1,160 @@
+"""The control plane: one function to ask before an act, one to tell after it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from itertools import chain, repeat
+
+from governance import agents, journal
+from governance.acts import Act, Clearance, Cost, Decision, Json
+from governance.audit import Entry
+from governance.errors import TowerError
+from governance.gate import Wait
+from governance.limits import load_limits
+from governance.plane_people import Hearing
+from governance.principals import AgentIdentity, User
+from governance.settings import Settings
+from governance.store import ControlStore, Tx
+
+_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.25)
+_LONGEST_POLL_SECONDS = 0.5
+
+
+class ControlPlane(Hearing):
+    """Clears acts, keeps their results, and remembers everything that was asked and answered.
+
+    Safe to use from any thread and any event loop; all I/O happens in the store's threads.
+    """
+
+    async def clear(self, act: Act) -> Clearance:
+        """Ask for leave to act; waits while another worker is at the very same act.
+
+        Raises:
+            Denied: Contract, policy or a revocation forbids it.
+            ApprovalRequired: A person must say yes first; the question is asked.
+            ApprovalRejected: The person said no, or nobody answered in time.
+            BudgetExhausted: It would cost more than what is left.
+            EffectUnknown: Whoever began it before is gone, and a repeat might act twice.
+            ControlUnavailable: The control plane can't answer.
+        """
+        act = await self.own(act)
+        for pause in chain(_POLL_SECONDS, repeat(_LONGEST_POLL_SECONDS)):
+            answer = await self._ask_gate(act)
+            if isinstance(answer, Clearance):
+                return answer
+            if isinstance(answer, TowerError):
+                raise answer
+            await asyncio.sleep(pause)
+        raise AssertionError  # pauses never end
+
+    async def assess(self, act: Act) -> Decision:
+        """What policy says to an act, without asking anybody or using anything up."""
+        act = await self.own(act)
+        return await self.store.read(lambda tx: self.gate.judge(tx, act, approved=False))
+
+    async def settle(
+        self,
+        clearance: Clearance,
+        result: Json,
+        used: Cost,
+        *,
+        trusts: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """Keep the result of an act and pay for it.
+
+        Args:
+            trusts: What the effect adds to the run's trusted sets, such as the id of a claim that it
+                opened; from the tool's own record, never from what a model said.
+        """
+        if clearance.done_before:
+            return
+        stored = journal.encode(result)
+        await self.store.transact(lambda tx: self.gate.settle(tx, clearance, stored, used, trusts or {}))
+
+    async def fail(self, clearance: Clearance, error: str, used: Cost, *, retry: bool | None = None) -> None:
+        """Note that an act ended without a result.
+
+        Args:
+            error: What went wrong, personal values as tokens.
+            retry: It may be tried again; by default where a repeat does no harm. Say True where
+                it is certain that nothing was done. Otherwise it is unknown whether it acted.
+        """
+        again = clearance.act.repeatable if retry is None else retry
+        await self.store.transact(lambda tx: self.gate.fail(tx, clearance, error, used, retry=again))
+
+    async def register_agent(self, identity: AgentIdentity) -> None:
+        """Note an agent the first time that it is seen."""
+        if identity not in self._agents_seen:
+            await self.store.transact(lambda tx: agents.register(tx, identity, self.clock()))
+            self._agents_seen.add(identity)
+
+    async def revoke(self, name: str, *, version: str = agents.EVERY_VERSION, by: User | None = None) -> None:
+        """Forbid an agent every further act, from its next call on."""
+
+        def work(tx: Tx) -> None:
+            agents.revoke(tx, name, self.clock(), version)
+            user, tenant = (by.id, by.tenant) if by else (None, None)
+            entry = Entry("agent_revoked", tenant=tenant, user=user, actor=name, agent_version=version)
+            self.audit.append(tx, entry)
+
+        await self.store.transact(work)
+
+    def close(self) -> None:
+        """Sign the end of the log and let go of everything."""
+        self.store.close()
+        self.worker.stop()
+
+    async def _ask_gate(self, act: Act) -> Clearance | TowerError | Wait:
+        def work(tx: Tx) -> Clearance | TowerError | Wait:
+            self.worker.start()
+            return self.gate.clear(tx, act)
+
+        future = self.store.submit(work)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(self._give_back)
+            raise
+
+    def _give_back(self, future: Future[Clearance | TowerError | Wait]) -> None:
+        """Whoever asked was cancelled while the transaction ran: what was cleared is not acted on."""
+        if future.cancelled() or future.exception():
+            return
+        clearance = future.result()
+        if isinstance(clearance, Clearance) and not clearance.done_before:
+            self.store.submit(lambda tx: self.gate.release(tx, clearance))
+
+
+_lock = threading.Lock()
+_current: list[ControlPlane] = []
+
+
+def control() -> ControlPlane:
+    """The control plane of this process, put together from the environment at first use.
+
+    Raises:
+        ControlUnavailable: Policies or limits can't be read; nothing may act.
+    """
+    if not _current:
+        with _lock:
+            if not _current:
+                _current.append(_build(Settings.from_env()))
+    return _current[0]
+
+
+def use_control(plane: ControlPlane | None) -> None:
+    """Put a control plane in place of this process's (tests); None has the next use build one anew."""
+    with _lock:
+        _current[:] = [plane] if plane else []
+
+
+def _build(settings: Settings) -> ControlPlane:
+    # Here, since both import this package's other half.
+    from governance.policy import load_policy  # noqa: PLC0415
+    from governance.vault import Vault  # noqa: PLC0415
+
+    store = ControlStore(settings.url("control"))
+    return ControlPlane(settings, store, load_policy(), load_limits(settings), Vault(settings, store))

@@ -1,0 +1,255 @@
+"""Gate: what happens in the one transaction before an act, and in the one after it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from governance import agents, approvals, budget, journal, runs
+from governance.acts import Act, Clearance, Cost, Decision, Effect, Json, Seam
+from governance.approvals import CONSUMED, EXPIRED, REJECTED, Approval
+from governance.audit import AuditLog, Entry
+from governance.budget import Scope
+from governance.clock import Clock
+from governance.errors import (
+    ApprovalRejected,
+    ApprovalRequired,
+    BudgetExhausted,
+    ControlUnavailable,
+    Denied,
+    EffectUnknown,
+    TowerError,
+)
+from governance.journal import Found, Standing
+from governance.limits import Limits
+from governance.store import Tx
+from governance.workers import Worker
+
+_NOTHING = Cost()
+# Beyond the timeout of an attempt, for whatever is slow around it.
+_LEASE_MARGIN = timedelta(seconds=30)
+REVIEW = ("approve", "edit", "reject")
+
+
+class Judge(Protocol):
+    """What the gate needs of policy."""
+
+    @property
+    def version(self) -> str:
+        """Content hash of the policy set."""
+
+    def decide(
+        self, act: Act, *, approved: bool, also_trusted: Mapping[str, Collection[str]] | None = None
+    ) -> Decision:
+        """What policy says to an act, given that a person approved it or not."""
+
+
+class Wait:
+    """Another worker is at this act; ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The order of checks before an act; the first that objects decides."""
+
+    policy: Judge
+    limits: Limits
+    audit: AuditLog
+    worker: Worker
+    clock: Clock
+
+    def clear(self, tx: Tx, act: Act) -> Clearance | TowerError | Wait:
+        """Clear an act; a refusal is returned, not raised, so that its audit entry is committed.
+
+        Raises:
+            ControlUnavailable: Something that decides can't be read; nothing was written.
+        """
+        now = self.clock()
+        found = journal.find(tx, act, now=now, died=self.worker.died)
+        if found.standing is Standing.REPLAY and found.decision:
+            return Clearance(
+                act, act.key, found.decision, found.result, True, found.attempts, found.approved_by
+            )
+        if found.standing is Standing.HELD:
+            return Wait()
+        try:
+            return self._begin(tx, act, found, now)
+        except ControlUnavailable:
+            raise
+        except TowerError as refusal:
+            self.refuse(tx, act, refusal)
+            return refusal
+
+    def judge(self, tx: Tx, act: Act, *, approved: bool) -> Decision:
+        """Policy's decision, with what the run's own effects have added to its trusted sets."""
+        added = runs.added_trust(tx, act.actor.run.id) if act.seam is Seam.TOOL else {}
+        return self.policy.decide(act, approved=approved, also_trusted=added)
+
+    def settle(
+        self, tx: Tx, clearance: Clearance, result: str, used: Cost, trusts: Mapping[str, Collection[str]]
+    ) -> None:
+        """Write the result, what it cost and the audit entry; a result that comes too late is discarded."""
+        act = clearance.act
+        first = journal.finish(tx, clearance.key, result, attempt=clearance.attempt, now=self.clock())
+        if first:
+            self._pay(tx, act, used)
+            runs.add_trust(tx, act.actor.run.id, trusts)
+        body: dict[str, Json] = {"result": hashlib.sha256(result.encode()).hexdigest()}
+        if trusts:
+            body["trusts"] = {name: sorted(values) for name, values in trusts.items()}
+        self.audit.append(tx, Entry.of_act("settled" if first else "discarded", act, cost=used, **body))
+
+    def fail(self, tx: Tx, clearance: Clearance, error: str, used: Cost, *, retry: bool) -> None:
+        """Write that an attempt ended without a result."""
+        act = clearance.act
+        first = journal.fail(
+            tx, clearance.key, error, attempt=clearance.attempt, retry=retry, now=self.clock()
+        )
+        if first:
+            self._pay(tx, act, used)
+        kind = "failed" if retry or not first else "unknown"
+        self.audit.append(tx, Entry.of_act(kind, act, cost=used, error=error, attempt=clearance.attempt))
+
+    def release(self, tx: Tx, clearance: Clearance) -> None:
+        """Take back a clearance that nobody received, so nobody acted."""
+        self.fail(tx, clearance, "cancelled before it was begun", _NOTHING, retry=True)
+
+    def ask(self, tx: Tx, act: Act, description: str, allowed: tuple[str, ...]) -> Approval:
+        """Find the question for this act, or ask it."""
+        found = approvals.existing(tx, act, self.policy.version, self.clock())
+        return found or self._create(tx, act, description, allowed)
+
+    def _begin(self, tx: Tx, act: Act, found: Found, now: datetime) -> Clearance:
+        if found.standing is Standing.IN_DOUBT:
+            journal.give_up(tx, act.key, now=now)
+            budget.settle(tx, act.key)
+            raise EffectUnknown(act.key)
+        self._check_run(tx, act)
+        objection = agents.objection(tx, act.actor.agent, now)
+        if objection:
+            raise Denied(objection)
+        self._check_contract(tx, act)
+        decision, grant = self._decide(tx, act)
+        self._reserve(tx, act, found, now)
+        if grant:
+            approvals.consume(tx, grant, act)
+        approver = grant.decided_by if grant else None
+        body: dict[str, Json] = {"args": dict(act.args)}
+        if grant:
+            body |= {"approval": grant.id, "approved_by": approver}
+        self.audit.append(tx, Entry.of_act("cleared", act, decision, act.cost, **body))
+        attempt = journal.begin(
+            tx, act, decision, worker=self.worker.id, now=now, lease=self._lease(act), approved_by=approver
+        )
+        return Clearance(act, act.key, decision, attempt=attempt, approved_by=approver)
+
+    def _check_run(self, tx: Tx, act: Act) -> None:
+        run_id = act.actor.run.id
+        state = runs.state(tx, run_id)
+        if state is None or state == runs.ENDED:
+            msg = f"run {run_id} has ended" if state else f"there is no run {run_id}"
+            raise Denied(f"{msg}; open a new one")
+        if state != runs.RUNNING:
+            runs.mark(tx, run_id, runs.RUNNING)
+
+    def _check_contract(self, tx: Tx, act: Act) -> None:
+        if act.seam is not Seam.TOOL:
+            return
+        allowed = act.actor.run.contract.tools.get(act.action, 0)
+        if allowed == 0:
+            msg = f"{act.action} isn't in this run's task contract"
+            raise Denied(msg, ("task-contract",))
+        if journal.calls(tx, act) >= allowed:
+            msg = f"the task contract lets this run call {act.action} {allowed} times, and it has"
+            raise Denied(msg, ("task-contract",))
+
+    def _decide(self, tx: Tx, act: Act) -> tuple[Decision, Approval | None]:
+        decision = self.judge(tx, act, approved=False)
+        if decision.effect is Effect.ALLOW:
+            return decision, None
+        if decision.effect is Effect.DENY:
+            raise _denied(act, decision)
+        grant = approvals.grant_for(tx, act, decision.version)
+        if grant is None:
+            raise self._missing(tx, act)
+        approved = self.judge(tx, act, approved=True)
+        if approved.effect is not Effect.ALLOW:
+            raise _denied(act, approved)
+        return approved, grant
+
+    def _missing(self, tx: Tx, act: Act) -> TowerError:
+        """Ask a person, or say what the person said."""
+        found = approvals.existing(tx, act, self.policy.version, self.clock())
+        if found is None or (found.state == CONSUMED and not found.edited):
+            description = f"{act.actor.agent.name} asks to {act.action}"
+            found = self._create(tx, act, description, REVIEW)
+        if found.state in {REJECTED, EXPIRED}:
+            return ApprovalRejected(found.id, found.reason)
+        runs.mark(tx, act.actor.run.id, runs.WAITING)
+        return ApprovalRequired(found.id)
+
+    def _create(self, tx: Tx, act: Act, description: str, allowed: tuple[str, ...]) -> Approval:
+        approval = approvals.create(
+            tx,
+            act,
+            policy_version=self.policy.version,
+            rules=self.limits.approvals,
+            description=description,
+            allowed=allowed,
+            now=self.clock(),
+        )
+        entry = Entry.of_act(
+            "approval_requested", act, approval=approval.id, args=dict(act.args), roles=list(approval.roles)
+        )
+        self.audit.append(tx, replace(entry, policy_version=approval.policy_version))
+        return approval
+
+    def _reserve(self, tx: Tx, act: Act, found: Found, now: datetime) -> None:
+        if found.abandoned and budget.settle(tx, act.key):
+            # Nobody knows what the dead worker used, so all of it counts.
+            self.audit.append(tx, Entry.of_act("abandoned", act, cost=act.cost, attempt=found.attempts))
+        if act.cost != _NOTHING:
+            budget.reserve(tx, act.key, self._scopes(act, now), act.cost)
+
+    def _pay(self, tx: Tx, act: Act, used: Cost) -> None:
+        if act.cost != _NOTHING:
+            budget.settle(tx, act.key, used)
+        elif used != _NOTHING:
+            budget.charge(tx, self._scopes(act, self.clock()), used)
+
+    def _scopes(self, act: Act, now: datetime) -> list[Scope]:
+        run = act.actor.run
+        return [
+            Scope(f"tenant:{run.user.tenant}/{now:%Y-%m-%d}", self.limits.tenant),
+            Scope(f"run:{run.id}", self.limits.run),
+            Scope(f"agent:{run.id}/{act.actor.agent.name}", self.limits.agent),
+        ]
+
+    def _lease(self, act: Act) -> timedelta:
+        timeouts = self.limits.timeouts
+        seconds = timeouts.model if act.seam is Seam.MODEL else timeouts.tool
+        return timedelta(seconds=seconds) + _LEASE_MARGIN
+
+    def refuse(self, tx: Tx, act: Act, refusal: TowerError) -> None:
+        """Write down that an act was refused, and why."""
+        policies = refusal.policies if isinstance(refusal, Denied) else ()
+        effect = Effect.APPROVE if isinstance(refusal, ApprovalRequired) else Effect.DENY
+        decision = Decision(effect, policies, self.policy.version)
+        body: dict[str, Json] = {
+            "reason": str(refusal),
+            "args": dict(act.args),
+            "refusal": type(refusal).__name__,
+        }
+        if isinstance(refusal, ApprovalRequired | ApprovalRejected):
+            body["approval"] = refusal.approval_id
+        if isinstance(refusal, BudgetExhausted):
+            body |= {"scope": refusal.scope, "unit": refusal.unit, "limit": refusal.limit}
+        self.audit.append(tx, Entry.of_act("refused", act, decision, **body))
+
+
+def _denied(act: Act, decision: Decision) -> Denied:
+    reason = decision.reason or f"policy doesn't let {act.actor.agent.name} do {act.action}"
+    return Denied(reason, decision.policies)

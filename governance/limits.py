@@ -1,0 +1,149 @@
+"""Limits: what work may cost and how long it may take, read from `limits.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from governance.acts import Cost
+from governance.errors import ControlUnavailable
+from governance.settings import Settings
+
+UNITS = tuple(unit.name for unit in fields(Cost))
+_STRICT = ConfigDict(extra="forbid")
+_MILLION = 1_000_000
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Most that a scope may use of each unit; None is no limit, 0 is none at all."""
+
+    model_calls: int | None = None
+    tool_calls: int | None = None
+    handoffs: int | None = None
+    tokens: int | None = None
+    micros: int | None = None
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Micros for a million tokens."""
+
+    input: int
+    output: int
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Longest that one attempt may take, in seconds."""
+
+    model: float = 120
+    tool: float = 60
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class ApprovalRules:
+    """Who may answer, and how long there is to answer.
+
+    Attributes:
+        roles: Roles that may answer where `actions` says nothing.
+        actions: Action → roles that may answer for it.
+    """
+
+    expires_hours: float = 24
+    roles: tuple[str, ...] = ("approver",)
+    actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def roles_for(self, action: str) -> tuple[str, ...]:
+        """The roles that may answer for an action."""
+        return self.actions.get(action, self.roles)
+
+    @property
+    def expires_after(self) -> timedelta:
+        """Time from asking until no answer means no."""
+        return timedelta(hours=self.expires_hours)
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All limits of a deployment.
+
+    Attributes:
+        degrade_at: Share of the run's budget (0 to 1) from which the degrade step applies.
+        anchor_interval: Audit entries between two anchors.
+    """
+
+    run: Budget = Budget(model_calls=20, tool_calls=40, handoffs=6, tokens=60_000)
+    agent: Budget = Budget(model_calls=10)
+    tenant: Budget = Budget()
+    prices: Mapping[str, Price] = field(default_factory=lambda: {"default": Price(0, 0)})
+    timeouts: Timeouts = Timeouts()
+    approvals: ApprovalRules = ApprovalRules()
+    degrade_at: float = 0.8
+    anchor_interval: int = 100
+
+    def __post_init__(self) -> None:
+        numbers = [getattr(budget, unit) for budget in (self.run, self.agent, self.tenant) for unit in UNITS]
+        if any(number is not None and number < 0 for number in numbers):
+            msg = "a budget is below 0; 0 means zero, and a unit that is left out has no limit"
+            raise ValueError(msg)
+        if not 0 <= self.degrade_at <= 1:
+            msg = f"degrade_at is {self.degrade_at}; it is a share from 0 to 1"
+            raise ValueError(msg)
+        if self.anchor_interval < 1 or min(self.timeouts.model, self.timeouts.tool) <= 0:
+            msg = "anchor_interval and timeouts must be above 0"
+            raise ValueError(msg)
+
+    def price(self, model: str, tokens_in: int, tokens_out: int) -> int:
+        """Micros that these tokens cost, rounded up; an unknown model costs the default price."""
+        price = self.prices.get(model) or self.prices["default"]
+        return -(-(tokens_in * price.input + tokens_out * price.output) // _MILLION)
+
+
+def load_limits(settings: Settings | None = None, *, folder: Path | None = None) -> Limits:
+    """Read `limits.toml`, then those of the domains beside it, then the one in `home`, each over the last.
+
+    Args:
+        folder: Where the first file is; the policies' folder by default.
+
+    Raises:
+        ControlUnavailable: A file can't be read or says what limits can't be.
+    """
+    folder = folder or Path(__file__).parent / "policies"
+    paths = [folder / "limits.toml", *sorted(folder.glob("*/limits.toml"))]
+    if settings and (settings.home / "limits.toml").exists():
+        paths.append(settings.home / "limits.toml")
+    merged: dict[str, Any] = {}
+    for path in paths:
+        try:
+            merged = _over(merged, tomllib.loads(path.read_text()))
+            limits = TypeAdapter(Limits).validate_python(merged)
+        except ValidationError as error:
+            where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            msg = f"{path} can't be used: {where}"
+            raise ControlUnavailable(msg) from error
+        except (OSError, ValueError) as error:
+            msg = f"{path} can't be read: {error}"
+            raise ControlUnavailable(msg) from error
+    return limits
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Merge tables key by key; lists and values of `above` win."""
+    both = {
+        key: _over(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
+    return {**below, **above, **both}

@@ -1,0 +1,51 @@
+"""Parts of the control plane, put together in one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from governance.acts import Decision
+from governance.anchors import Anchors
+from governance.audit import AuditLog
+from governance.clock import Clock, utc_now
+from governance.gate import Gate, Judge
+from governance.limits import Limits
+from governance.principals import AgentIdentity, Run, User
+from governance.settings import Settings
+from governance.store import ControlStore
+from governance.workers import Worker
+
+if TYPE_CHECKING:
+    from governance.vault import Vault
+
+
+class Policy(Judge, Protocol):
+    """What the control plane needs of policy."""
+
+    def permit(self, user: User, action: str, *, tenant: str, owner: str | None = None) -> Decision:
+        """What policy says to what a person does."""
+
+
+class Parts:
+    """What the control plane is made of."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: ControlStore,
+        policy: Policy,
+        limits: Limits,
+        vault: Vault,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.policy = policy
+        self.limits = limits
+        self.vault = vault
+        self.clock = clock
+        self.audit = AuditLog(store, Anchors(settings.home), interval=limits.anchor_interval, clock=clock)
+        self.worker = Worker(settings.home)
+        self.gate = Gate(policy, limits, self.audit, self.worker, clock)
+        self._runs_seen: dict[str, Run] = {}
+        self._agents_seen: set[AgentIdentity] = set()

@@ -1,0 +1,135 @@
+"""The control plane's dealings with people: what they may do, what they are asked, what they answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from governance import approvals, decisions, delegation, runs
+from governance.acts import Act, Decision, Effect, Json
+from governance.answers import parse
+from governance.approvals import Approval
+from governance.audit import Entry
+from governance.decisions import Rules
+from governance.errors import ControlUnavailable, Denied, TowerError
+from governance.gate import REVIEW
+from governance.plane_runs import RunBook
+from governance.principals import User
+from governance.store import Tx
+
+
+class Hearing(RunBook):
+    """Questions to people and their answers, each in the audit log."""
+
+    async def permit(self, user: User, action: str, *, tenant: str, owner: str | None = None) -> None:
+        """Ask policy whether a person may do something.
+
+        Raises:
+            Denied: They may not; the refusal is in the audit log.
+        """
+        decision = await asyncio.to_thread(self.policy.permit, user, action, tenant=tenant, owner=owner)
+        if decision.effect is not Effect.ALLOW:
+            entry = Entry(
+                "refused",
+                tenant=user.tenant,
+                user=user.id,
+                action=action,
+                decision=decision.effect.value,
+                policies=decision.policies,
+                policy_version=decision.version,
+                body={"tenant": tenant, "owner": owner},
+            )
+            await self.store.transact(lambda tx: self.audit.append(tx, entry))
+            raise Denied(decision.reason or f"{user.id} may not {action}", decision.policies)
+
+    async def request_approval(
+        self, act: Act, description: str, allowed: tuple[str, ...] = REVIEW
+    ) -> Approval:
+        """Ask a person about an act before it is tried; the same question is asked once."""
+        act = await self.own(act)
+
+        def work(tx: Tx) -> Approval:
+            asked = self.gate.ask(tx, act, description, allowed)
+            if asked.state == approvals.PENDING:
+                runs.mark(tx, asked.run, runs.WAITING)
+            return asked
+
+        return await self.store.transact(work)
+
+    async def approval(self, approval_id: str) -> Approval:
+        """An approval as it stands now."""
+        found = await self.store.read(lambda tx: approvals.get(tx, approval_id))
+        return approvals.as_of(found, self.clock())
+
+    async def pending(self, tenant: str, role: str | None = None) -> list[Approval]:
+        """What waits for an answer in a tenant, oldest first."""
+        return await self.store.read(
+            lambda tx: approvals.pending(tx, tenant=tenant, now=self.clock(), role=role)
+        )
+
+    async def decide(self, user: User, answer: Json) -> Approval:
+        """Record what an authenticated person answered, in any form that `answers.parse` knows.
+
+        Raises:
+            Denied: They may not answer it, or policy forbids what they edited.
+            InvalidInput: The answer can't be understood or used.
+        """
+
+        def work(tx: Tx) -> Approval | TowerError:
+            try:
+                return self._decide(tx, user, answer)
+            except ControlUnavailable:
+                raise
+            except TowerError as refusal:
+                asked = answer.get("approval_id") if isinstance(answer, dict) else None
+                body = {"reason": str(refusal), "approval": asked if isinstance(asked, str) else None}
+                entry = Entry("answer_refused", tenant=user.tenant, user=user.id, body=body)
+                self.audit.append(tx, entry)
+                return refusal
+
+        result = await self.store.transact(work)
+        if isinstance(result, TowerError):
+            raise result
+        return result
+
+    async def delegate(self, giver: User, receiver_id: str, *, roles: Iterable[str], until: datetime) -> None:
+        """Let another person answer in the giver's place until then.
+
+        Raises:
+            Denied: The giver doesn't have these roles.
+        """
+        given = sorted(roles)
+
+        def work(tx: Tx) -> None:
+            delegation.delegate(tx, giver, receiver_id, roles=given, until=until)
+            body = {"to": receiver_id, "roles": given, "until": until.isoformat()}
+            self.audit.append(tx, Entry("delegated", tenant=giver.tenant, user=giver.id, body=body))
+
+        await self.store.transact(work)
+
+    def _decide(self, tx: Tx, user: User, answer: Json) -> Approval:
+        def recheck(approval: Approval, args: Mapping[str, Json]) -> Decision:
+            run = runs.get(tx, approval.run).run
+            return self.gate.judge(tx, approvals.act_from_json(approval.act, run, args), approved=True)
+
+        def permit(person: User, approval: Approval) -> Decision:
+            return self.policy.permit(
+                person, "decide_approval", tenant=approval.tenant, owner=approval.requester
+            )
+
+        rules = Rules(self.policy.version, permit, recheck)
+        decided = decisions.decide(tx, user, parse(answer), rules=rules, now=self.clock())
+        body = {"approval": decided.id, "args": dict(decided.args), "message": decided.message}
+        entry = Entry(
+            "approval_decided",
+            tenant=user.tenant,
+            run=decided.run,
+            user=user.id,
+            action=decided.action,
+            decision=decided.decision,
+            policy_version=decided.policy_version,
+            body=body | {"on_behalf_of": decided.on_behalf_of, "requester": decided.requester},
+        )
+        self.audit.append(tx, entry)
+        return decided

@@ -1,0 +1,123 @@
+"""The control plane's book of runs: admission, state, usage and end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from governance import budget, runs
+from governance.acts import Act, Cost, Json
+from governance.audit import Entry
+from governance.contract import Contract
+from governance.errors import Denied
+from governance.plane_parts import Parts
+from governance.principals import Run, User
+from governance.runs import Record
+from governance.store import Tx
+
+_KEPT_RUNS = 1024
+
+
+class RunBook(Parts):
+    """Runs as they were admitted; what a graph or a client says about them counts for nothing."""
+
+    async def open_run(
+        self,
+        *,
+        graph: str,
+        user: User,
+        contract: Contract,
+        input: Json,  # noqa: A002 - the graph's input, in LangGraph's word
+        subject: str | None = None,
+        verified: str = "no",
+        thread_id: str = "",
+    ) -> Run:
+        """Admit a request: fix for whom, about whom and under which contract it runs.
+
+        Args:
+            input: What the graph is given, personal values as tokens already.
+            thread_id: Empty where it is bound later.
+        """
+        run = Run(runs.new_id(), thread_id, graph, user, subject, verified, self.policy.version, contract)
+
+        def work(tx: Tx) -> None:
+            runs.open_run(tx, run, input, self.clock())
+            body = {"graph": graph, "subject": subject, "verified": verified, "contract": contract.to_json()}
+            self.audit.append(tx, Entry.of_run("run_opened", run, **body))
+
+        await self.store.transact(work)
+        return self.keep(run)
+
+    async def run(self, run_id: str) -> Run:
+        """The run as it was admitted.
+
+        Raises:
+            InvalidInput: There is none of this id.
+        """
+        known = self._runs_seen.get(run_id)
+        return known or self.keep((await self.record(run_id)).run)
+
+    async def record(self, run_id: str) -> Record:
+        """The run with its input, state and outcome."""
+        return await self.store.read(lambda tx: runs.get(tx, run_id))
+
+    async def runs(
+        self, *, tenant: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Record]:
+        """Runs, newest first."""
+        return await self.store.read(lambda tx: runs.listed(tx, tenant=tenant, state=state, limit=limit))
+
+    async def bind(self, run_id: str, thread_id: str, user_id: str) -> Run:
+        """Tie a run to its thread, once; only for whoever opened it.
+
+        Raises:
+            Denied: It is another person's run, or bound to another thread.
+        """
+        return self.keep(await self.store.transact(lambda tx: runs.bind(tx, run_id, thread_id, user_id)))
+
+    async def close_run(self, run_id: str, outcome: Mapping[str, Any]) -> None:
+        """Write how a run ended; the first outcome stands."""
+        run = await self.run(run_id)
+
+        def work(tx: Tx) -> None:
+            if runs.close(tx, run_id, dict(outcome), self.clock()):
+                self.audit.append(tx, Entry.of_run("run_ended", run, status=str(outcome.get("status"))))
+
+        await self.store.transact(work)
+
+    async def usage(self, run_id: str) -> dict[str, Any]:
+        """What a run has used: each unit, the percentage of the scarcest, `degraded`, and `agents` by name."""
+
+        def work(tx: Tx) -> tuple[Cost, dict[str, Cost]]:
+            return budget.spent(tx, f"run:{run_id}"), budget.spent_by_agent(tx, run_id)
+
+        spent, by_agent = await self.store.read(work)
+        share = budget.share(spent, self.limits.run)
+        return {
+            **asdict(spent),
+            "percent": round(100 * share),
+            "degraded": share >= self.limits.degrade_at,
+            "agents": {name: asdict(cost) for name, cost in by_agent.items()},
+        }
+
+    async def note(self, run: Run, kind: str, body: Mapping[str, Json]) -> None:
+        """Add an audit entry about a run."""
+        entry = Entry.of_run(kind, run, **body)
+        await self.store.transact(lambda tx: self.audit.append(tx, entry))
+
+    async def own(self, act: Act) -> Act:
+        """The act with the run as it was admitted, not as whoever asks has it."""
+        admitted = await self.run(act.actor.run.id)
+        if replace(act.actor.run, thread_id=admitted.thread_id) != admitted:
+            refusal = Denied(f"run {admitted.id} was admitted with other rights than this act claims")
+            await self.store.transact(lambda tx: self.gate.refuse(tx, act, refusal))
+            raise refusal
+        return replace(act, actor=replace(act.actor, run=admitted))
+
+    def keep(self, run: Run) -> Run:
+        """Remember a run, so that it isn't read again for each act."""
+        if len(self._runs_seen) >= _KEPT_RUNS:
+            self._runs_seen.pop(next(iter(self._runs_seen)))
+        self._runs_seen[run.id] = run
+        return run
