@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from governance.errors import ControlUnavailable
 
@@ -21,21 +20,28 @@ class PolicyError(ControlUnavailable):
     """The policy set can't be used, so nothing may act; the message names the file or the tool."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSurface:
-    """What policy knows of a tool.
+class ToolSurface(Protocol):
+    """What policy must know of a tool; the registry's surfaces have it all."""
 
-    Attributes:
-        args_schema: JSON schema of its arguments, an object.
-        risk: `low`, `medium` or `high`.
-        reversible: Another tool can undo it.
-    """
+    @property
+    def name(self) -> str:
+        """Its action's name."""
 
-    name: str
-    args_schema: Mapping[str, Any]
-    risk: str = "low"
-    writes: bool = False
-    reversible: bool = False
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON schema of its arguments, an object."""
+
+    @property
+    def risk(self) -> str:
+        """`low`, `medium` or `high`."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something."""
+
+    @property
+    def undo(self) -> str | None:
+        """The tool that takes it back; None with `writes` means irreversible."""
 
 
 def schema_text(base: str, tools: Iterable[ToolSurface], trusted: Iterable[str]) -> str:
@@ -59,7 +65,7 @@ def tool_action(tool: ToolSurface) -> str:
         msg = f"tool {tool.name!r} can't be an action: letters, digits and underscores only"
         raise PolicyError(msg)
     try:
-        args = _type(tool.args_schema, tool.args_schema.get("$defs", {}))
+        args = _type(tool.schema, tool.schema.get("$defs", {}))
     except ValueError as error:
         msg = f"tool {tool.name} can't be put under policy: {error}"
         raise PolicyError(msg) from error

@@ -175,7 +175,7 @@ def _ask_for(principal: tuple[str, str], action: str, resource: tuple[str, str])
 
 
 def _tool(tool: ToolSurface) -> dict[str, Any]:
-    facts = {"risk": tool.risk, "writes": tool.writes, "reversible": tool.reversible}
+    facts = {"risk": tool.risk, "writes": tool.writes, "reversible": tool.undo is not None}
     return _entity("Tool", tool.name, facts)
 
 
