@@ -1,0 +1,181 @@
+"""Documents: passages for a question, from a folder of Markdown indexed in Chroma."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from governance.settings import Settings
+from memory.ranking import Lexicon, questions
+from memory.sections import Section, content_hash, read_sections
+
+if TYPE_CHECKING:
+    from chromadb import Collection
+    from chromadb.api import ClientAPI
+
+LEXICAL_WEIGHT = 0.5
+"""Share of the words in a score beside the meaning; measured, see `scripts/retrieval.py`."""
+
+LOCK_SECONDS = 300
+
+
+class Passage(BaseModel):
+    """A section that fits a question, best first in a list.
+
+    Attributes:
+        score: 0 (unrelated) to about 1.
+    """
+
+    source: str
+    document: str
+    section: str
+    title: str
+    text: str
+    score: float
+
+
+class Documents:
+    """A folder of documents that can be asked; safe from any event loop, thread or process.
+
+    The collection's name holds the hash of what is in it: documents that change get a new
+    collection, and one that is complete never changes again.
+
+    Args:
+        name: Name of the collection, as policy knows it.
+        folder: Where the Markdown documents are.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.collection = name
+        self._folder = folder
+        self._guard = threading.Lock()
+        self._open: dict[str, Collection] = {}
+
+    async def ensure(self) -> None:
+        """Index the documents, unless that was done before."""
+        await asyncio.to_thread(self._ready)
+
+    async def search(
+        self, query: str, k: int = 4, where: Mapping[str, Sequence[str]] | None = None
+    ) -> list[Passage]:
+        """Find the sections that fit a question, or the questions in a letter.
+
+        Args:
+            query: A question, or a whole text with questions in it.
+            k: How many sections at most.
+            where: Tag → the values that a document may have.
+        """
+        return await asyncio.to_thread(self._search, query, k, where or {})
+
+    @cached_property
+    def _sections(self) -> list[Section]:
+        return read_sections(self._folder)
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return Lexicon([f"{section.title}\n{section.text}" for section in self._sections])
+
+    def _search(self, query: str, k: int, where: Mapping[str, Sequence[str]]) -> list[Passage]:
+        collection = self._ready()
+        best: dict[int, float] = {}
+        for question in questions(query):
+            words = self._lexicon.scores(question)
+            for index, meaning in self._by_meaning(collection, question, where).items():
+                score = (1 - LEXICAL_WEIGHT) * meaning + LEXICAL_WEIGHT * words[index]
+                best[index] = max(score, best.get(index, 0.0))
+        # Equal scores keep the order of the documents, so that a run can be repeated.
+        ranked = sorted(best, key=lambda index: (-round(best[index], 4), index))[:k]
+        return [_passage(self._sections[index], best[index]) for index in ranked]
+
+    def _by_meaning(
+        self, collection: Collection, question: str, where: Mapping[str, Sequence[str]]
+    ) -> dict[int, float]:
+        """Section index → cosine of its best piece, for every section that `where` allows."""
+        conditions: list[Any] = [{tag: {"$in": list(values)}} for tag, values in where.items()]
+        allowed: Any = {"$and": conditions} if len(conditions) > 1 else (conditions or [None])[0]
+        found = collection.query(
+            query_texts=[question],
+            n_results=collection.count(),
+            where=allowed,
+            include=["metadatas", "distances"],
+        )
+        best: dict[int, float] = {}
+        for metadata, distance in zip(
+            (found["metadatas"] or [[]])[0], (found["distances"] or [[]])[0], strict=True
+        ):
+            index = int(str(metadata["index"]))
+            best[index] = max(1 - distance, best.get(index, 0.0))
+        return best
+
+    def _ready(self) -> Collection:
+        settings = Settings.from_env()
+        address = os.environ.get("TOWER_CHROMA_URL") or str(settings.home / "vectors")
+        with self._guard:
+            if address not in self._open:
+                self._open[address] = self._index(address, settings.home)
+            return self._open[address]
+
+    def _index(self, address: str, home: Path) -> Collection:
+        from models.vectors import ChromaMiniLM  # noqa: PLC0415 - chromadb takes a second to import
+
+        name = f"{self.collection}-{content_hash(self._sections)}"
+        with _locked(home):
+            client = _connect(address)
+            embed: Any = ChromaMiniLM()
+            collection = client.get_or_create_collection(name, embedding_function=embed)
+            pieces = [
+                (
+                    f"{section.source} #{part}",
+                    text,
+                    {**section.tags, "index": index, "source": section.source},
+                )
+                for index, section in enumerate(self._sections)
+                for part, text in enumerate(section.pieces)
+            ]
+            if collection.count() < len(pieces):
+                ids, texts, metadatas = (list(column) for column in zip(*pieces, strict=True))
+                collection.upsert(ids=ids, documents=texts, metadatas=metadatas)
+        return collection
+
+
+def _passage(section: Section, score: float) -> Passage:
+    return Passage(
+        source=section.source,
+        document=section.document,
+        section=section.section,
+        title=section.title,
+        text=section.text,
+        score=round(score, 4),
+    )
+
+
+def _connect(address: str) -> ClientAPI:
+    import chromadb  # noqa: PLC0415 - it takes a second to import
+    from chromadb.config import Settings as ChromaSettings  # noqa: PLC0415
+
+    quiet = ChromaSettings(anonymized_telemetry=False)
+    if "://" not in address:
+        return chromadb.PersistentClient(address, settings=quiet)
+    url = urlsplit(address)
+    secure = url.scheme == "https"
+    port = url.port or (443 if secure else 8000)
+    return chromadb.HttpClient(url.hostname or "localhost", port, ssl=secure, settings=quiet)
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """One process at a time; the lock of one that died is free at once."""
+    home.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(home / "vectors.lock", timeout=LOCK_SECONDS, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
