@@ -59,12 +59,18 @@ def svg(graph: Graph, title: str) -> str:
 
 def _picture(graph: Graph) -> _Picture:
     drawn = graph.get_graph()
-    inner = {name: _picture(nested) for name, nested in graph.get_subgraphs() if isinstance(nested, CompiledStateGraph)}
+    inner = {
+        name: _picture(nested)
+        for name, nested in graph.get_subgraphs()
+        if isinstance(nested, CompiledStateGraph)
+    }
     sizes = {name: _size(node, inner.get(name)) for name, node in drawn.nodes.items()}
     placed = place(sizes, [(edge.source, edge.target) for edge in drawn.edges])
     parts = [_line(points) for points in sorted(placed.lines.values(), key=len, reverse=True)]
     parts += _peer_lines(placed, sizes)
-    parts += [_node(node, placed.centres[name], sizes[name], inner.get(name)) for name, node in drawn.nodes.items()]
+    parts += [
+        _node(node, placed.centres[name], sizes[name], inner.get(name)) for name, node in drawn.nodes.items()
+    ]
     return _Picture(placed.size, "\n".join(parts))
 
 
@@ -135,7 +141,8 @@ def _line(points: Sequence[Point]) -> str:
 def _arrow(tip: Point, down: int, colour: str) -> str:
     (x, y), half = tip, ARROW * 0.6
     base = y - down * ARROW
-    return f'<path d="M{x:.1f} {y:.1f} L{x - half:.1f} {base:.1f} L{x + half:.1f} {base:.1f} z" fill="{colour}"/>'
+    corners = f"M{x:.1f} {y:.1f} L{x - half:.1f} {base:.1f} L{x + half:.1f} {base:.1f} z"
+    return f'<path d="{corners}" fill="{colour}"/>'
 
 
 def _peer_lines(placed: Placed, sizes: dict[str, Size]) -> list[str]:

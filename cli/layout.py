@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 Point = tuple[float, float]
 Edge = tuple[str, str]
@@ -58,7 +59,11 @@ def place(boxes: Mapping[str, Size], edges: Sequence[Edge]) -> Placed:
     flowing = [e for e in edges if ranks[e[0]] != ranks[e[1]]]
     layers = _layers(ranks, flowing, backward)
     _order(layers)
-    widths = {name: boxes[name].width if name in boxes else TRUNK_WIDTH for row in layers.rows.values() for name in row}
+    widths = {
+        name: boxes[name].width if name in boxes else TRUNK_WIDTH
+        for row in layers.rows.values()
+        for name in row
+    }
     xs = _columns(layers, widths)
     left = min(xs[name] - widths[name] / 2 for name in xs)
     right = max(xs[name] + widths[name] / 2 for name in xs)
@@ -68,7 +73,7 @@ def place(boxes: Mapping[str, Size], edges: Sequence[Edge]) -> Placed:
     lines = {}
     for edge, chain in layers.chains.items():
         points = [(xs[chain[0]] - left, tops[row_of[chain[0]]] + boxes[chain[0]].height)]
-        for above, below in zip(chain, chain[1:], strict=False):
+        for above, below in pairwise(chain):
             upper, lower = row_of[above], row_of[below]
             points.append((xs[above] - left, tops[upper] + heights[upper]))
             points.append((xs[below] - left, tops[lower]))
@@ -159,7 +164,7 @@ def _layers(ranks: Mapping[str, int], edges: Iterable[Edge], backward: set[Edge]
                 layers.rows[rank].append(corner)
         chain = [low, *corners, high]
         layers.chains[edge] = chain
-        for link in zip(chain, chain[1:], strict=False):
+        for link in pairwise(chain):
             straight = link in following or (link[0] in corners and link[1] in corners)
             layers.links[link] = 12.0 if straight else 1.0
     return layers
@@ -174,7 +179,7 @@ def _neighbours(layers: _Layers) -> dict[str, list[tuple[str, float]]]:
 
 
 def _order(layers: _Layers) -> None:
-    """Sort each layer by where its neighbours are, down and up in turn; keep the order with fewest crossings."""
+    """Sort each layer by where its neighbours are, down and up in turn; keep what crosses least."""
     near = _neighbours(layers)
     best, fewest = {r: list(row) for r, row in layers.rows.items()}, _crossings(layers)
     for sweep in range(SWEEPS):

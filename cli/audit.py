@@ -1,0 +1,117 @@
+"""Audit: is the log whole, and what does it say."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.terminal import As, Exit, Json, dump, finish, say
+
+if TYPE_CHECKING:
+    from governance.verify import Verdict
+
+app = typer.Typer(help="The audit log: verify it, read it, export it.", no_args_is_help=True)
+
+OfRun = Annotated[str | None, typer.Option("--run", help="Only this run.")]
+
+
+@app.command("verify")
+def verify(json: Json = False) -> None:
+    """Check every entry, link and signature; names the first entry that isn't as it was written."""
+
+    async def work() -> int:
+        import asyncio
+        from dataclasses import asdict
+
+        verdict = await asyncio.to_thread(read_verdict)
+        if json:
+            dump(asdict(verdict))
+        else:
+            mark = "[green]✓[/green]" if verdict.whole else "[bold red]✗[/bold red]"
+            at = "" if verdict.whole else f" (first broken entry: {verdict.broken}, {verdict.problem})"
+            say(f"{mark} {verdict.message}{at}")
+        return Exit.COMPLETED if verdict.whole else Exit.FAILED
+
+    finish(work())
+
+
+@app.command("show")
+def show(
+    run: OfRun = None,
+    kind: Annotated[str | None, typer.Option(help="Only entries of this kind, such as refused.")] = None,
+    since: Annotated[int, typer.Option(help="Only entries after this number.")] = 0,
+    user: As = None,
+    json: Json = False,
+) -> None:
+    """Show entries, oldest first; takes an auditor's key."""
+
+    async def work() -> int:
+        import asyncio
+
+        from cli.session import session
+
+        async with session(user) as opened:
+            tenant = opened.user.tenant
+            await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
+            found = await asyncio.to_thread(
+                lambda: list(opened.plane.audit.entries(run=run, kind=kind, tenant=tenant, since=since))
+            )
+        if json:
+            dump(found)
+            return Exit.COMPLETED
+        for e in found:
+            who = e.get("actor") or e.get("user_id") or "-"
+            line = (e["seq"], e["time"][:19], e["kind"], who, e.get("action", ""), e.get("decision", ""))
+            policies = ", ".join(e.get("policies", ()))
+            say("{:>5}  {}  {:<18} {:<16} {:<16} {:<8}".format(*line) + f" {policies}")
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+@app.command("export")
+def export(
+    run: OfRun = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; stdout by default.")] = None,
+    user: As = None,
+) -> None:
+    """Export the log as JSON lines; takes an auditor's key."""
+
+    async def work() -> int:
+        import asyncio
+
+        from cli.session import session
+
+        async with session(user) as opened:
+            tenant = opened.user.tenant
+            await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
+
+            def write() -> None:
+                lines = opened.plane.audit.export(run=run)
+                with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
+                    file.writelines(f"{line}\n" for line in lines)
+
+            await asyncio.to_thread(write)
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+def read_verdict() -> Verdict:
+    """Verify without loading policies or the application: the log stands even where they are broken."""
+    from governance.anchors import Anchors
+    from governance.audit import AuditLog
+    from governance.settings import Settings
+    from governance.store import ControlStore
+    from governance.verify import verify as check
+
+    settings = Settings.from_env()
+    store = ControlStore(settings.url("control"))
+    try:
+        return check(AuditLog(store, Anchors(settings.home)))
+    finally:
+        store.close()

@@ -1,0 +1,76 @@
+"""Graphs: which there are, and how they look."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.terminal import Exit, Json, dump, finish, say
+
+
+class Format(StrEnum):
+    """How a graph is drawn."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+def graphs(
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Draw each graph, with the graphs nested in it.")
+    ] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="Mermaid text, or an SVG picture made here.")
+    ] = Format.SVG,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("docs/graphs"),
+    json: Json = False,
+) -> None:
+    """List the graphs, or draw them."""
+
+    async def work() -> int:
+        from graphs.domain import domain
+
+        names = list(domain().graphs)
+        if draw:
+            written = [_write(name, form, out) for name in names]
+            if json:
+                dump([str(path) for path in written])
+            else:
+                say(*(f"{path}" for path in written))
+            return Exit.COMPLETED
+        about = {name: _about(name) for name in names}
+        if json:
+            dump([{"graph": name, "about": text} for name, text in about.items()])
+        else:
+            say(*(f"[bold]{name:<14}[/bold]{text}" for name, text in about.items()))
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+def _write(name: str, form: Format, out: Path) -> Path:
+    from graphs.domain import domain
+
+    graph = domain().graph(name)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{name}.{'mmd' if form is Format.MERMAID else 'svg'}"
+    if form is Format.MERMAID:
+        text = graph.get_graph(xray=True).draw_mermaid()
+    else:
+        from cli.draw import svg
+
+        text = svg(graph, name)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _about(name: str) -> str:
+    """The first sentence of the module that compiles it."""
+    import importlib
+
+    from graphs.domain import domain
+
+    return (importlib.import_module(domain().graphs[name]).__doc__ or "").strip().split("\n")[0]

@@ -1,0 +1,54 @@
+"""Intake: what stands on the command line becomes a request; nothing is started by unusable input."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from governance.errors import InvalidInput
+from nodes.admission import Request
+from nodes.intake import MAX_BYTES, Document, read_document
+
+SUFFIXES = frozenset(
+    {".eml", ".pdf", ".txt", ".json", ".md", ".png", ".jpg", ".jpeg", ".gif", ".docx", ".html"}
+)
+
+
+async def request_of(what: Sequence[str], customer: str | None, vouched: str) -> Request:
+    """Make a request of files and words.
+
+    Raises:
+        InvalidInput: A file can't be read or used, or there is nothing in the request.
+    """
+    texts = [part for part in what if not _means_file(part)]
+    documents = [await _read(Path(part)) for part in what if _means_file(part)]
+    return Request("\n\n".join(texts), documents, customer, vouched)
+
+
+def _means_file(part: str) -> bool:
+    """Whether it is meant as a file, there or not: a mistyped path must not become a request in words."""
+    looks = not any(c.isspace() for c in part) and ("/" in part or Path(part).suffix.lower() in SUFFIXES)
+    try:
+        return looks or Path(part).exists()
+    except (OSError, ValueError):  # a long text is no path
+        return False
+
+
+async def _read(path: Path) -> Document:
+    content = await asyncio.to_thread(_bytes_of, path)
+    return await read_document((path.name, content))
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            msg = f"{path} is not a file" if path.exists() else f"there is no file {path}"
+            raise InvalidInput(msg)
+        if path.stat().st_size > MAX_BYTES:
+            msg = f"{path} has {path.stat().st_size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read"
+            raise InvalidInput(msg)
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path} can't be read: {error.strerror}"
+        raise InvalidInput(msg) from error

@@ -1,0 +1,182 @@
+"""Runs: start one from files or text, resume it, list them, show what happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.terminal import As, Exit, Json, Progress, complain, console, dump, exit_code, finish, say
+
+if TYPE_CHECKING:
+    from cli.session import Session
+    from governance.runs import Record
+    from nodes.admission import Request
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, such as run-1a2b….")]
+
+
+def start(
+    what: Annotated[
+        list[str], typer.Argument(metavar="FILE…|TEXT", help="Documents, a request in words, or both.")
+    ],
+    graph: Annotated[str, typer.Option(help="Which graph; the front door picks one by itself.")] = "adaptive",
+    user: As = None,
+    customer: Annotated[
+        str | None, typer.Option(help="The customer whom you vouch for, such as C-10001.")
+    ] = None,
+    vouched: Annotated[str, typer.Option(help="How the customer was verified, such as post-room.")] = "user",
+    thread: Annotated[
+        str | None, typer.Option(help="Conversation to go on with; a new one by default.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a request: a letter, an e-mail, a PDF, or a question in words."""
+
+    async def work() -> int:
+        from cli.intake import request_of
+        from cli.session import session
+
+        request = await request_of(what, customer, vouched)
+        async with session(user) as opened:
+            return await _start(opened, graph, request, thread, json=json)
+
+    finish(work())
+
+
+def resume(run_id: RunId, user: As = None, json: Json = False) -> None:
+    """Go on with a run that was interrupted, whatever process it died in."""
+
+    async def work() -> int:
+        from cli.session import session
+
+        async with session(user) as opened:
+            return await go_on(opened, await opened.record(run_id), json=json)
+
+    finish(work())
+
+
+def listing(
+    state: Annotated[str | None, typer.Option(help="admitted, running, waiting or ended.")] = None,
+    limit: Annotated[int, typer.Option(help="At most this many, newest first.")] = 20,
+    user: As = None,
+    json: Json = False,
+) -> None:
+    """List runs: all that you may read, newest first."""
+
+    async def work() -> int:
+        from cli.session import session
+
+        async with session(user) as opened:
+            found = await opened.plane.runs(tenant=opened.user.tenant, state=state, limit=limit)
+            readable = [record for record in found if opened.may_read(record.run.user.id)]
+            if json:
+                dump([_summary(record) for record in readable])
+            else:
+                _print_list(readable)
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+def show(run_id: RunId, user: As = None, json: Json = False) -> None:
+    """Show a run: who acted, what was cleared under which policies, what it cost, how it ended."""
+
+    async def work() -> int:
+        from cli.session import session
+
+        async with session(user) as opened:
+            record = await opened.record(run_id)
+            entries = await opened.entries(run_id)
+            if json:
+                dump(_summary(record) | {"masked": masked(record), "entries": entries})
+                return Exit.COMPLETED
+            from cli.timeline import heading, outcome, request, timeline
+
+            say(heading(record), "", timeline(entries), "", outcome(record, masked(record)))
+            say(*(request(asked) for asked in await opened.pending(run_id)))
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+async def _start(opened: Session, graph: str, request: Request, thread: str | None, *, json: bool) -> int:
+    record = await opened.start(graph, request, thread)
+    # First of all, so that a run whose process dies can be resumed.
+    console(error=json).print(f"run {record.run.id}")
+    return await go_on(opened, record, json=json)
+
+
+async def go_on(opened: Session, record: Record, *, json: bool) -> int:
+    """Drive a run, report how it stands, and return the exit code."""
+    from asyncio import CancelledError
+
+    try:
+        with Progress(record.run.graph, quiet=json).running() as progress:
+            record = await opened.drive(record, progress.step)
+    except CancelledError:
+        complain(f"interrupted; nothing is lost. Go on with: tower resume {record.run.id}")
+        raise
+    waiting = await opened.pending(record.run.id)
+    status = (record.outcome or {}).get("status")
+    if json:
+        questions = [
+            {"id": a.id, "action": a.action, "args": dict(a.args), "roles": a.roles} for a in waiting
+        ]
+        dump(_summary(record) | {"approvals": questions})
+        return exit_code(status)
+    from cli.timeline import outcome, request
+
+    if status:
+        say(outcome(record, masked(record)), f"\nMore: tower show {record.run.id}")
+    for asked in waiting:
+        say("", request(asked), f"\nAnswer: tower approve {asked.id} --as USER   (or reject, edit)")
+    return exit_code(status)
+
+
+def masked(record: Record) -> dict[str, int]:
+    """How many personal values of each kind were masked in the request."""
+    from governance.canonical import canonical
+    from nodes.deliver import PERSONAL
+
+    tokens = set(PERSONAL.findall(canonical(record.input).decode()))
+    return dict(Counter(token[1:].split(":")[0] for token in tokens))
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    run = record.run
+    return {
+        "run": run.id,
+        "graph": run.graph,
+        "user": run.user.id,
+        "tenant": run.user.tenant,
+        "customer": run.subject,
+        "verified": run.verified,
+        "thread": run.thread_id,
+        "policy_version": run.policy_version,
+        "created": record.created,
+        "ended": record.ended,
+        "state": record.state,
+        "status": (record.outcome or {}).get("status"),
+        "outcome": record.outcome,
+    }
+
+
+def _print_list(records: list[Record]) -> None:
+    from rich.table import Table
+
+    from cli.terminal import word
+
+    if not records:
+        say("No runs yet. Start one: tower run examples/inbox/…")
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("run", "graph", "by", "customer", "started (UTC)", "stands"):
+        table.add_column(name)
+    for record in records:
+        run = record.run
+        status = (record.outcome or {}).get("status", record.state)
+        started = record.created[:16].replace("T", " ")
+        table.add_row(run.id, run.graph, run.user.id, run.subject or "-", started, word(status))
+    say(table)

@@ -1,0 +1,148 @@
+"""Terminal: where results, progress and errors go, and what the exit code says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+DEFAULT_USER = "sam"
+PLAIN_WIDTH = 100
+
+As = Annotated[
+    str | None,
+    typer.Option(
+        "--as", metavar="USER", help=f"Who acts; takes this user's key ({DEFAULT_USER}, or TOWER_KEY's)."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    COMPLETED = 0
+    FAILED = 1
+    USAGE = 2
+    WAITING = 3
+    REFUSED = 4
+    INTERRUPTED = 130
+
+
+EXIT_OF = {
+    "completed": Exit.COMPLETED,
+    "denied": Exit.REFUSED,
+    "rejected": Exit.REFUSED,
+    "escalated": Exit.REFUSED,
+    "cancelled": Exit.REFUSED,
+}
+"""Outcome → exit code; every other outcome is a failure."""
+
+COLOURS = {
+    "completed": "green",
+    "partial": "yellow",
+    "waiting": "yellow",
+    "escalated": "yellow",
+    "denied": "red",
+    "rejected": "red",
+    "failed": "red",
+}
+
+
+def console(*, error: bool = False) -> Console:
+    """A console for stdout or stderr; 100 columns where nobody sees it."""
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(stderr=error, width=width, highlight=False, soft_wrap=False)
+
+
+def say(*parts: RenderableType) -> None:
+    """Print for a person."""
+    out = console()
+    for part in parts:
+        out.print(part)
+
+
+def dump(value: Any) -> None:
+    """Print for a machine."""
+    import json
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def complain(message: str) -> None:
+    """Print an error as one paragraph."""
+    from rich.text import Text
+
+    console(error=True).print(Text.assemble(("error: ", "bold red"), message))
+
+
+def word(status: str) -> Text:
+    """A status in its colour."""
+    from rich.text import Text
+
+    return Text(status, style=f"bold {COLOURS.get(status, 'yellow')}")
+
+
+def exit_code(status: str | None) -> Exit:
+    """The exit code of a run that ended so, or that waits for a person (None)."""
+    return EXIT_OF.get(status, Exit.FAILED) if status else Exit.WAITING
+
+
+def finish(work: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a command's work and exit with its code; an interrupt from the keyboard is 130."""
+    import asyncio
+
+    try:
+        code = asyncio.run(work)
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    raise typer.Exit(int(code))
+
+
+def euros(args: Mapping[str, Any]) -> dict[str, str]:
+    """Arguments as a person reads them: amounts, which are integer cents, in EUR as well."""
+    return {
+        name: f"{value}  ({value / 100:,.2f} EUR)"
+        if name in ("amount", "payable") and isinstance(value, int)
+        else str(value)
+        for name, value in args.items()
+    }
+
+
+class Progress:
+    """What agents do while they do it, on a terminal's stderr; silent anywhere else."""
+
+    def __init__(self, label: str, *, quiet: bool = False) -> None:
+        self._console = console(error=True)
+        self._shown = not quiet and sys.stderr.isatty()
+        self._label = label
+        self._status = self._console.status(label) if self._shown else None
+
+    @contextmanager
+    def running(self) -> Iterator[Progress]:
+        """Show a spinner until the work is done."""
+        if self._status is None:
+            yield self
+            return
+        with self._status:
+            yield self
+
+    def step(self, agent: str, calls: Sequence[str]) -> None:
+        """An agent spoke, and called these tools."""
+        if self._status is None:
+            return
+        called = f" → {', '.join(calls)}" if calls else ""
+        self._console.print(f"  {agent}{called}", style="dim", markup=False)
+        self._status.update(f"{self._label} · {agent}")
