@@ -90,8 +90,16 @@ async def _execute(tool: Tool, clearance: Clearance) -> Json:
         raise ToolFailed(msg) from error
     raw = tool.result.dump_python(result, mode="json")
     masked = await plane.vault.tokenise_json(tenant, raw, dict(_personal(result)))
-    await plane.settle(clearance, masked, used)
+    await plane.settle(clearance, masked, used, trusts=_made(tool, masked))
     return masked
+
+
+def _made(tool: Tool, result: Json) -> dict[str, list[str]]:
+    """What the tool made that the rest of the run may use, from the result and never from arguments."""
+    if tool.yields is None:
+        return {}
+    name, source = tool.yields
+    return {name: [str(result[source])]}
 
 
 def _injected(tool: Tool, clearance: Clearance) -> dict[str, Any]:

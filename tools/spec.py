@@ -62,6 +62,8 @@ class Tool:
         undo: Name of the tool that compensates it; None with `writes` means irreversible.
         data: Classes of data it touches (`contact`, `bank`, `claims`, …).
         needs: What must exist for it to work (`desk`, `wordings`, …).
+        yields: `(trusted set, field of the result)`: what it made may be used by the rest of the
+            run, such as `("claims", "id")` for a tool that opens a claim.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Tool:
     undo: str | None
     data: tuple[str, ...]
     needs: tuple[str, ...]
+    yields: tuple[str, str] | None = None
 
     @property
     def description(self) -> str:
@@ -141,6 +144,7 @@ def tool(
     undo: str | None = None,
     data: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
+    yields: tuple[str, str] | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Tool]:
     """Make a tool of an async function.
 
@@ -160,6 +164,6 @@ def tool(
         if undo and not writes:
             msg = f"tool {name} only reads, so there is nothing that {undo} could undo"
             raise ValueError(msg)
-        return Tool(name, function, owner, risk, writes, idempotent, undo, data, needs)
+        return Tool(name, function, owner, risk, writes, idempotent, undo, data, needs, yields)
 
     return wrap

@@ -106,7 +106,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
         if path.is_file():
             shutil.copy(path, folder)
     shutil.copytree(office.PROMPTS / "policies", folder / "office")
-    return load_policy(folder, office.TOOLBOX.surfaces())
+    return load_policy([folder], office.TOOLBOX.surfaces())
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def limits() -> Limits:
 async def desk(policy: PolicyEngine, limits: Limits) -> AsyncIterator[Office]:
     settings = Settings.from_env()
     store = ControlStore(settings.url("control"))
-    plane = ControlPlane(settings, store, policy, limits, Vault(store, settings))
+    plane = ControlPlane(settings, store, policy, limits, Vault(settings, store))
     model = ScriptedChatModel()
     use_control(plane)
     use_model(model)

@@ -67,7 +67,8 @@ async def test_of_two_hand_overs_in_one_turn_the_first_is_taken_and_every_call_i
     asked = [c for m in run.state["messages"] if m.type == "ai" for c in m.tool_calls]
     assert set(answered) == {c["id"] for c in asked}
     assert "4000" in answered[next(c["id"] for c in asked if c["name"] == "find_order")]
-    assert run.state["active"] == "c"
+    kept = (await team.aget_state(run.config)).values
+    assert kept["active"] == "c"
 
 
 @pytest.mark.scenario(20)
@@ -82,7 +83,7 @@ async def test_an_unknown_agent_is_told_so(desk, team):
 
 @pytest.mark.scenario(20)
 async def test_a_forbidden_agent_is_refused_by_policy(desk):
-    forbidden = handoff([A, STRANGER], edges={"a": ["stranger"]}).compile(name="handoff")
+    forbidden = handoff([A, STRANGER], edges={"a": ["stranger"]}).compile(name="handoff", checkpointer=desk.saver)
     desk.model.script(calls("transfer_to_stranger"), says("Then I'll answer myself."))
 
     run = await desk.start(forbidden)

@@ -69,6 +69,10 @@ async def find_order(order_id: OrderId) -> Order:
     return Order(id=order_id, amount=ORDERS[order_id], iban=IBANS[OWNERS[order_id]])
 
 
+class Refund(BaseModel):
+    order_id: OrderId
+
+
 @tool(owner="office", risk=Risk.HIGH, writes=True, undo="take_back")
 async def refund(
     order_id: OrderId,
@@ -77,14 +81,14 @@ async def refund(
     *,
     ledger: Ledger,
     key: EffectKey,
-) -> dict[str, str]:
+) -> Refund:
     """Refund an order."""
     await ledger.run(
         lambda db: db.execute(
             "INSERT OR IGNORE INTO refunds VALUES (?, ?, ?, ?)", (key, order_id, amount, iban)
         )
     )
-    return {"refunded": order_id}
+    return Refund(order_id=order_id)
 
 
 @tool(owner="office", writes=True)
