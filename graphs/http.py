@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 from langgraph_sdk import Auth
@@ -22,6 +22,7 @@ from governance.identity import Identity
 from governance.principals import User
 from governance.runs import ENDED
 from governance.settings import Settings
+from governance.store import ControlStore
 from governance.threads import concerns, runs_on
 from graphs.domain import Domain
 from graphs.http_run import RunRequest, ThreadBusy, owner
@@ -96,7 +97,12 @@ async def _authenticate(authorization: str | None, headers: dict[bytes, bytes] |
 
 
 def _identity() -> Identity:
-    return Identity(Settings.from_env(), control().store)
+    return _people(control().store)
+
+
+@lru_cache(maxsize=1)
+def _people(store: ControlStore) -> Identity:
+    return Identity(Settings.from_env(), store)
 
 
 def _said_in_http(handler: Handler) -> Handler:
