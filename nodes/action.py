@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from governance.control import control
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from governance.acts import Effect
+from governance.control import control
 from governance.principals import Run
 from nodes.agent import STEP_ERRORS, fault
 from nodes.place import actor_at, current_run

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Protocol
 
-from governance.control import ControlPlane, control
-
 from governance.contract import Contract
+from governance.control import ControlPlane, control
 from governance.errors import InvalidInput
 from governance.principals import Run, User
 from nodes.intake import Document, read_document

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from governance.control import control
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 
 from governance.acts import Act, Seam
+from governance.control import control
 from governance.errors import Denied
 from governance.outcome import Outcome, Status, worst
 from governance.principals import Actor, AgentIdentity

@@ -6,11 +6,11 @@ import hashlib
 import json
 from typing import Any
 
-from governance.control import control
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from governance.acts import Act, Seam
+from governance.control import control
 from governance.errors import ApprovalRejected
 from governance.outcome import Status
 from governance.principals import AgentIdentity

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from governance.control import control
 from langchain_core.runnables import RunnableConfig
 
+from governance.control import control
 from governance.errors import Denied
 from governance.principals import Actor, AgentIdentity, Run
 

@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from governance.control import control
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 
 from governance.acts import Act, Cost, Seam
+from governance.control import control
 from governance.errors import Denied
 from nodes.agent import fault
 from nodes.place import actor_at

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from governance.control import control
 from langgraph.types import interrupt
 
 from governance.answers import hitl_request
+from governance.control import control
 from governance.errors import ApprovalRejected, ApprovalRequired
 from tools.gateway import call
 
 if TYPE_CHECKING:
-    from governance.approvals import Approval
-
     from governance.acts import Json
+    from governance.approvals import Approval
     from governance.principals import Actor
     from tools.spec import Tool
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from governance.control import control
-
 from governance.acts import Act, Cost, Seam
+from governance.control import control
 from governance.principals import Actor, AgentIdentity
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from memory.desk.wordings import WORDINGS
-
 from graphs.direct import direct
+from memory.desk.wordings import WORDINGS
 from nodes.desk import checks
 from nodes.desk.agents import ANSWERS
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from memory.desk.wordings import WORDINGS
-
 from graphs.domain import Domain
+from memory.desk.wordings import WORDINGS
 from nodes.desk.admission import ADMISSION
 from tools.desk import quality
 from tools.desk.database import Desk

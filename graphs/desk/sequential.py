@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tools.desk.claims import open_claim, settle_claim
-from tools.desk.customers import find_customer
-from tools.desk.payments import pay_claim
-
 from governance.principals import Run
 from graphs.sequential import sequential
 from nodes.action import Action
 from nodes.desk import checks
 from nodes.desk.agents import ASSESS, CLAIMS, COVERAGE, DECIDE, EXTRACT, LETTERS
 from nodes.step import Step
+from tools.desk.claims import open_claim
+from tools.desk.customers import find_customer
 from tools.desk.letters import send_letter
+from tools.desk.payments import pay_claim
+from tools.desk.settlement import settle_claim
 
 Results = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def _claim(results: Results, _run: Run) -> dict[str, Any]:
 def _settlement(results: Results, _run: Run) -> dict[str, Any]:
     decided = results["decide"]
     return {
-        "claim_id": results["open_claim"]["id"],
+        "claim_id": results["open_claim"]["claim_id"],
         "decision": decided["decision"],
         "amount": decided["payable"],
         "reason": decided["reason"],
@@ -45,7 +45,7 @@ def _payment(results: Results, _run: Run) -> dict[str, Any] | None:
     if results["decide"]["decision"] != "approve":
         return None
     return {
-        "claim_id": results["open_claim"]["id"],
+        "claim_id": results["open_claim"]["claim_id"],
         "amount": results["decide"]["payable"],
         "iban": results["extract"]["payout_account"] or results["find_customer"]["iban"],
     }
@@ -56,7 +56,7 @@ def _letter(results: Results, run: Run) -> dict[str, Any]:
     return {
         "customer_id": run.subject,
         "template": "claim_approved" if approved else "claim_declined",
-        "claim_id": results["open_claim"]["id"],
+        "claim_id": results["open_claim"]["claim_id"],
         "reason": results["decide"]["reason"],
     }
 
@@ -65,7 +65,7 @@ def _outcome(results: Results) -> dict[str, Any]:
     decided = results.get("decide")
     if not decided:
         return {"result": dict(results)}
-    claim = results["open_claim"]["id"] if "open_claim" in results else "the claim"
+    claim = results["open_claim"]["claim_id"] if "open_claim" in results else "the claim"
     paid = results.get("pay_claim")
     said = f"{claim}: {decided['decision']}, {decided['payable'] / 100:.2f} EUR. {decided['reason']}"
     return {"answer": said, "result": {"claim": claim, "payment": paid, **decided}}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict, Route
+from nodes.team import Agent
 from tools.desk.billing import get_invoice, list_invoices
 from tools.desk.claims import get_claim, list_claims
 from tools.desk.contacts import add_note, list_contacts
 from tools.desk.customers import change_account, change_address, find_customer
 from tools.desk.policies import assess_amount, check_coverage, get_policy, list_policies
 from tools.desk.wording import search_wording
-
-from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict, Route
-from nodes.team import Agent
 
 PROMPTS = Path(__file__).parent / "prompts"
 

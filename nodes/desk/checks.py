@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.desk.billing import get_invoice
-from tools.desk.policies import assess_amount, check_coverage, get_policy
-
 from nodes.agent import Lookup
 from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
+from tools.desk.billing import get_invoice
+from tools.desk.policies import assess_amount, check_coverage, get_policy
 
 
 async def facts_agree(result: ClaimFacts, _state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
@@ -18,16 +17,16 @@ async def facts_agree(result: ClaimFacts, _state: Mapping[str, Any], lookup: Loo
     policy = await lookup(get_policy, policy_number=result.policy_number)
     if str(result.loss_date) < policy["start"]:
         problems.append(
-            f"the loss of {result.loss_date} is before {policy['number']} began on {policy['start']}"
+            f"the loss of {result.loss_date} is before {policy['policy_number']} began on {policy['start']}"
         )
     if result.invoice_number:
         invoice = await lookup(get_invoice, invoice_number=result.invoice_number)
         if invoice["amount"] != result.amount:
             problems.append(
-                f"{result.amount} cents are claimed, but {invoice['number']} bears {invoice['amount']} cents"
+                f"{result.amount} cents are claimed, but {invoice['invoice_number']} bears {invoice['amount']} cents"
             )
         if invoice["kind"] == "premium":
-            problems.append(f"{invoice['number']} is a premium invoice of ours, not one for a repair")
+            problems.append(f"{invoice['invoice_number']} is a premium invoice of ours, not one for a repair")
     return problems
 
 
@@ -50,13 +49,12 @@ async def coverage_agrees(result: CoverageVerdict, state: Mapping[str, Any], loo
 
 async def amount_agrees(result: Assessment, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
     """No more than the record allows, and nothing without cover."""
-    facts, verdict = state["results"]["extract"], state["results"]["coverage"]
-    if not verdict["covered"]:
-        return ["an amount is payable, but the loss is not covered"] if result.payable else []
+    facts = state["results"]["extract"]
     record = await lookup(
         assess_amount,
         policy_number=facts["policy_number"],
         peril=facts["peril"],
+        loss_date=facts["loss_date"],
         amount=facts["amount"],
     )
     if result.payable != record["payable"]:

@@ -65,6 +65,9 @@ class Assessment(BaseModel):
     """How much is payable for the loss."""
 
     payable: Annotated[Cents, Field(description="Integer cents payable after deductible and limit")]
+    decision: Annotated[
+        Literal["approve", "decline"], Field(description="approve if something is payable, else decline")
+    ]
     reason: Reason
 
 
