@@ -102,9 +102,7 @@ async def _let_approve(asked: Approval, place: dict[str, str], *, json: bool) ->
     command = ["approve", asked.id, "--as", APPROVER]
     if not json:
         say("", request(asked), "")
-        say(
-            f"[dim]A second process answers as {APPROVER}. On this development set-up both people's keys lie in"
-        )
+        say(f"[dim]A second process answers as {APPROVER}. On this development set-up both keys lie in")
         say(f"[dim]{place['TOWER_HOME']}/keys; in production {APPROVER}'s key is hers alone.")
         say(f"[bold]$ tower {' '.join(command)}[/bold]")
     process = await asyncio.to_thread(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from governance.errors import InvalidInput
 from nodes.admission import Request
-from nodes.intake import MAX_BYTES, Document, read_document
+from nodes.intake import read_document
 
 SUFFIXES = frozenset(
     {".eml", ".pdf", ".txt", ".json", ".md", ".png", ".jpg", ".jpeg", ".gif", ".docx", ".html"}
@@ -22,7 +20,7 @@ async def request_of(what: Sequence[str], customer: str | None, vouched: str) ->
         InvalidInput: A file can't be read or used, or there is nothing in the request.
     """
     texts = [part for part in what if not _means_file(part)]
-    documents = [await _read(Path(part)) for part in what if _means_file(part)]
+    documents = [await read_document(Path(part)) for part in what if _means_file(part)]
     return Request("\n\n".join(texts), documents, customer, vouched)
 
 
@@ -33,22 +31,3 @@ def _means_file(part: str) -> bool:
         return looks or Path(part).exists()
     except (OSError, ValueError):  # a long text is no path
         return False
-
-
-async def _read(path: Path) -> Document:
-    content = await asyncio.to_thread(_bytes_of, path)
-    return await read_document((path.name, content))
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            msg = f"{path} is not a file" if path.exists() else f"there is no file {path}"
-            raise InvalidInput(msg)
-        if path.stat().st_size > MAX_BYTES:
-            msg = f"{path} has {path.stat().st_size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read"
-            raise InvalidInput(msg)
-        return path.read_bytes()
-    except OSError as error:
-        msg = f"{path} can't be read: {error.strerror}"
-        raise InvalidInput(msg) from error

@@ -59,7 +59,7 @@ def moments(entries: Iterable[Entry]) -> list[Moment]:
     ]
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: Entry) -> str:  # noqa: PLR0911 - a table of wordings
     body = entry.get("body", {})
     match entry["kind"]:
         case "run_opened":

@@ -1,0 +1,84 @@
+"""What can't be used is refused with what to do, and nothing is started."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from pathlib import Path
+
+import pypdf
+import pytest
+from reportlab.pdfgen import canvas
+
+from evals.expectations import Expectation
+from tests.cli.conftest import Tower, arguments
+
+
+def encrypted_pdf() -> bytes:
+    plain, locked = io.BytesIO(), io.BytesIO()
+    page = canvas.Canvas(plain)
+    page.drawString(72, 720, "A letter")
+    page.save()
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(plain.getvalue()))
+    writer.encrypt("secret")
+    writer.write(locked)
+    return locked.getvalue()
+
+
+UNUSABLE = {
+    "empty.txt": b"",
+    "huge.txt": b"a" * 50_000_000,
+    "locked.pdf": encrypted_pdf(),
+    "photo.png": b"\x89PNG\r\n\x1a\n" + bytes(100),
+    "photo.jpg": b"\xff\xd8\xff\xe0" + bytes(100),
+    "broken.json": b"{",
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_an_unusable_file_starts_nothing(tower: Tower, tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(UNUSABLE[name])
+
+    done = tower("run", str(file))
+
+    assert done.returncode == 2, done.stderr
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+    assert file.read_bytes() == UNUSABLE[name]
+    assert tower.json("runs") == []
+
+
+def test_a_missing_file_is_not_taken_for_a_request_in_words(tower: Tower) -> None:
+    done = tower("run", "letters/missing.pdf")
+
+    assert (done.returncode, "missing.pdf" in done.stderr) == (2, True)
+    assert tower.json("runs") == []
+
+
+def test_usage_is_exit_2(tower: Tower) -> None:
+    assert tower("run").returncode == 2
+    assert tower("fly").returncode == 2
+    assert tower("run", "hello", "--graph", "no-such").returncode == 2
+    assert tower("resume", "run-none").returncode == 2
+    assert tower("approve", "apr-none", "--as", "lena").returncode == 2
+    assert tower("edit", "apr-none", "--as", "lena").returncode == 2
+
+
+def test_an_interrupt_says_how_to_go_on(tower: Tower, small_claim: Expectation) -> None:
+    process, run = tower.begin(*arguments(small_claim))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+
+    assert (process.returncode, f"tower resume {run}" in " ".join(said.split())) == (130, True), said
+    assert tower.json("resume", run)["status"] == small_claim.status
+
+
+def test_help_is_quick_and_names_the_exit_codes(tower: Tower) -> None:
+    begun = os.times().children_user
+    done = tower("--help")
+    spent = os.times().children_user - begun
+
+    assert spent < 0.4
+    assert "3 waits for a person" in " ".join(done.stdout.split())

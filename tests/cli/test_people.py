@@ -1,0 +1,90 @@
+"""Who may answer: another person of the right role and tenant, once, in time."""
+
+from __future__ import annotations
+
+import pytest
+
+from evals.expectations import Expectation
+from tests.cli.conftest import Tower, arguments
+
+
+@pytest.fixture
+def waiting(tower: Tower, large_claim: Expectation) -> dict[str, str]:
+    done = tower.json("run", *arguments(large_claim))
+    assert done["state"] == "waiting", done
+    return {"run": done["run"], "id": done["approvals"][0]["id"]}
+
+
+def payments(tower: Tower) -> int:
+    return tower.count("SELECT count(*) FROM desk_applied WHERE effect = 'Payment'", store="desk")
+
+
+@pytest.mark.parametrize(
+    ("who", "code", "said"),
+    [("sam", 4, "can't answer it as well"), ("hanna", 4, "claims-lead"), ("noah", 2, "there is no approval")],
+)
+def test_the_requester_a_wrong_role_and_another_tenant_are_refused(
+    tower: Tower, waiting: dict[str, str], who: str, code: int, said: str
+) -> None:
+    done = tower("approve", waiting["id"], "--as", who)
+
+    assert (done.returncode, said in " ".join(done.stderr.split())) == (code, True), done.stderr
+    assert payments(tower) == 0
+
+
+def test_the_run_waits_until_another_process_approves_and_is_paid_once(
+    tower: Tower, waiting: dict[str, str]
+) -> None:
+    assert tower("resume", waiting["run"]).returncode == 3
+
+    first = tower("approve", waiting["id"], "--as", "lena")
+    again = tower("approve", waiting["id"], "--as", "lena")
+    other = tower("reject", waiting["id"], "--as", "lars", "--reason", "too late")
+
+    assert (first.returncode, again.returncode, other.returncode) == (0, 0, 2), other.stderr
+    assert "a decision stands" in " ".join(other.stderr.split())
+    assert payments(tower) == 1
+
+
+def test_rejected_means_nothing_is_paid(tower: Tower, waiting: dict[str, str]) -> None:
+    done = tower("reject", waiting["id"], "--as", "lena", "--reason", "the invoice looks odd")
+
+    assert done.returncode == 4
+    assert tower.json("show", waiting["run"])["status"] == "rejected"
+    assert payments(tower) == 0
+
+
+def test_an_edit_is_paid_as_edited_and_only_within_policy(tower: Tower, waiting: dict[str, str]) -> None:
+    wrong = tower("edit", waiting["id"], "--as", "lena", "--set", "iban=DE02120300000000202051")
+    assert wrong.returncode in (2, 4), wrong.stdout
+    assert payments(tower) == 0
+
+    done = tower("edit", waiting["id"], "--as", "lena", "--set", "amount=51234")
+
+    paid = tower.count(
+        "SELECT json_extract(result, '$.amount') FROM desk_applied WHERE effect = 'Payment'", store="desk"
+    )
+    assert (done.returncode, paid) == (0, 51234), done.stderr
+
+
+def test_decided_without_resuming_the_run_goes_on_later(tower: Tower, waiting: dict[str, str]) -> None:
+    assert tower("approve", waiting["id"], "--as", "lena", "--no-resume").returncode == 0
+    assert payments(tower) == 0
+
+    assert tower("resume", waiting["run"]).returncode == 0
+    assert payments(tower) == 1
+
+
+def test_nobody_acts_without_a_key(tower: Tower) -> None:
+    assert tower("runs", "--as", "mallory").returncode == 4
+    assert Tower(tower.home, {"TOWER_KEY": "sam.guessed"})("runs").returncode == 4
+    (tower.home / "keys" / "sam.key").write_text("sam.forged\n")
+    assert tower("run", "Am I covered?").returncode == 4
+
+
+def test_people_see_their_own_tenant_and_what_policy_lets_them(tower: Tower, waiting: dict[str, str]) -> None:
+    assert [r["run"] for r in tower.json("runs", "--as", "lena")] == [waiting["run"]]
+    assert tower.json("runs", "--as", "noah") == []
+    assert tower("show", waiting["run"], "--as", "noah").returncode == 2
+    assert tower("audit", "show").returncode == 4
+    assert tower("audit", "show", "--as", "aris").returncode == 0
