@@ -23,6 +23,7 @@ class Anchor:
     """Whoever holds the key says that entry `seq` had this hash at this time.
 
     Attributes:
+        every: Entries until the next anchor at most, so that a missing one is missed.
         key_id: First 16 hex digits of the public key.
         signature: Ed25519 over the canonical form of the other fields, in hex.
     """
@@ -30,13 +31,14 @@ class Anchor:
     seq: int
     hash: str
     time: str
+    every: int
     key_id: str
     signature: str
 
     @property
     def signed(self) -> bytes:
         """The bytes that the signature is over."""
-        return canonical({"seq": self.seq, "hash": self.hash, "time": self.time, "key_id": self.key_id})
+        return canonical({name: value for name, value in asdict(self).items() if name != "signature"})
 
 
 class Anchors:
@@ -48,14 +50,14 @@ class Anchors:
         self._key: Ed25519PrivateKey | None = None
         self._lock = threading.Lock()
 
-    def sign(self, seq: int, entry_hash: str, time: str) -> Anchor:
+    def sign(self, seq: int, entry_hash: str, time: str, *, every: int) -> Anchor:
         """Sign the state of the log after entry `seq`.
 
         Raises:
             ControlUnavailable: The key can't be read or created.
         """
         key = self._load()
-        unsigned = Anchor(seq, entry_hash, time, _key_id(key.public_key()), "")
+        unsigned = Anchor(seq, entry_hash, time, every, _key_id(key.public_key()), "")
         return replace(unsigned, signature=key.sign(unsigned.signed).hex())
 
     def keep(self, anchor: Anchor) -> None:
@@ -152,4 +154,4 @@ def _read_line(line: str) -> Anchor:
     try:
         return Anchor(**json.loads(line))
     except (ValueError, TypeError):
-        return Anchor(0, "", "", "", line)
+        return Anchor(0, "", "", 0, "", line)

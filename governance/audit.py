@@ -102,7 +102,7 @@ class AuditLog:
     ) -> None:
         self.store = store
         self.anchors = anchors
-        self._interval = interval
+        self.interval = interval
         self._clock = clock
         store.before_close.append(self._anchor_head)
 
@@ -116,7 +116,7 @@ class AuditLog:
         seq, prev = tx.all("SELECT seq, hash FROM audit_head")[0]
         row = _row(entry, seq + 1, stamp(self._clock()), prev)
         tx.execute(_INSERT, row)
-        if (seq + 1) % self._interval == 0:
+        if (seq + 1) % self.interval == 0:
             self._anchor(tx, seq + 1, row[-1])
         return int(seq) + 1
 
@@ -142,8 +142,8 @@ class AuditLog:
             yield canonical(entry).decode()
 
     def _anchor(self, tx: Tx, seq: int, entry_hash: str) -> None:
-        anchor = self.anchors.sign(seq, entry_hash, stamp(self._clock()))
-        tx.execute("INSERT INTO audit_anchors VALUES (?, ?, ?, ?, ?)", tuple(asdict(anchor).values()))
+        anchor = self.anchors.sign(seq, entry_hash, stamp(self._clock()), every=self.interval)
+        tx.execute("INSERT INTO audit_anchors VALUES (?, ?, ?, ?, ?, ?)", tuple(asdict(anchor).values()))
         tx.after_commit.append(lambda: self.anchors.keep(anchor))
 
     def _anchor_head(self, tx: Tx) -> None:
@@ -164,7 +164,7 @@ def page(tx: Tx, after: int) -> list[Row]:
 
 def stored_anchors(tx: Tx) -> list[Anchor]:
     """The anchors that the database keeps beside the log."""
-    rows = tx.all("SELECT seq, hash, time, key_id, signature FROM audit_anchors ORDER BY seq")
+    rows = tx.all("SELECT seq, hash, time, every, key_id, signature FROM audit_anchors ORDER BY seq")
     return [Anchor(*row) for row in rows]
 
 

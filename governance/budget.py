@@ -97,12 +97,9 @@ def reserved(tx: Tx, scope: str) -> Cost:
 
 def spent_by_agent(tx: Tx, run_id: str) -> dict[str, Cost]:
     """What each agent of a run has used, by name."""
-    prefix = f"agent:{run_id}/"
-    rows = tx.all(
-        f"SELECT scope, {', '.join(_SPENT)} FROM budget WHERE scope >= ? AND scope < ? ORDER BY scope",
-        (prefix, f"agent:{run_id}0"),
-    )
-    return {scope.removeprefix(prefix): Cost(*units) for scope, *units in rows}
+    within = f"agent:{run_id}"
+    rows = tx.all(f"SELECT scope, {', '.join(_SPENT)} FROM budget WHERE within = ? ORDER BY scope", (within,))
+    return {scope.removeprefix(f"{within}/"): Cost(*units) for scope, *units in rows}
 
 
 def _read(tx: Tx, scope: str, columns: list[str]) -> Cost:
@@ -114,12 +111,12 @@ def _add(
     tx: Tx, scopes: Sequence[str], reserved_: Sequence[int], spent_: Sequence[int]
 ) -> dict[str, tuple[int, ...]]:
     """Add to several scopes in one statement, in the order given; return their new totals."""
-    row = f"({', '.join('?' * (1 + len(_COLUMNS)))})"
+    row = f"({', '.join('?' * (2 + len(_COLUMNS)))})"
     changes = ", ".join(f"{column} = budget.{column} + excluded.{column}" for column in _COLUMNS)
     rows = tx.execute(
-        f"INSERT INTO budget (scope, {', '.join(_COLUMNS)}) VALUES {', '.join([row] * len(scopes))}"
+        f"INSERT INTO budget (scope, within, {', '.join(_COLUMNS)}) VALUES {', '.join([row] * len(scopes))}"
         f" ON CONFLICT (scope) DO UPDATE SET {changes} RETURNING scope, {_TOTALS}",
-        [value for scope in scopes for value in (scope, *reserved_, *spent_)],
+        [value for scope in scopes for value in (scope, scope.partition("/")[0], *reserved_, *spent_)],
     )
     return {scope: tuple(totals) for scope, *totals in rows}
 

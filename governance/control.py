@@ -51,9 +51,9 @@ class ControlPlane(Hearing):
         raise AssertionError  # pauses never end
 
     async def assess(self, act: Act) -> Decision:
-        """What policy says to an act, without asking anybody or using anything up."""
+        """What contract and policy say to an act, without asking anybody or using anything up."""
         act = await self.own(act)
-        return await self.store.read(lambda tx: self.gate.judge(tx, act, approved=False))
+        return await self.store.read(lambda tx: self.gate.assess(tx, act))
 
     async def settle(
         self,

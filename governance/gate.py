@@ -83,6 +83,14 @@ class Gate:
             self.refuse(tx, act, refusal)
             return refusal
 
+    def assess(self, tx: Tx, act: Act) -> Decision:
+        """What contract and policy say to an act; nothing is written."""
+        try:
+            self._check_contract(tx, act)
+        except Denied as refusal:
+            return Decision(Effect.DENY, refusal.policies, self.policy.version, refusal.reason)
+        return self.judge(tx, act, approved=False)
+
     def judge(self, tx: Tx, act: Act, *, approved: bool) -> Decision:
         """Policy's decision, with what the run's own effects have added to its trusted sets."""
         added = runs.added_trust(tx, act.actor.run.id) if act.seam is Seam.TOOL else {}

@@ -22,11 +22,12 @@ TABLES = (
         decision TEXT NOT NULL, approved_by TEXT, result TEXT, error TEXT)""",
     "CREATE INDEX IF NOT EXISTS journal_by_action ON journal (run, seam, action)",
     """CREATE TABLE IF NOT EXISTS budget (
-        scope TEXT PRIMARY KEY,
+        scope TEXT PRIMARY KEY, within TEXT NOT NULL,
         reserved_model_calls BIGINT NOT NULL, reserved_tool_calls BIGINT NOT NULL,
         reserved_handoffs BIGINT NOT NULL, reserved_tokens BIGINT NOT NULL, reserved_micros BIGINT NOT NULL,
         spent_model_calls BIGINT NOT NULL, spent_tool_calls BIGINT NOT NULL,
         spent_handoffs BIGINT NOT NULL, spent_tokens BIGINT NOT NULL, spent_micros BIGINT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS budget_within ON budget (within)",
     """CREATE TABLE IF NOT EXISTS reservations (
         key TEXT PRIMARY KEY, scopes TEXT NOT NULL, cost TEXT NOT NULL, open INTEGER NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS approvals (
@@ -49,8 +50,8 @@ TABLES = (
     "CREATE INDEX IF NOT EXISTS audit_by_run ON audit (run, seq)",
     "CREATE TABLE IF NOT EXISTS audit_head (one INTEGER PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL)",
     """CREATE TABLE IF NOT EXISTS audit_anchors (
-        seq BIGINT PRIMARY KEY, hash TEXT NOT NULL, time TEXT NOT NULL, key_id TEXT NOT NULL,
-        signature TEXT NOT NULL)""",
+        seq BIGINT PRIMARY KEY, hash TEXT NOT NULL, time TEXT NOT NULL, every INTEGER NOT NULL,
+        key_id TEXT NOT NULL, signature TEXT NOT NULL)""",
 )
 
 GENESIS = "0" * 64

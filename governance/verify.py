@@ -21,7 +21,8 @@ class Verdict:
         entries: How many entries were found good, from the first on.
         anchors: How many anchors the log agreed with.
         broken: Number of the first entry that is not as it was written, or None.
-        problem: `altered`, `missing`, `reordered`, `truncated`, `forged`, `rewritten` or empty.
+        problem: `altered`, `missing`, `reordered`, `truncated`, `forged`, `rewritten`,
+            `unanchored` or empty.
         message: One sentence for people.
     """
 
@@ -120,6 +121,18 @@ class _Check:
         )
         return _Broken(before + 1, "rewritten", message)
 
+    def _check_spacing(self) -> None:
+        """No stretch is longer than the anchors at its ends allow: somebody would have removed one."""
+        before, allowed = 0, self._log.interval
+        ends = [(anchor.seq, anchor.every) for anchor in self._anchors]
+        for seq, every in [*ends, (self._seq, self._log.interval)]:
+            reach = max(allowed if before else 0, every)
+            if seq - before > reach:
+                due = before + reach
+                message = f"an anchor was due at entry {due} and is in neither place: it was removed"
+                raise _Broken(due, "unanchored", message)
+            before, allowed = seq, every
+
     def _check_end(self) -> None:
         for anchor in self._anchors[self._agreed :]:
             self._check_signature(anchor)
@@ -129,6 +142,7 @@ class _Check:
                 f"entries {self._seq + 1} to {proof} were cut off; the anchor at {proof} proves they existed"
             )
             raise _Broken(self._seq + 1, "truncated", message)
+        self._check_spacing()
         head = self._tx.one("SELECT seq, hash FROM audit_head")
         if head != (self._seq, self._hash):
             message = f"the log ends at entry {self._seq}, but the database's own head says otherwise: {head}"
