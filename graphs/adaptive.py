@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from governance.principals import AgentIdentity
-from graphs.pattern import Graph, PatternError, check_names, new_graph
+from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from nodes.agent import STEP_ERRORS, fault, turn_for, work
 from nodes.delegate import delegate_node
 from nodes.deliver import deliver_node
@@ -38,11 +38,11 @@ def adaptive(chooser: Agent, patterns: Mapping[str, CompiledStateGraph[Any, Any,
         msg = f"{chooser.name} may choose {sorted(offered)}, but the patterns are {sorted(patterns)}"
         raise PatternError(msg)
     g = new_graph()
-    g.add_node(chooser.name, _choose_node(chooser), destinations=(*patterns, "deliver"))
+    add(g, chooser.name, _choose_node(chooser), to=[*patterns, "deliver"])
     for name, graph in patterns.items():
-        g.add_node(name, delegate_node(name, graph))
+        add(g, name, delegate_node(name, graph))
         g.add_edge(name, "deliver")
-    g.add_node("deliver", deliver_node(_pass_on))
+    add(g, "deliver", deliver_node(_pass_on))
     g.add_edge(START, chooser.name)
     g.add_edge("deliver", END)
     return g
@@ -51,6 +51,7 @@ def adaptive(chooser: Agent, patterns: Mapping[str, CompiledStateGraph[Any, Any,
 def _choose_node(chooser: Agent) -> Node:
     async def choose(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
         visited: dict[str, Any] = {"visits": {chooser.name: 1}}
+        choice: dict[str, Any]
         try:
             turn = await turn_for(chooser, chooser.name, state, config, runtime.context)
             choice = await work(turn, state=state)

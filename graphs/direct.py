@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langgraph.graph import END, START
 
-from graphs.pattern import Graph, new_graph
+from graphs.pattern import Graph, add, new_graph
 from nodes.agent import Check
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
@@ -26,10 +26,10 @@ def direct(
     """
     step = Step(agent, check=check)
     g = new_graph()
-    g.add_node("retrieve", retrieve_node(agent, retriever))
-    g.add_node(step.name, step_node(step, "deliver"), destinations=("deliver", "escalate"))
-    g.add_node("escalate", escalate, destinations=(step.name, "deliver"), metadata={"human": True})
-    g.add_node("deliver", deliver_node(compose))
+    add(g, "retrieve", retrieve_node(agent, retriever))
+    add(g, step.name, step_node(step, "deliver"), to=["deliver", "escalate"])
+    add(g, "escalate", escalate, to=[step.name, "deliver"], human=True)
+    add(g, "deliver", deliver_node(compose))
     g.add_edge(START, "retrieve")
     g.add_edge("retrieve", step.name)
     g.add_edge("deliver", END)

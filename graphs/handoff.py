@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from langgraph.graph import END, START
 
-from graphs.pattern import Graph, PatternError, check_names, new_graph
+from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from nodes.conversation import speaker_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.team import Agent
@@ -42,8 +42,8 @@ def handoff(
     for agent in agents:
         targets = [team[name] for name in edges.get(agent.name, ())]
         node = speaker_node(agent, handoffs=targets, max_handoffs=max_handoffs)
-        g.add_node(agent.name, node, destinations=(*(t.name for t in targets), "deliver"))
-    g.add_node("deliver", deliver_node(compose))
+        add(g, agent.name, node, to=[*(t.name for t in targets), "deliver"])
+    add(g, "deliver", deliver_node(compose))
     g.add_edge(START, agents[0].name)
     g.add_edge("deliver", END)
     return g

@@ -141,9 +141,7 @@ class RunRequest:
     async def _answered(self, command: Mapping[str, Json]) -> Run:
         """The run whose question was answered; the answer is in the control database, and nowhere else."""
         if any(command.get(name) for name in ("update", "goto")) or "resume" not in command:
-            msg = (
-                "a command may only answer (command.resume); state and next steps are not a client's to set"
-            )
+            msg = "a command may only answer (command.resume); state and next steps are not a client's to set"
             raise Denied(msg)
         if self.value["kwargs"].get("input") is not None:
             msg = "give an answer (command.resume) or a request (input), not both"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from langgraph.graph import StateGraph
 
 from governance.errors import TowerError
 from nodes.state import Context, RunOutput, RunState, TaskInput
+from nodes.step import Node
 
 Graph = StateGraph[RunState, Context, TaskInput, RunOutput]
 
@@ -19,6 +21,18 @@ class PatternError(TowerError):
 def new_graph() -> Graph:
     """An empty graph with the schemas that all patterns share."""
     return StateGraph(RunState, input_schema=TaskInput, output_schema=RunOutput, context_schema=Context)
+
+
+def add(g: Graph, name: str, node: Node, *, to: Sequence[str] = (), human: bool = False) -> None:
+    """Add a node.
+
+    Args:
+        to: Where its commands may lead, so that pictures and Studio show the edges.
+        human: A person decides here.
+    """
+    # LangGraph's types know nodes with a config or with a runtime; ours take both.
+    action = cast("Any", node)
+    g.add_node(name, action, destinations=tuple(to) or None, metadata={"human": True} if human else None)
 
 
 def check_names(names: Iterable[str]) -> None:

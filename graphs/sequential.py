@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from langgraph.graph import END, START
 
-from graphs.pattern import Graph, check_names, new_graph
+from graphs.pattern import Graph, add, check_names, new_graph
 from nodes.action import Action, action_node, review_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
@@ -32,14 +32,13 @@ def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer
     g = new_graph()
     for step, then in zip(steps, [*map(_entry, steps[1:]), "deliver"], strict=True):
         if isinstance(step, Step):
-            g.add_node(step.name, step_node(step, then), destinations=(then, "escalate", "deliver"))
+            add(g, step.name, step_node(step, then), to=[then, "escalate", "deliver"])
             continue
-        g.add_node(step.name, action_node(step, then), destinations=(then, "deliver"))
         if step.review:
-            human = {"human": True}
-            g.add_node(_entry(step), review_node(step), destinations=(step.name, "deliver"), metadata=human)
-    g.add_node("escalate", escalate, destinations=(*thinking, "deliver"), metadata={"human": True})
-    g.add_node("deliver", deliver_node(compose))
+            add(g, _entry(step), review_node(step), to=[step.name, "deliver"], human=True)
+        add(g, step.name, action_node(step, then), to=[then, "deliver"])
+    add(g, "escalate", escalate, to=[*thinking, "deliver"], human=True)
+    add(g, "deliver", deliver_node(compose))
     g.add_edge(START, _entry(steps[0]))
     g.add_edge("deliver", END)
     return g

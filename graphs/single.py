@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langgraph.graph import END, START
 
-from graphs.pattern import Graph, new_graph
+from graphs.pattern import Graph, add, new_graph
 from nodes.conversation import speaker_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.team import Agent
@@ -18,8 +18,8 @@ def single(agent: Agent, *, compose: Compose = last_answer) -> Graph:
         compose: From the result to the outcome.
     """
     g = new_graph()
-    g.add_node(agent.name, speaker_node(agent), destinations=("deliver",))
-    g.add_node("deliver", deliver_node(compose))
+    add(g, agent.name, speaker_node(agent), to=["deliver"])
+    add(g, "deliver", deliver_node(compose))
     g.add_edge(START, agent.name)
     g.add_edge("deliver", END)
     return g

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
@@ -81,7 +83,11 @@ def _make(choice: Choice, base_url: str | None, api_key: str | None) -> BaseChat
         # Our own attempts are budgeted and logged, so the client's are off; a float timeout,
         # since an `httpx.Timeout` defeats the client cache of langchain-openai.
         return ChatOpenAI(
-            model=choice.model, base_url=base_url, api_key=api_key or "none", max_retries=0, timeout=60.0
+            model=choice.model,
+            base_url=base_url,
+            api_key=SecretStr(api_key or "none"),
+            max_retries=0,
+            timeout=60.0,
         )
     if choice.provider == "local":
         from models.local import LocalChatModel  # noqa: PLC0415 - an extra

@@ -110,7 +110,7 @@ async def _call(
     choice: Choice, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], *, must_call: bool
 ) -> AIMessage:
     model = raw_model(choice)
-    bound = model.bind_tools(list(tools), tool_choice="any" if must_call else "auto") if tools else model
+    bound = model.bind_tools([dict(tool) for tool in tools], tool_choice="any" if must_call else "auto") if tools else model
     answer = await bound.ainvoke(list(messages))
     if not isinstance(answer, AIMessage):
         msg = f"expected an AIMessage, got {type(answer).__name__}"

@@ -110,4 +110,4 @@ class ScriptedChatModel(BaseChatModel):
         await asyncio.sleep(self.delay)
         said = self._next(messages, **kwargs)
         for word in said.text.split(" ") or [""]:
-            yield ChatGenerationChunk(message=AIMessageChunk(f"{word} "))
+            yield ChatGenerationChunk(message=AIMessageChunk(content=f"{word} "))

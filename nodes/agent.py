@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -29,10 +29,8 @@ Lookup = Callable[..., Awaitable[Any]]
 """Calls one of our own tools for a check, through the gateway: `await lookup(tool, **args)`."""
 
 
-class Check(Protocol):
-    """Holds a result against the records; returns the contradictions, in words."""
-
-    async def __call__(self, result: Any, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]: ...
+Check = Callable[[Any, Mapping[str, Any], Lookup], Awaitable[Sequence[str]]]
+"""Holds a result against the records, given the state; returns the contradictions, in words."""
 
 
 class Contradiction(Exception):
@@ -218,7 +216,7 @@ async def work(
 
 
 async def _respond(turn: Turn, answer: AIMessage) -> tuple[BaseModel | None, str]:
-    """Carry out what the model asks for, hand-overs last; returns its final result or what is wrong with it."""
+    """Do what the model asks for, hand-overs last; returns its final result or what is wrong with it."""
     final, problem = None, ""
     for request in sorted(answer.tool_calls, key=lambda r: r["name"] in turn.handoffs):
         if request["name"] in turn.handoffs:
@@ -314,4 +312,4 @@ STEP_ERRORS = (
     Denied, ApprovalRejected, BudgetExhausted, EffectUnknown, ModelFailed, ToolFailed, InvalidArguments,
     Contradiction, GaveUp,
 )  # fmt: skip
-"""What a node turns into a fault; anything else is a bug or the control plane being away, and stops the run."""
+"""What a node turns into a fault; anything else, such as the control plane being away, stops the run."""

@@ -18,8 +18,8 @@ from nodes.agent import STEP_ERRORS, Check, Contradiction, GaveUp, fault, lookup
 from nodes.state import Context, Question, RunState
 from nodes.team import Agent
 
-Node = Callable[[RunState, RunnableConfig, Runtime[Context]], Awaitable[Any]]
-"""What every node of a pattern looks like."""
+Node = Callable[..., Awaitable[Any]]
+"""What every node of a pattern is: `async (state, config, runtime)`, or without the runtime."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from graphs.domain import Domain
@@ -12,7 +13,7 @@ from tools.desk.database import Desk
 
 
 async def _prepare() -> None:
-    await Desk.current().ensure()
+    await asyncio.to_thread(Desk.current().ensure)
     await WORDINGS.ensure()
 
 

@@ -22,9 +22,8 @@ async def facts_agree(result: ClaimFacts, _state: Mapping[str, Any], lookup: Loo
     if result.invoice_number:
         invoice = await lookup(get_invoice, invoice_number=result.invoice_number)
         if invoice["amount"] != result.amount:
-            problems.append(
-                f"{result.amount} cents are claimed, but {invoice['invoice_number']} bears {invoice['amount']} cents"
-            )
+            number, bears = invoice["invoice_number"], invoice["amount"]
+            problems.append(f"{result.amount} cents are claimed, but {number} bears {bears} cents")
         if invoice["kind"] == "premium":
             problems.append(f"{invoice['invoice_number']} is a premium invoice of ours, not one for a repair")
     return problems
