@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,11 @@ class Server:
             port = free.getsockname()[1]
         flags = ["--no-browser", "--no-reload", "--port", str(port), "--n-jobs-per-worker", "10"]
         environment = {
-            **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name in ("PATH", "HOME", "LANG", "TMPDIR")
+            },
             "TOWER_HOME": str(self.home),
             "PYTHONPATH": str(ROOT),
             "LANGGRAPH_CLI_NO_ANALYTICS": "1",
@@ -79,14 +85,18 @@ class Server:
             assert self.process.poll() is None, self.log[-4000:]
             try:
                 if httpx.get(f"{self.url}/ok", timeout=2).status_code == 200:
-                    # Seeds the users; their keys are new for each home, so this can be no other server.
-                    httpx.get(f"{self.url}/threads/x", headers={"x-api-key": "nobody.x"}, timeout=10)
-                    assert self.as_("sam").assistants.search(), "not the server that was started"
-                    return
+                    return self._recognise()
             except httpx.TransportError:
                 time.sleep(0.1)
         msg = f"the server didn't answer in {STARTS_WITHIN} s:\n{self.log[-4000:]}"
         raise TimeoutError(msg)
+
+    def _recognise(self) -> None:
+        """Keys are new for each home, so a server that knows one is no other; the first call makes them."""
+        httpx.post(f"{self.url}/assistants/search", headers={"x-api-key": "nobody.x"}, json={}, timeout=30)
+        headers = {"x-api-key": self.key("sam")}
+        found = httpx.post(f"{self.url}/assistants/search", headers=headers, json={}, timeout=30)
+        assert found.status_code == 200, "this is not the server that was started"
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         if self.process and self.process.poll() is None:
@@ -108,5 +118,8 @@ class Server:
     def key(self, user: str) -> str:
         return (self.home / "keys" / f"{user}.key").read_text().strip()
 
-    def as_(self, user: str) -> SyncLangGraphClient:
-        return get_sync_client(url=self.url, api_key=self.key(user))
+    @contextmanager
+    def as_(self, user: str) -> Iterator[SyncLangGraphClient]:
+        """The SDK's client with a person's key."""
+        with get_sync_client(url=self.url, api_key=self.key(user), timeout=120) as client:
+            yield client
