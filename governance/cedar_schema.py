@@ -12,6 +12,11 @@ from governance.errors import ControlUnavailable
 RUN_FACTS = "approved: Bool, trusted: Trusted, verified: String, tenant: String, user_roles: Set<String>"
 """What every act of an agent carries; `tower.cedarschema` spells it out for the other seams."""
 
+# Without a single tool, Cedar would refuse rules about the group.
+_NO_TOOL = (
+    'action "no tool" in [Action::"call"] appliesTo '
+    f"{{ principal: [Agent], resource: [Tool], context: {{ args: {{}}, {RUN_FACTS} }} }};"
+)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SCALARS = {"string": "String", "integer": "Long", "boolean": "Bool"}
 
@@ -55,7 +60,7 @@ def schema_text(base: str, tools: Iterable[ToolSurface], trusted: Iterable[str])
         PolicyError: A tool's name or arguments can't be said in Cedar.
     """
     sets = ", ".join(f"{json.dumps(name)}: Set<String>" for name in trusted)
-    actions = (tool_action(tool) for tool in sorted(tools, key=lambda tool: tool.name))
+    actions = [tool_action(tool) for tool in sorted(tools, key=lambda tool: tool.name)] or [_NO_TOOL]
     return "\n".join([base, f"type Trusted = {{{sets}}};", *actions, ""])
 
 

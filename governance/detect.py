@@ -50,11 +50,14 @@ IBAN_LENGTHS = {
 _BLANK = r"[ \u00a0]"
 _EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+'-]{0,63}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}")
 _IBAN_START = re.compile(rf"(?<![A-Za-z0-9])([A-Za-z]{{2}}){_BLANK}?\d{_BLANK}?\d")
-_CARD_START = re.compile(r"(?<![\w-])[2-6]\d{3}")
+# Not in the middle of another number that is written in groups.
+_CARD_START = re.compile(r"(?<![\w-])(?<!\d )[2-6]\d{3}")
 # A separator is one or two characters and never a digit, so that no text makes these backtrack.
-_PHONE_ABROAD = re.compile(r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}(?:\s?\(0\))?(?:[\s./()-]{0,2}\d){5,13}(?!\d)")
+_PHONE_ABROAD = re.compile(
+    r"(?<![\w+])(?:\+|(?<!\d )00)[1-9]\d{0,2}(?:\s?\(0\))?(?:[\s./()-]{0,2}\d){5,13}(?!\d)"
+)
 _PHONE_HERE = re.compile(
-    r"(?<![\w./+-])(?:\(0[1-9]\d{1,4}\)[\s/-]{0,3}\d|0[1-9]\d{1,4}[\s/-]{1,3}\d|01[5-7]\d)(?:[\s-]?\d){3,10}(?![\w-])"
+    r"(?<![\w./+-])(?<!\d )(?:\(0[1-9]\d{1,4}\)[\s/-]{0,3}\d|0[1-9]\d{1,4}[\s/-]{1,3}\d|01[5-7]\d)(?:[\s-]?\d){3,10}(?![\w-])"
 )
 _LABELLED_BIRTH = re.compile(
     r"\b(?:born(?:\s+on)?|date\s+of\s+birth|birth\s?date|birthday|d\.?o\.?b\.?|geb(?:oren|\.)?(?:\s+am)?|geburts(?:datum|tag))"
@@ -131,9 +134,9 @@ def _cards(text: str) -> Iterator[Finding]:
     for match in _CARD_START.finditer(text):
         for length in range(19, 12, -1):
             end = _end_of(text, match.start(), length)
-            value = text[match.start() : end]
-            if end and luhn_fits(digits := re.sub(r"[\s-]", "", value)) and digits.isdecimal():
-                yield Finding(match.start(), end, "card", value)
+            digits = re.sub(r"[\s-]", "", text[match.start() : end])
+            if end and digits.isdecimal() and luhn_fits(digits):
+                yield Finding(match.start(), end, "card", text[match.start() : end])
                 break
 
 

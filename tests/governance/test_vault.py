@@ -44,7 +44,8 @@ SPELLINGS = {
         "Lindenstraße 12, 24103 Kiel", "Lindenstr. 12, 24103 Kiel", "LINDENSTRASSE 12, 24103 KIEL",
         "Lindenstrasse 12\n24103 Kiel", "Lindenstraße 12,\n24103  Kiel",
     ],
-    "birthdate": ["1980-03-12", "12.03.1980", "12.3.1980", "12/03/1980", "12 March 1980", "March 12, 1980", "12.03.80"],
+    "birthdate": ["1980-03-12", "12.03.1980", "12.3.1980", "12/03/1980", "12 March 1980", "March 12, 1980",
+                  "12.03.80"],
 }  # fmt: skip
 EVERY = [(kind, spelling) for kind, spellings in SPELLINGS.items() for spelling in spellings]
 VALUES = {kind: value for value, kind in SEEDS.items()}
@@ -136,8 +137,8 @@ async def test_nothing_readable_lies_on_the_disk(
     await vault.tokenise("harbor", " ".join(spelling for _, spelling in EVERY), SEEDS)
     rows = await store.read(lambda tx: tx.all("SELECT * FROM vault"))
     assert len(rows) >= len(SEEDS)
-    for value in SEEDS:
-        assert canonical(SEEDS[value], value) not in str(rows)
+    for value, kind in SEEDS.items():
+        assert canonical(kind, value) not in str(rows)
     key = settings.home / "keys" / "vault.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     if store.url.startswith("sqlite"):

@@ -298,7 +298,9 @@ CASES = [
         DENY,
     ),
     Case("unknown pattern", route("front-door", "pattern", resource="swarm"), DENY, "", None),
-    Case("handover", route("billing", "claims"), ALLOW, "specialists-hand-over", "desk/routes.cedar", DENY),
+    Case(
+        "handover", route("billing", "technical"), ALLOW, "specialists-hand-over", "desk/routes.cedar", DENY
+    ),
     Case("undeclared edge", route("letters", "claims"), DENY, "", None),
     Case("made-up from", route("letters", "claims", **{"from": "billing"}), DENY, "", None),
     Case(
