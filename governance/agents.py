@@ -49,8 +49,8 @@ def objection(tx: Tx, agent: AgentIdentity, now: datetime) -> str | None:
 def revoke(tx: Tx, name: str, now: datetime, version: str = EVERY_VERSION) -> None:
     """Forbid an agent every further act, in this version or, by default, in every one."""
     tx.execute(
-        "INSERT INTO agents (name, version, kind, owner, status, first_seen) VALUES (?, ?, '', '', 'revoked', ?)"
-        " ON CONFLICT (name, version) DO UPDATE SET status = 'revoked'",
+        "INSERT INTO agents (name, version, kind, owner, status, first_seen)"
+        " VALUES (?, ?, '', '', 'revoked', ?) ON CONFLICT (name, version) DO UPDATE SET status = 'revoked'",
         (name, version, stamp(now)),
     )
 

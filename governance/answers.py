@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from governance.acts import Json
 from governance.errors import InvalidInput
@@ -38,7 +38,8 @@ def parse(answer: Json) -> Answer:
     """Understand an answer.
 
     Forms: `{"approval_id": …, "decisions": [{"type": …}]}` (LangChain's), a single decision
-    `{"approval_id": …, "type": …}`, and the older inbox's `[{"type": "accept", "args": …, "approval_id": …}]`.
+    `{"approval_id": …, "type": …}`, and the older inbox's
+    `[{"type": "accept", "args": …, "approval_id": …}]`.
     A decision that is well formed but of no known type is a `reject`.
 
     Raises:
@@ -47,7 +48,7 @@ def parse(answer: Json) -> Answer:
     if isinstance(answer, list):
         return _from_inbox(_only(answer, "the list"))
     if not isinstance(answer, dict):
-        raise _malformed(f"it is {type(answer).__name__} and not an object with an approval_id")
+        _refuse(f"it is {type(answer).__name__} and not an object with an approval_id")
     if "decisions" not in answer:
         return _decision(answer, _approval_id(answer))
     return _decision(_only(answer["decisions"], "decisions"), _approval_id(answer))
@@ -66,21 +67,21 @@ def hitl_request(approval: Approval) -> dict[str, Any]:
 def _decision(decision: Mapping[str, Json], approval_id: str) -> Answer:
     kind = decision.get("type")
     if not isinstance(kind, str):
-        raise _malformed(f"type is missing or not a text; it is one of {', '.join(DECISIONS)}")
+        _refuse(f"type is missing or not a text; it is one of {', '.join(DECISIONS)}")
     message = decision.get("message")
     if message is not None and not isinstance(message, str):
-        raise _malformed("message is not a text")
+        _refuse("message is not a text")
     if kind not in DECISIONS:
         return Answer(approval_id, "reject", message=f"unknown decision {kind!r}, taken as a rejection")
     if kind == "respond" and not message:
-        raise _malformed("respond needs a message for the agent")
+        _refuse("respond needs a message for the agent")
     if kind != "edit":
         return Answer(approval_id, kind, message=message)
     edited = decision.get("edited_action")
     if not isinstance(edited, dict) or not isinstance(edited.get("name"), str):
-        raise _malformed("edit needs edited_action with the tool's name and its args")
+        _refuse("edit needs edited_action with the tool's name and its args")
     if not isinstance(edited.get("args"), dict):
-        raise _malformed("edited_action.args is not an object")
+        _refuse("edited_action.args is not an object")
     return Answer(approval_id, "edit", tool=edited["name"], args=edited["args"], message=message)
 
 
@@ -88,11 +89,11 @@ def _from_inbox(item: Mapping[str, Json]) -> Answer:
     """The older inbox's form: `args` is a text, an action request or nothing, as the type has it."""
     kind, args = item.get("type"), item.get("args")
     if not isinstance(kind, str):
-        raise _malformed("type is missing or not a text")
+        _refuse("type is missing or not a text")
     decision: dict[str, Json] = {"type": _OLD_NAMES.get(kind, kind)}
     if kind == "edit":
         if not isinstance(args, dict):
-            raise _malformed("edit needs args with the action and its args")
+            _refuse("edit needs args with the action and its args")
         decision["edited_action"] = {"name": args.get("action"), "args": args.get("args")}
     elif isinstance(args, str):
         decision["message"] = args
@@ -102,15 +103,16 @@ def _from_inbox(item: Mapping[str, Json]) -> Answer:
 def _approval_id(answer: Mapping[str, Json]) -> str:
     approval_id = answer.get("approval_id")
     if not isinstance(approval_id, str) or not approval_id:
-        raise _malformed("approval_id is missing; copy it from the request")
+        _refuse("approval_id is missing; copy it from the request")
     return approval_id
 
 
 def _only(items: Json, name: str) -> Mapping[str, Json]:
     if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], dict):
-        raise _malformed(f"{name} must hold exactly one decision, since one action was asked about")
+        _refuse(f"{name} must hold exactly one decision, since one action was asked about")
     return items[0]
 
 
-def _malformed(why: str) -> InvalidInput:
-    return InvalidInput(f"the answer can't be understood and the approval is still pending: {why}")
+def _refuse(why: str) -> NoReturn:
+    msg = f"the answer can't be understood and the approval is still pending: {why}"
+    raise InvalidInput(msg)

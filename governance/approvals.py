@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from governance.acts import Act, Cost, Json, Seam
+from governance.act_json import act_to_json
+from governance.acts import Act, Json
 from governance.canonical import digest
 from governance.clock import moment, stamp
 from governance.errors import InvalidInput
 from governance.limits import ApprovalRules
-from governance.principals import Actor, AgentIdentity, Run, User
+from governance.principals import User
 from governance.store import Tx
 
 PENDING, APPROVED, REJECTED, EXPIRED, CONSUMED = "pending", "approved", "rejected", "expired", "consumed"
@@ -112,8 +113,8 @@ def create(
     """Ask for an act; the same question under an older policy version is void from here on."""
     run, asked_hash = act.actor.run, digest(dict(act.args))
     tx.execute(
-        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND action = ? AND asked_hash = ? AND state = ?"
-        " AND policy_version <> ?",
+        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND action = ? AND asked_hash = ?"
+        " AND state = ? AND policy_version <> ?",
         (
             EXPIRED,
             "the policy changed; it is asked again",
@@ -185,7 +186,8 @@ def as_of(approval: Approval, now: datetime) -> Approval:
 def pending(tx: Tx, *, tenant: str, now: datetime, role: str | None = None) -> list[Approval]:
     """Questions of a tenant that wait for an answer, oldest first."""
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM approvals WHERE tenant = ? AND state = ? AND expires > ? ORDER BY created, id",
+        f"SELECT {_COLUMNS} FROM approvals WHERE tenant = ? AND state = ? AND expires > ?"
+        " ORDER BY created, id",
         (tenant, PENDING, stamp(now)),
     )
     return [a for a in map(_read, rows) if role is None or role in a.roles]
@@ -204,47 +206,14 @@ def expire(tx: Tx, approval: Approval, now: datetime) -> Approval:
 def record(tx: Tx, approval: Approval) -> None:
     """Write a person's decision."""
     tx.execute(
-        "UPDATE approvals SET state = ?, args = ?, args_hash = ?, decision = ?, decided_by = ?, on_behalf_of = ?,"
-        " decided = ?, message = ?, answer_hash = ? WHERE id = ? AND state = ?",
+        "UPDATE approvals SET state = ?, args = ?, args_hash = ?, decision = ?, decided_by = ?,"
+        " on_behalf_of = ?, decided = ?, message = ?, answer_hash = ? WHERE id = ? AND state = ?",
         (
             approval.state, json.dumps(dict(approval.args)), approval.args_hash, approval.decision,
             approval.decided_by, approval.on_behalf_of, approval.decided, approval.message,
             approval.answer_hash, approval.id, PENDING,
         ),
     )  # fmt: skip
-
-
-def act_to_json(act: Act) -> dict[str, Json]:
-    """The act without its run, which is recorded elsewhere."""
-    return {
-        "seam": act.seam.value,
-        "agent": asdict(act.actor.agent),
-        "position": act.actor.position,
-        "action": act.action,
-        "resource": list(act.resource),
-        "args": dict(act.args),
-        "request_hash": act.request_hash,
-        "sequence": act.sequence,
-        "cost": asdict(act.cost),
-        "repeatable": act.repeatable,
-        "facts": dict(act.facts),
-    }
-
-
-def act_from_json(data: Mapping[str, Any], run: Run, args: Mapping[str, Json]) -> Act:
-    """The act again, with other arguments."""
-    return Act(
-        seam=Seam(data["seam"]),
-        actor=Actor(AgentIdentity(**data["agent"]), run, data["position"]),
-        action=data["action"],
-        resource=(data["resource"][0], data["resource"][1]),
-        args=args,
-        request_hash=data["request_hash"],
-        sequence=data["sequence"],
-        cost=Cost(**data["cost"]),
-        repeatable=data["repeatable"],
-        facts=data["facts"],
-    )
 
 
 def may_answer(user: User, approval: Approval) -> bool:
@@ -254,7 +223,8 @@ def may_answer(user: User, approval: Approval) -> bool:
 
 def _bound(tx: Tx, act: Act, policy_version: str) -> list[Approval]:
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM approvals WHERE run = ? AND action = ? AND policy_version = ? ORDER BY created, id",
+        f"SELECT {_COLUMNS} FROM approvals WHERE run = ? AND action = ? AND policy_version = ?"
+        " ORDER BY created, id",
         (act.actor.run.id, act.action, policy_version),
     )
     return [_read(row) for row in rows]

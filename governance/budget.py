@@ -38,8 +38,9 @@ def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> None:
         BudgetExhausted: A scope has less left; nothing was reserved.
     """
     new = tx.one(
-        "INSERT INTO reservations (key, scopes, cost, open) VALUES (?, ?, ?, 1) ON CONFLICT (key) DO UPDATE"
-        " SET scopes = excluded.scopes, cost = excluded.cost, open = 1 WHERE reservations.open = 0 RETURNING 1",
+        "INSERT INTO reservations (key, scopes, cost, open) VALUES (?, ?, ?, 1) ON CONFLICT (key)"
+        " DO UPDATE SET scopes = excluded.scopes, cost = excluded.cost, open = 1"
+        " WHERE reservations.open = 0 RETURNING 1",
         (key, json.dumps([scope.name for scope in scopes]), json.dumps(_units(cost))),
     )
     if not new:

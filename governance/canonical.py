@@ -31,12 +31,12 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def _plain(value: object) -> bool:
+def _plain(value: Json) -> bool:
     kind: type = type(value)
     if kind is str or value is None or kind is bool:
         return True
     if kind is int:
-        return -_MAX_EXACT <= value <= _MAX_EXACT
+        return bool(-_MAX_EXACT <= value <= _MAX_EXACT)
     if kind is list:
         return all(map(_plain, value))
     if kind is dict:

@@ -116,7 +116,10 @@ def _still_open(approval: Approval, policy_version: str) -> None:
         msg = f"approval {approval.id} has expired and counts as rejected: {approval.reason}"
         raise InvalidInput(msg)
     if approval.policy_version != policy_version:
-        msg = f"approval {approval.id} was asked under another policy; resume run {approval.run}, which asks again"
+        msg = (
+            f"approval {approval.id} was asked under another policy; "
+            f"resume run {approval.run}, which asks again"
+        )
         raise InvalidInput(msg)
 
 

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from governance import agents, approvals, budget, journal, runs
 from governance.acts import Act, Clearance, Cost, Decision, Effect, Json, Seam
@@ -24,6 +23,7 @@ from governance.errors import (
     TowerError,
 )
 from governance.journal import Found, Standing
+from governance.judge import Judge
 from governance.limits import Limits
 from governance.store import Tx
 from governance.workers import Worker
@@ -32,19 +32,6 @@ _NOTHING = Cost()
 # Beyond the timeout of an attempt, for whatever is slow around it.
 _LEASE_MARGIN = timedelta(seconds=30)
 REVIEW = ("approve", "edit", "reject")
-
-
-class Judge(Protocol):
-    """What the gate needs of policy."""
-
-    @property
-    def version(self) -> str:
-        """Content hash of the policy set."""
-
-    def decide(
-        self, act: Act, *, approved: bool, also_trusted: Mapping[str, Collection[str]] | None = None
-    ) -> Decision:
-        """What policy says to an act, given that a person approved it or not."""
 
 
 class Wait:
@@ -158,8 +145,9 @@ class Gate:
         run_id = act.actor.run.id
         state = runs.state(tx, run_id)
         if state is None or state == runs.ENDED:
-            msg = f"run {run_id} has ended" if state else f"there is no run {run_id}"
-            raise Denied(f"{msg}; open a new one")
+            why = f"run {run_id} has ended" if state else f"there is no run {run_id}"
+            msg = f"{why}; open a new one"
+            raise Denied(msg)
         if state != runs.RUNNING:
             runs.mark(tx, run_id, runs.RUNNING)
 

@@ -104,10 +104,10 @@ def begin(
     """Write the intent to act, and return the number of the attempt (1, 2, …)."""
     run, agent = act.actor.run, act.actor.agent
     rows = tx.execute(
-        "INSERT INTO journal (key, run, seam, action, agent, repeatable, attempt, state, worker, lease, begun,"
-        " decision, approved_by) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
-        " attempt = journal.attempt + 1, state = excluded.state, worker = excluded.worker,"
-        " lease = excluded.lease, begun = excluded.begun, decision = excluded.decision,"
+        "INSERT INTO journal (key, run, seam, action, agent, repeatable, attempt, state, worker, lease,"
+        " begun, decision, approved_by) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET attempt = journal.attempt + 1, state = excluded.state,"
+        " worker = excluded.worker, lease = excluded.lease, begun = excluded.begun, decision = excluded.decision,"
         " approved_by = excluded.approved_by, error = NULL, ended = NULL RETURNING attempt",
         (
             act.key, run.id, act.seam.value, act.action, agent.name, int(act.repeatable), State.OPEN.value,
@@ -126,8 +126,8 @@ def finish(tx: Tx, key: str, result: str, *, attempt: int, now: datetime) -> boo
         False if the act was ended by someone else, whose result stands.
     """
     rows = tx.execute(
-        "UPDATE journal SET state = ?, result = ?, ended = ? WHERE key = ? AND attempt = ? AND state IN (?, ?)"
-        " RETURNING 1",
+        "UPDATE journal SET state = ?, result = ?, ended = ? WHERE key = ? AND attempt = ?"
+        " AND state IN (?, ?) RETURNING 1",
         (State.DONE.value, result, stamp(now), key, attempt, State.OPEN.value, State.UNKNOWN.value),
     )
     return bool(rows)
@@ -143,7 +143,8 @@ def fail(tx: Tx, key: str, error: str, *, attempt: int, retry: bool, now: dateti
         False if the attempt was ended by someone else.
     """
     rows = tx.execute(
-        "UPDATE journal SET state = ?, error = ?, ended = ? WHERE key = ? AND attempt = ? AND state = ? RETURNING 1",
+        "UPDATE journal SET state = ?, error = ?, ended = ? WHERE key = ? AND attempt = ? AND state = ?"
+        " RETURNING 1",
         ((State.FAILED if retry else State.UNKNOWN).value, error, stamp(now), key, attempt, State.OPEN.value),
     )
     return bool(rows)

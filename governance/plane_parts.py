@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from governance.acts import Decision
 from governance.anchors import Anchors
 from governance.audit import AuditLog
 from governance.clock import Clock, utc_now
-from governance.gate import Gate, Judge
+from governance.gate import Gate
+from governance.judge import Policy
 from governance.limits import Limits
-from governance.principals import AgentIdentity, Run, User
+from governance.principals import AgentIdentity, Run
 from governance.settings import Settings
 from governance.store import ControlStore
 from governance.workers import Worker
 
 if TYPE_CHECKING:
     from governance.vault import Vault
-
-
-class Policy(Judge, Protocol):
-    """What the control plane needs of policy."""
-
-    def permit(self, user: User, action: str, *, tenant: str, owner: str | None = None) -> Decision:
-        """What policy says to what a person does."""
 
 
 class Parts:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from governance import approvals, decisions, delegation, runs
+from governance.act_json import act_from_json
 from governance.acts import Act, Decision, Effect, Json
 from governance.answers import parse
 from governance.approvals import Approval
@@ -111,7 +112,7 @@ class Hearing(RunBook):
     def _decide(self, tx: Tx, user: User, answer: Json) -> Approval:
         def recheck(approval: Approval, args: Mapping[str, Json]) -> Decision:
             run = runs.get(tx, approval.run).run
-            return self.gate.judge(tx, approvals.act_from_json(approval.act, run, args), approved=True)
+            return self.gate.judge(tx, act_from_json(approval.act, run, args), approved=True)
 
         def permit(person: User, approval: Approval) -> Decision:
             return self.policy.permit(

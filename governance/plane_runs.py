@@ -43,7 +43,12 @@ class RunBook(Parts):
 
         def work(tx: Tx) -> None:
             runs.open_run(tx, run, input, self.clock())
-            body = {"graph": graph, "subject": subject, "verified": verified, "contract": contract.to_json()}
+            body: dict[str, Any] = {
+                "graph": graph,
+                "subject": subject,
+                "verified": verified,
+                "contract": contract.to_json(),
+            }
             self.audit.append(tx, Entry.of_run("run_opened", run, **body))
 
         await self.store.transact(work)
@@ -87,7 +92,12 @@ class RunBook(Parts):
         await self.store.transact(work)
 
     async def usage(self, run_id: str) -> dict[str, Any]:
-        """What a run has used: each unit, the percentage of the scarcest, `degraded`, and `agents` by name."""
+        """What a run has used, by unit.
+
+        Returns:
+            Each unit; `percent` of the scarcest; `degraded`, whether the degrade step applies; and
+            `agents`, the units by agent.
+        """
 
         def work(tx: Tx) -> tuple[Cost, dict[str, Cost]]:
             return budget.spent(tx, f"run:{run_id}"), budget.spent_by_agent(tx, run_id)

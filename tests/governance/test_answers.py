@@ -16,7 +16,10 @@ EDIT = {"type": "edit", "edited_action": {"name": "pay_claim", "args": ARGS}}
     ("answer", "understood"),
     [
         ({"approval_id": "a", "decisions": [{"type": "approve"}]}, Answer("a", "approve")),
-        ({"approval_id": "a", "decisions": [{"type": "reject", "message": "no"}]}, Answer("a", "reject", message="no")),
+        (
+            {"approval_id": "a", "decisions": [{"type": "reject", "message": "no"}]},
+            Answer("a", "reject", message="no"),
+        ),
         ({"approval_id": "a", "decisions": [EDIT]}, Answer("a", "edit", "pay_claim", ARGS)),
         ({"approval_id": "a", "type": "approve"}, Answer("a", "approve")),
         ({"approval_id": "a", **EDIT}, Answer("a", "edit", "pay_claim", ARGS)),
@@ -66,5 +69,5 @@ def test_an_unknown_decision_is_a_rejection(form, kind):
     ],
 )  # fmt: skip
 def test_malformed_is_refused_with_the_reason(answer):
-    with pytest.raises(InvalidInput, match="still pending: .+"):
+    with pytest.raises(InvalidInput, match=r"still pending: .+"):
         parse(answer)

@@ -55,7 +55,11 @@ async def test_the_request_is_in_the_form_of_langchain(plane, run):
     approval = await plane.approval(await ask(plane, large(run)))
     request = hitl_request(approval)
     assert request["approval_id"] == approval.id
-    assert request["action_requests"][0] | {"description": ""} == {"name": "pay_claim", "args": LARGE, "description": ""}
+    assert request["action_requests"][0] | {"description": ""} == {
+        "name": "pay_claim",
+        "args": LARGE,
+        "description": "",
+    }
     assert request["review_configs"] == [
         {"action_name": "pay_claim", "allowed_decisions": ["approve", "edit", "reject"]}
     ]
@@ -63,7 +67,10 @@ async def test_the_request_is_in_the_form_of_langchain(plane, run):
 
 @pytest.mark.scenario(32)
 async def test_answers_reach_only_the_approval_they_name(plane, run):
-    first, second = await ask(plane, large(run, 1)), await ask(plane, large(run, 2, args=LARGE | {"amount": 70_000}))
+    first, second = (
+        await ask(plane, large(run, 1)),
+        await ask(plane, large(run, 2, args=LARGE | {"amount": 70_000})),
+    )
     for wrong in ("approve", {"type": "approve"}, yes("apr-000000000000"), yes(run.id)):
         with pytest.raises(InvalidInput):
             await plane.decide(LENA, wrong)

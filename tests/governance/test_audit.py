@@ -64,7 +64,9 @@ def rewrite(settings, start, end, change):
         row = dict(zip(COLUMNS, row_of(settings, seq), strict=True))
         row |= change if seq == start else {"prev": prev}
         prev = entry_hash(tuple(row.values()))
-        sets = ", ".join(f"{k} = '{v}'" for k, v in (row | {"hash": prev}).items() if k in {*change, "prev", "hash"})
+        sets = ", ".join(
+            f"{k} = '{v}'" for k, v in (row | {"hash": prev}).items() if k in {*change, "prev", "hash"}
+        )
         sql(settings, f"UPDATE audit SET {sets} WHERE seq = {seq}")
     sql(settings, f"UPDATE audit_head SET hash = '{prev}'")
 
@@ -90,7 +92,7 @@ def test_the_database_refuses_change_removal_and_forks(settings, log):
     ):
         if "anchors" in statement:
             write(log, 10)
-        with pytest.raises(Exception, match="append-only|does not follow"):
+        with pytest.raises(Exception, match=r"append-only|does not follow"):
             sql(settings, statement)
     assert verify(log).whole
 
@@ -109,7 +111,10 @@ def test_an_entry_altered_together_with_its_hash_is_named(settings, log, seq):
     write(log, 14)
     unguard(settings)
     row = dict(zip(COLUMNS, row_of(settings, seq), strict=True)) | {"user_id": "noah"}
-    sql(settings, f"UPDATE audit SET user_id = 'noah', hash = '{entry_hash(tuple(row.values()))}' WHERE seq = {seq}")
+    sql(
+        settings,
+        f"UPDATE audit SET user_id = 'noah', hash = '{entry_hash(tuple(row.values()))}' WHERE seq = {seq}",
+    )
     verdict = verify(log)
     assert not verdict.whole
     assert verdict.broken in {seq, 15}
@@ -186,7 +191,9 @@ def test_a_forged_anchor_is_named(settings, log, tmp_path):
     write(log)
     unguard(settings)
     rewrite(settings, 14, 25, {"user_id": "noah"})
-    forged = Anchors(tmp_path / "other").sign(20, row_of(settings, 20)[-1], "2026-11-21T09:00:00.000000Z", every=10)
+    forged = Anchors(tmp_path / "other").sign(
+        20, row_of(settings, 20)[-1], "2026-11-21T09:00:00.000000Z", every=10
+    )
     lines = log.anchors.file.read_text().splitlines()
     log.anchors.file.write_text(lines[0] + "\n")
     log.anchors.keep(forged)

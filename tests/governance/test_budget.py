@@ -41,7 +41,11 @@ async def test_the_same_act_reserves_and_settles_once(store):
     await reserve(store, "k1")
     await reserve(store, "k1")
     assert book(store, RUN)[0] == ONE
-    assert [await store.transact(lambda tx: budget.settle(tx, "k1", ONE)) for _ in range(3)] == [True, False, False]
+    assert [await store.transact(lambda tx: budget.settle(tx, "k1", ONE)) for _ in range(3)] == [
+        True,
+        False,
+        False,
+    ]
     assert book(store, RUN) == (Cost(), ONE)
 
 
@@ -50,7 +54,11 @@ async def test_one_scope_without_means_leaves_all_untouched(store):
     await reserve(store, "k2")
     with pytest.raises(BudgetExhausted) as refused:
         await reserve(store, "k3")
-    assert (refused.value.scope, refused.value.unit, refused.value.limit) == ("agent:r1/alice", "model_calls", 2)
+    assert (refused.value.scope, refused.value.unit, refused.value.limit) == (
+        "agent:r1/alice",
+        "model_calls",
+        2,
+    )
     assert book(store, TENANT)[0] == Cost(model_calls=2, tokens=200)
     await reserve(store, "k3", (TENANT, RUN, BOB))
     with pytest.raises(BudgetExhausted, match="run:r1"):
@@ -134,8 +142,12 @@ def test_the_shipped_limits_are_read():
 
 def test_later_files_win_key_by_key(tmp_path):
     (tmp_path / "shop").mkdir()
-    (tmp_path / "limits.toml").write_text("[run]\nmodel_calls = 5\ntokens = 7\n[prices.default]\ninput=1\noutput=3\n")
-    (tmp_path / "shop" / "limits.toml").write_text('[run]\ntokens = 0\n[approvals.actions]\nship = ["boss"]\n')
+    (tmp_path / "limits.toml").write_text(
+        "[run]\nmodel_calls = 5\ntokens = 7\n[prices.default]\ninput=1\noutput=3\n"
+    )
+    (tmp_path / "shop" / "limits.toml").write_text(
+        '[run]\ntokens = 0\n[approvals.actions]\nship = ["boss"]\n'
+    )
     home = tmp_path / "home"
     home.mkdir()
     (home / "limits.toml").write_text("degrade_at = 0.5\n")

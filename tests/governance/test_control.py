@@ -24,7 +24,11 @@ async def test_what_is_cleared_is_logged_before_it_is_done(plane, run):
     entry = list(plane.audit.entries(run=run.id))[-1]
     assert entry["kind"] == "cleared"
     assert (entry["actor"], entry["agent_version"], entry["user_id"]) == ("claims", "abc123def456", "sam")
-    assert (entry["action"], entry["resource"], entry["decision"]) == ("pay_claim", "Tool::pay_claim", "allow")
+    assert (entry["action"], entry["resource"], entry["decision"]) == (
+        "pay_claim",
+        "Tool::pay_claim",
+        "allow",
+    )
     assert (entry["policies"], entry["policy_version"]) == (["pay-within-authority"], "v1")
     assert entry["body"]["args"] == {"claim_id": "CL-400001", "amount": 10_000}
     assert entry["key"] == clearance.key
@@ -55,7 +59,9 @@ async def test_the_contract_counts_calls_and_replays_do_not(plane, run):
 
 
 async def test_the_contract_is_about_tools_alone(plane, run):
-    asked = act(run, "call_model", args={}, seam=Seam.MODEL, resource=("Model", "worker"), facts={"model": "offline"})
+    asked = act(
+        run, "call_model", args={}, seam=Seam.MODEL, resource=("Model", "worker"), facts={"model": "offline"}
+    )
     await plane.clear(asked)
     assert list(plane.audit.entries(run=run.id))[-1]["model"] == "offline"
 
@@ -179,7 +185,9 @@ async def test_use_control_replaces_this_process_s(plane):
 async def test_acts_of_other_agents_in_parallel_are_all_kept(plane, run):
     async def one(n):
         agent = AgentIdentity(f"a{n}", "reader", "1", "o")
-        asked = replace(act(run, "call_model", args={}), seam=Seam.MODEL, actor=Actor(agent, run, f"p{n}"), cost=Cost())
+        asked = replace(
+            act(run, "call_model", args={}), seam=Seam.MODEL, actor=Actor(agent, run, f"p{n}"), cost=Cost()
+        )
         clearance = await plane.clear(asked)
         await plane.settle(clearance, n, Cost(tokens=n))
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -113,8 +114,6 @@ async def test_failures(plane, run):
 
 
 async def test_a_clearance_that_nobody_received_is_taken_back(plane, run):
-    import threading
-
     entered, go = threading.Event(), threading.Event()
     clear = type(plane.gate).clear
 

@@ -123,7 +123,9 @@ def test_folder_and_file_are_the_owners_alone(tmp_path: Path):
     assert stat.S_IMODE((settings.home / "control.db").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("url", ["sqlite:////proc/none/control.db", "mysql://x/y", "postgresql://127.0.0.1:1/x"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:////proc/none/control.db", "mysql://x/y", "postgresql://127.0.0.1:1/x"]
+)
 async def test_what_cannot_be_opened_is_a_clear_no(url):
     store = ControlStore(url)
     for _ in range(2):
