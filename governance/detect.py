@@ -57,7 +57,8 @@ _PHONE_ABROAD = re.compile(
     r"(?<![\w+])(?:\+|(?<!\d )00)[1-9]\d{0,2}(?:\s?\(0\))?(?:[\s./()-]{0,2}\d){5,13}(?!\d)"
 )
 _PHONE_HERE = re.compile(
-    r"(?<![\w./+-])(?<!\d )(?:\(0[1-9]\d{1,4}\)[\s/-]{0,3}\d|0[1-9]\d{1,4}[\s/-]{1,3}\d|01[5-7]\d)(?:[\s-]?\d){3,10}(?![\w-])"
+    r"(?<![\w./+-])(?<!\d )(?:\(0[1-9]\d{1,4}\)[\s/-]{0,3}\d|0[1-9]\d{1,4}[\s/-]{1,3}\d|01[5-7]\d)"
+    r"(?:[\s-]?\d){3,10}(?![\w-])"
 )
 _LABELLED_BIRTH = re.compile(
     r"\b(?:born(?:\s+on)?|date\s+of\s+birth|birth\s?date|birthday|d\.?o\.?b\.?|geb(?:oren|\.)?(?:\s+am)?|geburts(?:datum|tag))"
@@ -99,12 +100,9 @@ def _whole(kind: str, pattern: re.Pattern[str], group: int = 0) -> Callable[[str
 def _ibans(text: str) -> Iterator[Finding]:
     for match in _IBAN_START.finditer(text):
         country = match[1].upper()
-        lengths = [IBAN_LENGTHS[country]] if country in IBAN_LENGTHS else range(34, 14, -1)
-        for length in lengths:
-            end = _end_of(text, match.start(), length)
-            if end and iban_fits("".join(filter(str.isalnum, text[match.start() : end]))):
-                yield Finding(match.start(), end, "iban", text[match.start() : end])
-                break
+        end = _end_of(text, match.start(), IBAN_LENGTHS.get(country, 0))
+        if end and iban_fits("".join(filter(str.isalnum, text[match.start() : end]))):
+            yield Finding(match.start(), end, "iban", text[match.start() : end])
 
 
 def _end_of(text: str, start: int, length: int) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -77,7 +77,7 @@ def _disarmed(text: str, known: AbstractSet[str]) -> str:
 
 
 def _mask_plain(text: str, done: Masked) -> str:
-    findings = _apart([*find_seeds(text, done.seeds), *find_personal(text)]) if text.strip() else []
+    findings = _found(text, done.seeds) if text.strip() else []
     if not findings:
         return text
     parts, end = [], 0
@@ -90,8 +90,23 @@ def _mask_plain(text: str, done: Masked) -> str:
     return "".join([*parts, _mask_plain(text[end:], done)])
 
 
+def _found(text: str, seeds: Mapping[str, str]) -> list[Finding]:
+    """What to replace, in order: a form may hold known values whole, as an e-mail address holds a name."""
+    known = _apart(find_seeds(text, seeds))
+    forms = [
+        found for found in find_personal(text) if not (_cut(known, found.start) or _cut(known, found.end))
+    ]
+    return _apart([*known, *forms])
+
+
+def _cut(known: list[Finding], position: int) -> bool:
+    """Whether a position is within a known value."""
+    place = bisect_left(known, position, key=lambda found: found.start)
+    return place > 0 and position < known[place - 1].end
+
+
 def _apart(findings: list[Finding]) -> list[Finding]:
-    """Findings that don't overlap, in order: the longest win, known values before mere forms."""
+    """Findings that don't overlap, in order: the longest win."""
     chosen: list[Finding] = []
     for found in sorted(findings, key=lambda found: (found.start - found.end, found.start)):
         place = bisect_right(chosen, found.start, key=lambda other: other.start)

@@ -87,17 +87,18 @@ def _spellings(kind: str, value: str) -> Iterator[tuple[str, str]]:
 
 def _names(value: str) -> Iterator[tuple[str, str]]:
     words = value.split()
-    first, last = " ".join(words[:-1]), words[-1]
-    whole = _BLANKS.join(map(_letters, words))
-    if first:
-        given = _BLANKS.join(map(_letters, words[:-1]))
-        turned = rf"{_letters(last)}(?:\s*,\s*|\s+){given}"
-        yield _bounded(f"(?:{whole}|{turned})"), value
-        for word in words:
-            if word.casefold() not in _PARTICLES and len(word) > 1:
-                yield _capitalised(word), word
-    else:
-        yield _bounded(whole), value
+    letters = [_letters(word) for word in words]
+    forms = [_BLANKS.join(letters)]
+    # Where the family name begins is not said: Anna van den Berg is also van den Berg, Anna.
+    for place in range(1, len(words)):
+        given, family = _BLANKS.join(letters[:place]), _BLANKS.join(letters[place:])
+        forms.append(rf"{family}(?:\s*,\s*|\s+){given}")
+    yield _bounded(f"(?:{'|'.join(forms)})"), value
+    if len(words) == 1:
+        return
+    for word in words:
+        if word.casefold() not in _PARTICLES and len(word) > 1:
+            yield _capitalised(word), word
 
 
 def _capitalised(word: str) -> str:
