@@ -48,7 +48,11 @@ def http_door(application: Domain) -> Auth:
 
     Args:
         application: Its admission opens runs, its graphs are the ones that may be run.
+
+    Raises:
+        ControlUnavailable: Policies or limits can't be read; the server doesn't start.
     """
+    control()  # policies are checked when the server starts, not at its first request
     auth = Auth()
     auth.authenticate(_authenticate)
     on: Any = auth.on  # its types want a handler per payload; ours read what is there
