@@ -15,10 +15,12 @@ MOST_QUESTIONS = 4
 SATURATION = 1.2
 LENGTH_WEIGHT = 0.6
 STOP_WORDS = frozenset(
-    "a about after all also am an and any are as at be been before but by can could did do does for from get "
-    "had has have he her his how i if in into is it its just me my no not of on one or our out please she so "
-    "some than that the their them then there they this to up us was we were what when where which while who "
-    "why will with would you your dear hello thank thanks regards kind customer".split()  # noqa: SIM905 - ninety lines otherwise
+    WORD.findall("""
+    a about after all also am an and any are as at be been before but by can could did do does for from get
+    had has have he her his how i if in into is it its just me my no not of on one or our out please she so
+    some than that the their them then there they this to up us was we were what when where which while who
+    why will with would you your dear hello thank thanks regards kind customer
+    """)
 )
 
 
