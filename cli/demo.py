@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import Exit, Json, Progress, dump, finish, say, word
+from cli.terminal import Exit, Json, Progress, dump, finish, say
 
 if TYPE_CHECKING:
     from cli.report import Played
@@ -47,7 +47,7 @@ async def _demo(inbox: Path, *, json: bool) -> int:
     async with session() as opened:
         world_of = importlib.import_module(f"evals.{opened.application.name}.inbox").world_of
         if not json:
-            say(*opening(place, len(expected)))
+            say(*opening(place, expected))
         with Progress("preparing records and the document index", quiet=json).running():
             await opened.application.prepare()
         played: list[Played] = []
@@ -143,4 +143,4 @@ def _tell(played: Any) -> None:
     for deviation in played.deviations:
         say(f"[bold red]✗ not as expected:[/bold red] {_literal(deviation)}")
     if not played.deviations:
-        say("[green]✓ as expected[/green]: ", word(played.expectation.status))
+        say("[green]✓ as stated in advance[/green], judged by the database")

@@ -94,7 +94,9 @@ async def _home() -> Finding:
 
 async def _policies() -> Finding:
     from governance.control import control
+    from graphs.domain import domain
 
+    domain()  # policies speak of its tools
     return Finding("policies", GOOD, f"valid, version {control().policy.version[:12]}")
 
 

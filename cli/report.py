@@ -74,16 +74,18 @@ def told(entries: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
             yield entry
 
 
-def opening(place: Mapping[str, str], documents: int) -> list[RenderableType]:
+def opening(place: Mapping[str, str], expected: Sequence[Expectation]) -> list[RenderableType]:
     """What is about to happen, and who answers."""
     from models.door import configured
 
     choice = configured("worker")
+    people = sum(e.approvals > 0 for e in expected)
     model = f"{choice.model} by {choice.provider}"
     if choice.provider == "offline":
         model = "the offline model: deterministic, in this process, and not a language model"
     text = Text.assemble(
-        f"{documents} documents go through the front door to the right graph; one stops at a person.\n",
+        f"{len(expected)} documents come in; the front door sends each to the right graph. "
+        f"{people} of them must ask a person.\n",
         ("model  ", "dim"), model, "\n", ("place  ", "dim"), place["TOWER_HOME"],
     )  # fmt: skip
     return [Panel(text, title="tower demo", title_align="left", border_style="blue")]

@@ -152,6 +152,7 @@ async def session(user_id: str | None = None) -> AsyncIterator[Session]:
     Raises:
         NotAuthenticated: There is no valid key, or it is another person's.
     """
+    application = domain()  # first, since policies speak of its tools
     settings, plane = Settings.from_env(), control()
     identity = Identity(settings, plane.store)
     key = await asyncio.to_thread(identity.key_for, user_id or DEFAULT_USER)
@@ -159,7 +160,7 @@ async def session(user_id: str | None = None) -> AsyncIterator[Session]:
     if user_id and user.id != user_id:
         msg = f"TOWER_KEY is the key of {user.id}, not of {user_id}; unset it, or leave --as out"
         raise NotAuthenticated(msg)
-    yield Session(user, plane, domain(), settings)
+    yield Session(user, plane, application, settings)
 
 
 def _metadata(run: Run) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg.types.numeric import Int8Dumper
 
-from governance.schema_sql import HEAD, POSTGRES_GUARDS, SQLITE_GUARDS, TABLES
+from governance.schema_sql import HEAD, POSTGRES_GUARDS, POSTGRES_WORDS, SQLITE_GUARDS, SQLITE_WORDS, TABLES
 
 Row = tuple[Any, ...]
 
@@ -43,11 +44,20 @@ class SqliteConnection:
 
     def __init__(self, path: Path) -> None:
         private_folder(path.parent)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Only where there is none yet: closing any descriptor of a file drops this process's POSIX
+        # locks on it, and the next process to leave would then delete the log that we write to.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         self._db = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-8000",
+            "wal_autocheckpoint=4000",
+        ):
             self._db.execute(f"PRAGMA {pragma}")
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
@@ -113,12 +123,12 @@ def connect(url: str) -> Connection:
 
 def create_schema(db: Connection) -> None:
     """Create what is missing; safe when several processes open the database at once."""
+    lite = isinstance(db, SqliteConnection)
+    words = SQLITE_WORDS if lite else POSTGRES_WORDS
     db.begin()
-    for statement in (
-        *TABLES,
-        HEAD,
-        *(SQLITE_GUARDS if isinstance(db, SqliteConnection) else POSTGRES_GUARDS),
-    ):
+    for table in TABLES:
+        db.execute(table.format_map(words))
+    for statement in (HEAD, *(SQLITE_GUARDS if lite else POSTGRES_GUARDS)):
         db.execute(statement)
     db.execute("COMMIT")
 
