@@ -12,6 +12,14 @@ from governance.errors import ControlUnavailable
 RUN_FACTS = "approved: Bool, trusted: Trusted, verified: String, tenant: String, user_roles: Set<String>"
 """What every act of an agent carries; `tower.cedarschema` spells it out for the other seams."""
 
+SEAM_ACTIONS = frozenset(
+    {
+        *("call_model", "route", "ask_human", "read_memory", "write_memory", "deliver"),
+        *("start_run", "decide_approval", "read_run", "cancel_run", "read_audit"),
+    }
+)
+"""The actions of `tower.cedarschema`, groups aside."""
+
 # Without a single tool, Cedar would refuse rules about the group.
 _NO_TOOL = (
     'action "no tool" in [Action::"call"] appliesTo '

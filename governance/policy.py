@@ -11,7 +11,7 @@ from typing import Any
 from cedarpy import AuthzResult, Entities, is_authorized
 
 from governance.acts import Act, Decision, Effect, Json, Seam
-from governance.cedar_schema import PolicyError, ToolSurface
+from governance.cedar_schema import SEAM_ACTIONS, PolicyError, ToolSurface
 from governance.policy_files import POLICIES, PolicyFiles, read_policies
 from governance.principals import User
 
@@ -55,6 +55,7 @@ class PolicyEngine:
         self._tools = frozenset(tool.name for tool in tools)
         self._base = Entities.from_json_str(json.dumps([_tool(tool) for tool in tools]), files.schema)
         self._agent = lru_cache(maxsize=1024)(self._with_agent)
+        self._about = lru_cache(maxsize=1024)(lambda action: files.about(action, self._tools | SEAM_ACTIONS))
 
     def decide(
         self, act: Act, *, approved: bool, also_trusted: Mapping[str, Collection[str]] | None = None
@@ -144,7 +145,8 @@ class PolicyEngine:
         return self._authorize({**request, "context": context}, entities)
 
     def _authorize(self, request: dict[str, Any], entities: Entities) -> AuthzResult:
-        answer = is_authorized(request, self._files.policies, entities, self._files.schema)
+        policies = self._about(request["action"]["id"])
+        answer = is_authorized(request, policies, entities, self._files.schema)
         if answer.diagnostics.errors and answer.allowed:
             # A forbid that fails to evaluate is skipped by Cedar, so its Allow is worth nothing.
             errors = {"diagnostics": {"errors": answer.diagnostics.errors}}

@@ -6,10 +6,11 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cedarpy import PolicySet, Schema, validate_policies
+from cedarpy import PolicySet, Schema, pst, validate_policies
 
 from governance.cedar_schema import PolicyError, ToolSurface, schema_text
 
@@ -35,6 +36,20 @@ class PolicyFiles:
     ids: Mapping[str, str]
     reasons: Mapping[str, str]
     trusted: tuple[str, ...]
+
+    def about(self, action: str, others: AbstractSet[str]) -> PolicySet:
+        """The policies that may matter to an action; Cedar would look at each of them every time.
+
+        Args:
+            others: Actions that aren't groups; a policy for some of these alone is left out.
+        """
+        known = self.policies.to_pst()
+        kept = {
+            key: policy
+            for key, policy in known.static_policies.items()
+            if not (named := _named(policy)) or action in named or named - others
+        }
+        return PolicySet.from_pst(replace(known, static_policies=kept))
 
 
 def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> PolicyFiles:
@@ -71,6 +86,17 @@ def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> Poli
         reasons={name: marks["reason"] for name, marks in annotations.items() if "reason" in marks},
         trusted=trusted,
     )
+
+
+def _named(policy: pst.Template) -> set[str]:
+    """The actions and groups in a policy's head; none where it is about all."""
+    match policy.action:
+        case pst.ActionEq(entity):
+            return {entity.id}
+        case pst.ActionIn(entities):
+            return {entity.id for entity in entities}
+        case _:
+            return set()
 
 
 def _find(folders: Sequence[Path], pattern: str) -> list[tuple[str, Path]]:

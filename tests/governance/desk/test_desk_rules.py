@@ -462,3 +462,11 @@ def test_the_rest_works_without_the_desk(tmp_path: Path) -> None:
     policies = load_policy((tmp_path / "policies",), ())
     assert policies.decide(model(), approved=False).effect is DENY
     assert policies.permit(OTTO, "cancel_run", tenant="harbor", owner="sam").effect is ALLOW
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_policies_about_other_tools_change_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load_policy(tools=TOOLS)
+    monkeypatch.setattr(whole, "_about", lambda _action: whole._files.policies)
+    for approved in (False, True):
+        assert whole.decide(case.act, approved=approved) == engine().decide(case.act, approved=approved)
