@@ -46,7 +46,7 @@ class Server:
     def log(self) -> str:
         return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
 
-    def start(self) -> Server:
+    def start(self, *, works: bool = True) -> Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "langgraph.json").write_text(json.dumps(self.config))
         with socket.socket() as free:
@@ -76,6 +76,8 @@ class Server:
         # A port that was taken meanwhile silently becomes another one; then nobody answers here.
         self.url = f"http://127.0.0.1:{port}"
         self._wait()
+        if works:
+            self._recognise()
         return self
 
     def _wait(self) -> None:
@@ -85,7 +87,7 @@ class Server:
             assert self.process.poll() is None, self.log[-4000:]
             try:
                 if httpx.get(f"{self.url}/ok", timeout=2).status_code == 200:
-                    return self._recognise()
+                    return
             except httpx.TransportError:
                 time.sleep(0.1)
         msg = f"the server didn't answer in {STARTS_WITHIN} s:\n{self.log[-4000:]}"

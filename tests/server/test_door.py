@@ -302,6 +302,20 @@ def test_nothing_starts_on_somebody_elses_thread(server: Server, sam: Client, mi
     assert mia.post(f"/threads/{thread}/runs/wait", assistant_id="large", input=None).status_code == 409
 
 
+def test_a_breakpoint_pauses_and_skips_nothing(server: Server, sam: Client, lena: Client):
+    before = refunds(server)
+    thread = sam.thread()
+    sam.run(thread, input=REQUEST, interrupt_before=["review_refund", "refund"])
+    assert sam.get(f"/threads/{thread}").json()["status"] == "interrupted"
+
+    asked = sam.run(thread, input=None).json()["__interrupt__"][0]
+    assert sam.run(thread, input=None).json()["__interrupt__"][0]["value"] == asked["value"]
+    assert refunds(server) == before
+
+    assert lena.answer(thread, yes(asked)).json()["outcome"]["status"] == "completed"
+    assert refunds(server) == before + 1
+
+
 def test_one_request_a_thread(asked: tuple[str, dict[str, Any]], sam: Client):
     thread, _ = asked
 

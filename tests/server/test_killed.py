@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.server.conftest import OFFICE
@@ -70,5 +71,18 @@ def test_a_run_that_was_admitted_and_never_begun_goes_on_from_its_stored_request
         assert again.json()["outcome"]["status"] == "completed"
         assert refunds(server) == 1
         assert control(server, "SELECT state FROM runs") == [("ended",)]
+    finally:
+        server.kill()
+
+
+def test_a_control_database_that_can_not_be_opened_lets_nobody_in(tmp_path: Path):
+    server = Server(tmp_path, OFFICE, env={"TOWER_CONTROL_URL": "sqlite:////dev/null/control.db"})
+    try:
+        server.start(works=False)
+
+        refused = httpx.post(f"{server.url}/threads", headers={"x-api-key": "sam.x"}, json={}, timeout=30)
+
+        assert refused.status_code == 403
+        assert "tower doctor" in refused.json()["detail"]
     finally:
         server.kill()

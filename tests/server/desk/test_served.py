@@ -1,4 +1,4 @@
-"""The desk's server as `make dev` starts it: graphs with a description, runs with the outcomes that were stated."""
+"""The desk's server as `make dev` starts it: graphs with a description, runs with the stated outcomes."""
 
 from __future__ import annotations
 
