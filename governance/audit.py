@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from governance.acts import Act, Cost, Decision, Json
 from governance.anchors import Anchor, Anchors
-from governance.canonical import canonical
+from governance.canonical import canonical, canonical_row
 from governance.clock import Clock, stamp, utc_now
 from governance.connections import Row
+from governance.limits import UNITS
 from governance.principals import Run, User
 from governance.store import ControlStore, Tx
 
@@ -20,6 +22,7 @@ COLUMNS = (
     "seq", "time", "prev", "kind", "tenant", "run", "seam", "actor", "agent_version", "user_id", "action",
     "resource", "decision", "policies", "policy_version", "model", "cost", "key", "body", "hash",
 )  # fmt: skip
+_HASHED = COLUMNS[:-1]
 _INSERT = f"INSERT INTO audit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM audit"
 _AS_JSON = ("policies", "cost", "body")
@@ -34,7 +37,7 @@ class Entry:
         kind: `cleared`, `refused`, `settled`, `failed`, `approval_requested`, `run_opened`, …
         actor: The agent's name, where an agent acted.
         user: The person who acted, or for whom the agent acted.
-        cost: Units used or reserved, by name.
+        cost: Units used or reserved.
         key: The act's idempotency key.
     """
 
@@ -51,7 +54,7 @@ class Entry:
     policies: tuple[str, ...] = ()
     policy_version: str | None = None
     model: str | None = None
-    cost: dict[str, int] = field(default_factory=dict)
+    cost: Cost | None = None
     key: str | None = None
     body: dict[str, Json] = field(default_factory=dict)
 
@@ -76,7 +79,7 @@ class Entry:
             policies=decision.policies if decision else (),
             policy_version=decision.version if decision else run.policy_version,
             model=str(model) if model is not None else None,
-            cost={unit: used for unit, used in asdict(cost).items() if used} if cost else {},
+            cost=cost,
             key=act.key,
             body=body,
         )
@@ -154,7 +157,7 @@ class AuditLog:
 
 def entry_hash(row: Row) -> str:
     """SHA-256 over the canonical form of every column but the hash itself, each as it is stored."""
-    return hashlib.sha256(canonical(dict(zip(COLUMNS[:-1], row[:-1], strict=True)))).hexdigest()
+    return hashlib.sha256(canonical_row(dict(zip(_HASHED, row, strict=False)))).hexdigest()
 
 
 def page(tx: Tx, after: int) -> list[Row]:
@@ -174,11 +177,22 @@ def as_json(row: Row) -> dict[str, Any]:
     return {name: json.loads(value) if name in _AS_JSON else value for name, value in fields.items()}
 
 
+@lru_cache(maxsize=1024)
+def _policies(ids: tuple[str, ...]) -> str:
+    return canonical(list(ids)).decode()
+
+
+@lru_cache(maxsize=1024)
+def _cost(cost: Cost | None) -> str:
+    used = {unit: getattr(cost, unit) for unit in UNITS} if cost else {}
+    return canonical({unit: count for unit, count in used.items() if count}).decode()
+
+
 def _row(entry: Entry, seq: int, time: str, prev: str) -> Row:
     row = (
         seq, time, prev, entry.kind, entry.tenant, entry.run, entry.seam, entry.actor, entry.agent_version,
         entry.user, entry.action, entry.resource, entry.decision,
-        canonical(list(entry.policies)).decode(), entry.policy_version, entry.model,
-        canonical(entry.cost).decode(), entry.key, canonical(entry.body).decode(),
+        _policies(entry.policies), entry.policy_version, entry.model,
+        _cost(entry.cost), entry.key, canonical(entry.body).decode(),
     )  # fmt: skip
-    return (*row, entry_hash((*row, "")))
+    return (*row, entry_hash(row))

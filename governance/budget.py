@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 
 from governance.acts import Cost
 from governance.errors import BudgetExhausted
@@ -13,7 +15,10 @@ from governance.store import Tx
 
 _RESERVED = [f"reserved_{unit}" for unit in UNITS]
 _SPENT = [f"spent_{unit}" for unit in UNITS]
+_NONE = (0,) * len(UNITS)
 _COLUMNS = [*_RESERVED, *_SPENT]
+units = attrgetter(*UNITS)
+"""A cost as a tuple, in the order of `UNITS`."""
 _TOTALS = ", ".join(f"budget.reserved_{unit} + budget.spent_{unit}" for unit in UNITS)
 
 
@@ -38,21 +43,21 @@ def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> None:
         BudgetExhausted: A scope has less left; nothing was reserved.
     """
     new = tx.one(
-        "INSERT INTO reservations (key, scopes, cost, open) VALUES (?, ?, ?, 1) ON CONFLICT (key)"
-        " DO UPDATE SET scopes = excluded.scopes, cost = excluded.cost, open = 1"
-        " WHERE reservations.open = 0 RETURNING 1",
-        (key, json.dumps([scope.name for scope in scopes]), json.dumps(_units(cost))),
+        "INSERT INTO reservations (key, scopes, cost) VALUES (?, ?, ?)"
+        " ON CONFLICT (key) DO NOTHING RETURNING 1",
+        (key, json.dumps([scope.name for scope in scopes]), json.dumps(units(cost))),
     )
     if not new:
         return
     names = [scope.name for scope in scopes]
-    totals = _add(tx, names, _units(cost), (0,) * len(UNITS))
+    asked_of_all = units(cost)
+    totals = _add(tx, names, asked_of_all, _NONE)
     for scope in scopes:
-        for unit, asked, total in zip(UNITS, _units(cost), totals[scope.name], strict=True):
+        for unit, asked, total in zip(UNITS, asked_of_all, totals[scope.name], strict=True):
             limit = getattr(scope.limit, unit)
             if asked and limit is not None and total > limit:
-                _add(tx, names, _negative(_units(cost)), (0,) * len(UNITS))
-                tx.execute("UPDATE reservations SET open = 0 WHERE key = ?", (key,))
+                _add(tx, names, _negative(asked_of_all), _NONE)
+                tx.execute("DELETE FROM reservations WHERE key = ?", (key,))
                 raise BudgetExhausted(scope.name, unit, limit)
 
 
@@ -62,25 +67,25 @@ def settle(tx: Tx, key: str, used: Cost | None = None) -> bool:
     Returns:
         False if no reservation was open: it is settled once.
     """
-    row = tx.one("UPDATE reservations SET open = 0 WHERE key = ? AND open = 1 RETURNING scopes, cost", (key,))
+    row = tx.one("DELETE FROM reservations WHERE key = ? RETURNING scopes, cost", (key,))
     if row is None:
         return False
     reserved = json.loads(row[1])
-    spent = _units(used) if used is not None else reserved
+    spent = units(used) if used is not None else reserved
     _add(tx, json.loads(row[0]), _negative(reserved), spent)
     return True
 
 
 def charge(tx: Tx, scopes: Sequence[Scope], used: Cost) -> None:
     """Count what was used without a reservation."""
-    _add(tx, [scope.name for scope in scopes], (0,) * len(UNITS), _units(used))
+    _add(tx, [scope.name for scope in scopes], _NONE, units(used))
 
 
 def share(used: Cost, limit: Budget) -> float:
     """How much of a budget is used: the share (0 to 1 and above) of the scarcest unit."""
     shares = [
         (spent_ / most if most else 1.0)
-        for spent_, most in zip(_units(used), (getattr(limit, unit) for unit in UNITS), strict=True)
+        for spent_, most in zip(units(used), (getattr(limit, unit) for unit in UNITS), strict=True)
         if most is not None
     ]
     return max(shares, default=0.0)
@@ -112,18 +117,21 @@ def _add(
     tx: Tx, scopes: Sequence[str], reserved_: Sequence[int], spent_: Sequence[int]
 ) -> dict[str, tuple[int, ...]]:
     """Add to several scopes in one statement, in the order given; return their new totals."""
-    row = f"({', '.join('?' * (2 + len(_COLUMNS)))})"
-    changes = ", ".join(f"{column} = budget.{column} + excluded.{column}" for column in _COLUMNS)
     rows = tx.execute(
-        f"INSERT INTO budget (scope, within, {', '.join(_COLUMNS)}) VALUES {', '.join([row] * len(scopes))}"
-        f" ON CONFLICT (scope) DO UPDATE SET {changes} RETURNING scope, {_TOTALS}",
-        [value for scope in scopes for value in (scope, scope.partition("/")[0], *reserved_, *spent_)],
+        _add_to(len(scopes)),
+        [v for scope in scopes for v in (scope, scope.partition("/")[0], *reserved_, *spent_)],
     )
     return {scope: tuple(totals) for scope, *totals in rows}
 
 
-def _units(cost: Cost) -> tuple[int, ...]:
-    return tuple(getattr(cost, unit) for unit in UNITS)
+@lru_cache
+def _add_to(count: int) -> str:
+    row = f"({', '.join('?' * (2 + len(_COLUMNS)))})"
+    changes = ", ".join(f"{column} = budget.{column} + excluded.{column}" for column in _COLUMNS)
+    return (
+        f"INSERT INTO budget (scope, within, {', '.join(_COLUMNS)}) VALUES {', '.join([row] * count)}"
+        f" ON CONFLICT (scope) DO UPDATE SET {changes} RETURNING scope, {_TOTALS}"
+    )
 
 
 def _negative(units: Sequence[int]) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from governance.acts import Json
 
 _MAX_EXACT = 2**53 - 1
 _MAX_BMP = "\uffff"
+_PLAIN = frozenset({str, bool, type(None)})
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -26,6 +27,11 @@ def canonical(value: Json) -> bytes:
     return _encode(value).encode() if _plain(value) else rfc8785.dumps(value)
 
 
+def canonical_row(row: dict[str, str | int | None]) -> bytes:
+    """Encode a flat object of texts and integers, as `canonical` does."""
+    return _encode(row).encode()
+
+
 def digest(value: Json) -> str:
     """SHA-256 over the canonical form, in hex."""
     return hashlib.sha256(canonical(value)).hexdigest()
@@ -33,13 +39,13 @@ def digest(value: Json) -> str:
 
 def _plain(value: Json) -> bool:
     kind: type = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind in _PLAIN:
         return True
     if kind is int:
         return bool(-_MAX_EXACT <= value <= _MAX_EXACT)
     if kind is list:
         return all(map(_plain, value))
     if kind is dict:
-        keys = all(type(key) is str and max(key, default="") <= _MAX_BMP for key in value)
+        keys = all(type(key) is str and (key.isascii() or max(key) <= _MAX_BMP) for key in value)
         return keys and all(map(_plain, value.values()))
     return False

@@ -16,7 +16,7 @@ def utc_now() -> datetime:
 
 def stamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds; texts of this form sort as the moments do."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def moment(text: str) -> datetime:

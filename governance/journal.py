@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
-from governance.acts import Act, Decision, Effect, Json, Seam
+from governance.acts import Act, Decision, Effect, Json
 from governance.clock import stamp
 from governance.store import Tx
 
@@ -107,7 +108,8 @@ def begin(
         "INSERT INTO journal (key, run, seam, action, agent, repeatable, attempt, state, worker, lease,"
         " begun, decision, approved_by) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (key) DO UPDATE SET attempt = journal.attempt + 1, state = excluded.state,"
-        " worker = excluded.worker, lease = excluded.lease, begun = excluded.begun, decision = excluded.decision,"
+        " worker = excluded.worker, lease = excluded.lease,"
+        " begun = excluded.begun, decision = excluded.decision,"
         " approved_by = excluded.approved_by, error = NULL, ended = NULL RETURNING attempt",
         (
             act.key, run.id, act.seam.value, act.action, agent.name, int(act.repeatable), State.OPEN.value,
@@ -162,8 +164,8 @@ def give_up(tx: Tx, key: str, *, now: datetime) -> bool:
 def calls(tx: Tx, act: Act) -> int:
     """How often the run has called this act's tool, this very call (and its attempts) left out."""
     row = tx.all(
-        "SELECT count(*) FROM journal WHERE run = ? AND seam = ? AND action = ? AND key <> ?",
-        (act.actor.run.id, Seam.TOOL.value, act.action, act.key),
+        "SELECT count(*) FROM journal WHERE run = ? AND seam = 'tool' AND action = ? AND key <> ?",
+        (act.actor.run.id, act.action, act.key),
     )[0]
     return int(row[0])
 
@@ -177,10 +179,12 @@ def encode(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+@lru_cache(maxsize=256)
 def _stored(decision: Decision) -> str:
     return encode([decision.effect.value, list(decision.policies), decision.version, decision.reason])
 
 
+@lru_cache(maxsize=256)
 def _decision(text: str) -> Decision:
     effect, policies, version, reason = json.loads(text)
     return Decision(Effect(effect), tuple(policies), version, reason)

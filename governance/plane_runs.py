@@ -119,6 +119,8 @@ class RunBook(Parts):
     async def own(self, act: Act) -> Act:
         """The act with the run as it was admitted, not as whoever asks has it."""
         admitted = await self.run(act.actor.run.id)
+        if act.actor.run is admitted:
+            return act
         if replace(act.actor.run, thread_id=admitted.thread_id) != admitted:
             refusal = Denied(f"run {admitted.id} was admitted with other rights than this act claims")
             await self.store.transact(lambda tx: self.gate.refuse(tx, act, refusal))

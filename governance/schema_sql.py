@@ -1,6 +1,10 @@
-"""Tables of the control database, in the SQL that SQLite and PostgreSQL share."""
+"""Tables of the control database, in the SQL that SQLite and PostgreSQL share but for two words."""
 
 from __future__ import annotations
+
+# What differs: how a numbered table is keyed, and how a small one is kept in a single tree.
+SQLITE_WORDS = {"number": "INTEGER", "flat": "WITHOUT ROWID"}
+POSTGRES_WORDS = {"number": "BIGINT", "flat": ""}
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS runs (
@@ -11,25 +15,25 @@ TABLES = (
     "CREATE INDEX IF NOT EXISTS runs_by_tenant ON runs (tenant, created)",
     "CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id)",
     """CREATE TABLE IF NOT EXISTS run_trusts (
-        run TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, name, value))""",
+        run TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, name, value)) {flat}""",
     """CREATE TABLE IF NOT EXISTS agents (
         name TEXT NOT NULL, version TEXT NOT NULL, kind TEXT NOT NULL, owner TEXT NOT NULL,
-        status TEXT NOT NULL, first_seen TEXT NOT NULL, PRIMARY KEY (name, version))""",
+        status TEXT NOT NULL, first_seen TEXT NOT NULL, PRIMARY KEY (name, version)) {flat}""",
     """CREATE TABLE IF NOT EXISTS journal (
         key TEXT PRIMARY KEY, run TEXT NOT NULL, seam TEXT NOT NULL, action TEXT NOT NULL,
         agent TEXT NOT NULL, repeatable INTEGER NOT NULL, attempt INTEGER NOT NULL, state TEXT NOT NULL,
         worker TEXT NOT NULL, lease TEXT NOT NULL, begun TEXT NOT NULL, ended TEXT,
         decision TEXT NOT NULL, approved_by TEXT, result TEXT, error TEXT)""",
-    "CREATE INDEX IF NOT EXISTS journal_by_action ON journal (run, seam, action)",
+    "CREATE INDEX IF NOT EXISTS journal_by_action ON journal (run, action) WHERE seam = 'tool'",
     """CREATE TABLE IF NOT EXISTS budget (
         scope TEXT PRIMARY KEY, within TEXT NOT NULL,
         reserved_model_calls BIGINT NOT NULL, reserved_tool_calls BIGINT NOT NULL,
         reserved_handoffs BIGINT NOT NULL, reserved_tokens BIGINT NOT NULL, reserved_micros BIGINT NOT NULL,
         spent_model_calls BIGINT NOT NULL, spent_tool_calls BIGINT NOT NULL,
-        spent_handoffs BIGINT NOT NULL, spent_tokens BIGINT NOT NULL, spent_micros BIGINT NOT NULL)""",
+        spent_handoffs BIGINT NOT NULL, spent_tokens BIGINT NOT NULL, spent_micros BIGINT NOT NULL) {flat}""",
     "CREATE INDEX IF NOT EXISTS budget_within ON budget (within)",
     """CREATE TABLE IF NOT EXISTS reservations (
-        key TEXT PRIMARY KEY, scopes TEXT NOT NULL, cost TEXT NOT NULL, open INTEGER NOT NULL)""",
+        key TEXT PRIMARY KEY, scopes TEXT NOT NULL, cost TEXT NOT NULL) {flat}""",
     """CREATE TABLE IF NOT EXISTS approvals (
         id TEXT PRIMARY KEY, run TEXT NOT NULL, tenant TEXT NOT NULL, action TEXT NOT NULL,
         asked_key TEXT NOT NULL, asked_hash TEXT NOT NULL, args_hash TEXT NOT NULL,
@@ -43,7 +47,7 @@ TABLES = (
         tenant TEXT NOT NULL, giver TEXT NOT NULL, roles TEXT NOT NULL, receiver TEXT NOT NULL,
         until TEXT NOT NULL, PRIMARY KEY (tenant, giver, receiver))""",
     """CREATE TABLE IF NOT EXISTS audit (
-        seq BIGINT PRIMARY KEY, time TEXT NOT NULL, prev TEXT NOT NULL, kind TEXT NOT NULL,
+        seq {number} PRIMARY KEY, time TEXT NOT NULL, prev TEXT NOT NULL, kind TEXT NOT NULL,
         tenant TEXT, run TEXT, seam TEXT, actor TEXT, agent_version TEXT, user_id TEXT, action TEXT,
         resource TEXT, decision TEXT, policies TEXT, policy_version TEXT, model TEXT, cost TEXT,
         key TEXT, body TEXT NOT NULL, hash TEXT NOT NULL)""",
@@ -51,7 +55,7 @@ TABLES = (
     """CREATE TABLE IF NOT EXISTS audit_head (
         one INTEGER PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS audit_anchors (
-        seq BIGINT PRIMARY KEY, hash TEXT NOT NULL, time TEXT NOT NULL, every INTEGER NOT NULL,
+        seq {number} PRIMARY KEY, hash TEXT NOT NULL, time TEXT NOT NULL, every INTEGER NOT NULL,
         key_id TEXT NOT NULL, signature TEXT NOT NULL)""",
 )
 
@@ -61,10 +65,11 @@ HEAD = f"INSERT INTO audit_head VALUES (1, 0, '{GENESIS}') ON CONFLICT (one) DO 
 # The database itself refuses a fork, a gap and a change, whoever writes.
 SQLITE_GUARDS = (
     """CREATE TRIGGER IF NOT EXISTS audit_follows BEFORE INSERT ON audit
-       WHEN NOT EXISTS (SELECT 1 FROM audit_head WHERE seq = NEW.seq - 1 AND hash = NEW.prev)
-       BEGIN SELECT RAISE(ABORT, 'audit entry does not follow the head of the log'); END""",
-    """CREATE TRIGGER IF NOT EXISTS audit_moves_head AFTER INSERT ON audit
-       BEGIN UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash; END""",
+       BEGIN
+         SELECT RAISE(ABORT, 'audit entry does not follow the head of the log')
+           FROM audit_head WHERE seq <> NEW.seq - 1 OR hash <> NEW.prev;
+         UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash;
+       END""",
     *(
         f"""CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table}
             BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"""

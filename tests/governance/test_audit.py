@@ -13,6 +13,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.acts import Cost
 from governance.anchors import Anchors
 from governance.audit import COLUMNS, AuditLog, Entry, entry_hash
 from governance.canonical import canonical
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.scenario(44)
 
 FULL = Entry(
     "cleared", "harbor", "run-1", "tool", "claims", "abc", "sam", "pay_claim", "Tool::pay_claim", "allow",
-    ("p1", "p2"), "v1", "offline", {"tool_calls": 1}, "run-1/x/1", {"args": {"amount": 1}, "note": "größer"},
+    ("p1", "p2"), "v1", "offline", Cost(tool_calls=1), "run-1/x/1", {"args": {"amount": 1}, "note": "größer"},
 )  # fmt: skip
 
 
@@ -262,7 +263,8 @@ def test_entries_are_filtered_and_exported_as_they_were_hashed(log):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4),

@@ -161,8 +161,15 @@ def test_later_files_win_key_by_key(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["[run]\nmodel_cals = 5", "[run]\nmodel_calls = -1", "[run]\nmodel_calls = 'x'", "degrade_at = 2", "run = [", "anchor_interval = 0"],
-)  # fmt: skip
+    [
+        "[run]\nmodel_cals = 5",
+        "[run]\nmodel_calls = -1",
+        "[run]\nmodel_calls = 'x'",
+        "degrade_at = 2",
+        "run = [",
+        "anchor_interval = 0",
+    ],
+)
 def test_wrong_limits_name_the_file(tmp_path, text):
     (tmp_path / "limits.toml").write_text(text)
     with pytest.raises(ControlUnavailable, match=r"limits\.toml can't be"):

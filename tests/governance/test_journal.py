@@ -160,7 +160,9 @@ asyncio.run(main())
 async def test_killed_between_intent_and_result(plane, settings, run, repeatable):
     clock_now = plane.clock.now
     arguments = [str(ROOT), str(settings.home), settings.database_url or "", run.id, repeatable]
-    child = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False, timeout=60)
+    child = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", KILLED, *arguments], check=False, timeout=60
+    )
     assert child.returncode == -9
     assert sql(settings, "SELECT state, attempt FROM journal") == [("open", 1)]
 

@@ -16,7 +16,7 @@ from governance.settings import Settings
 from governance.store import ControlStore
 from tests.governance.conftest import sql
 
-ADD = "INSERT INTO agents (name, version, kind, owner, status, first_seen) VALUES (?, '1', 'k', 'o', 'active', '')"
+ADD = "INSERT INTO agents VALUES (?, '1', 'k', 'o', 'active', '')"
 
 
 def names(store: ControlStore) -> list[str]:
