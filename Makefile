@@ -36,7 +36,7 @@ format: setup  ## Format the code and fix what ruff can fix
 	$(python) -m ruff check --fix .
 
 bench: setup  ## Compare governed runs with plain LangGraph, as ratios
-	$(python) -m evals.bench $(ARGS)
+	$(python) scripts/bench.py $(ARGS)
 
 lock: setup  ## Renew requirements.lock (ARGS=--upgrade for newer versions)
 	$(python) -m uv pip compile pyproject.toml --extra serve --group dev --universal --python-version 3.11 \

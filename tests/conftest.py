@@ -1,0 +1,28 @@
+"""Every test starts from an environment that configures nothing, with a home of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+CONFIGURES = ("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_", "TOWER_")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Clear what the user's shell configures, before any module of ours is imported."""
+    for name in [name for name in os.environ if name.startswith(CONFIGURES)]:
+        del os.environ[name]
+    home = tempfile.TemporaryDirectory(prefix="tower-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(home.cleanup)
+    os.environ["TOWER_HOME"] = home.name
+
+
+@pytest.fixture(autouse=True)
+def tower_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for this test's databases, keys and vectors."""
+    home = tmp_path / "tower-home"
+    monkeypatch.setenv("TOWER_HOME", str(home))
+    return home
