@@ -42,19 +42,19 @@ async def _demo(inbox: Path, *, json: bool) -> int:
     from evals.expectations import deviations, read_manifest
 
     expected = read_manifest(inbox / "manifest.toml")
-    place = set_stage()
+    stage = set_stage()
     started = time.monotonic()
     async with session() as opened:
         world_of = importlib.import_module(f"evals.{opened.application.name}.inbox").world_of
         if not json:
-            say(*opening(place, expected))
+            say(*opening(stage, expected))
         with Progress("preparing records and the document index", quiet=json).running():
             await opened.application.prepare()
         played: list[Played] = []
         for number, expectation in enumerate(expected, 1):
             if not json:
                 _announce(number, len(expected), expectation)
-            record = await _play(opened, expectation, inbox, place, json=json)
+            record = await _play(opened, expectation, inbox, json=json)
             entries = await opened.entries(record.run.id)
             asked = sum(entry["kind"] == "approval_requested" for entry in entries)
             found = deviations(expectation, record, asked, await world_of(record.run.id))
@@ -66,20 +66,18 @@ async def _demo(inbox: Path, *, json: bool) -> int:
     if json:
         dump(
             {
-                "place": place,
+                "home": str(stage.home),
                 "good": good,
                 "audit": verdict.message,
                 "documents": [p.to_json() for p in played],
             }
         )
     else:
-        say(*table(played), *closing(played, verdict, place, time.monotonic() - started))
+        say(*table(played), *closing(played, verdict, stage, time.monotonic() - started))
     return Exit.COMPLETED if good else Exit.FAILED
 
 
-async def _play(
-    opened: Session, expectation: Expectation, inbox: Path, place: dict[str, str], *, json: bool
-) -> Record:
+async def _play(opened: Session, expectation: Expectation, inbox: Path, *, json: bool) -> Record:
     """Run one document; where it stops at a person, another process answers in that person's name."""
     from cli.intake import request_of
 
@@ -91,24 +89,23 @@ async def _play(
         waiting = [asked for asked in await opened.pending(record.run.id) if "approve" in asked.allowed]
         if not waiting:
             break
-        await _let_approve(waiting[0], place, json=json)
+        await _let_approve(waiting[0], json=json)
         record = await opened.plane.record(record.run.id)
     return record
 
 
-async def _let_approve(asked: Approval, place: dict[str, str], *, json: bool) -> None:
+async def _let_approve(asked: Approval, *, json: bool) -> None:
     from cli.timeline import request
 
     command = ["approve", asked.id, "--as", APPROVER]
     if not json:
         say("", request(asked), "")
         say(f"[dim]A second process answers as {APPROVER}. On this development set-up both keys lie in")
-        say(f"[dim]{place['TOWER_HOME']}/keys; in production {APPROVER}'s key is hers alone.")
+        say(f"[dim]{os.environ['TOWER_HOME']}/keys; in production {APPROVER}'s key is hers alone.")
         say(f"[bold]$ tower {' '.join(command)}[/bold]")
     process = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "cli.main", *command, *(["--json"] if json else [])],
-        env=os.environ | place,
         capture_output=True,
         text=True,
         check=False,

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.run import masked
+from cli.stage import Stage
 from cli.terminal import word
 from evals.expectations import Expectation, chosen
 from governance.runs import Record
@@ -74,7 +75,7 @@ def told(entries: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
             yield entry
 
 
-def opening(place: Mapping[str, str], expected: Sequence[Expectation]) -> list[RenderableType]:
+def opening(stage: Stage, expected: Sequence[Expectation]) -> list[RenderableType]:
     """What is about to happen, and who answers."""
     from models.door import configured
 
@@ -86,7 +87,7 @@ def opening(place: Mapping[str, str], expected: Sequence[Expectation]) -> list[R
     text = Text.assemble(
         f"{len(expected)} documents come in; the front door sends each to the right graph. "
         f"{people} of them must ask a person.\n",
-        ("model  ", "dim"), model, "\n", ("place  ", "dim"), place["TOWER_HOME"],
+        ("model  ", "dim"), model, "\n", ("place  ", "dim"), str(stage.home),
     )  # fmt: skip
     return [Panel(text, title="tower demo", title_align="left", border_style="blue")]
 
@@ -114,21 +115,18 @@ def table(played: Sequence[Played]) -> list[RenderableType]:
     return ["", rows]
 
 
-def closing(
-    played: Sequence[Played], verdict: Verdict, place: Mapping[str, str], seconds: float
-) -> list[RenderableType]:
+def closing(played: Sequence[Played], verdict: Verdict, stage: Stage, seconds: float) -> list[RenderableType]:
     """Whether all ended as stated, whether the log is whole, and how to look further."""
     right = sum(not p.deviations for p in played)
     colour = "green" if right == len(played) else "bold red"
     mark = "[green]✓[/green]" if verdict.whole else "[bold red]✗[/bold red]"
-    settings = " ".join(f"{name}='{value}'" for name, value in place.items())
     ended = f"{right} of {len(played)} documents ended as stated in advance"
     return [
         f"[{colour}]{ended}[/{colour}], judged by the database, in {seconds:.1f} s",
         f"{mark} tower audit verify: {verdict.message}",
         "",
         "Look further:",
-        f"  export {settings}",
+        *(f"  {line}" for line in stage.exports),
         "  tower runs",
         *(f"  tower show {p.record.run.id}   # {p.expectation.file}" for p in played[:2]),
         "  tower audit show --as aris",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -11,23 +12,32 @@ from governance.settings import Settings
 STORES = ("TOWER_DESK_URL", "TOWER_CONTROL_URL", "TOWER_CHECKPOINTS_URL")
 
 
-def set_stage() -> dict[str, str]:
-    """Point this process and its children to a new home, and to a new schema on a database server.
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a demo plays.
 
-    Returns:
-        The environment variables with which another command sees the same place.
+    Attributes:
+        exports: Shell lines that lead a person's next command there, without a server's password.
     """
+
+    home: Path
+    exports: tuple[str, ...]
+
+
+def set_stage() -> Stage:
+    """Point this process and its children to a new home, and to a new schema on a database server."""
     settings = Settings.from_env()
-    home = _new_home(settings.home)
-    place = {"TOWER_HOME": str(home)}
-    if settings.database_url:
-        place["TOWER_DATABASE_URL"] = _new_schema(
-            settings.database_url, f"tower_{home.name.replace('-', '_')}"
-        )
     for name in STORES:
         os.environ.pop(name, None)
-    os.environ.update(place)
-    return place
+    home = _new_home(settings.home)
+    os.environ["TOWER_HOME"] = str(home)
+    exports = [f"export TOWER_HOME={home}"]
+    if url := settings.database_url:
+        schema = _new_schema(url, f"tower_{home.name.replace('-', '_')}")
+        added = f"{'&' if urlsplit(url).query else '?'}options={quote(f'-csearch_path={schema}')}"
+        os.environ["TOWER_DATABASE_URL"] = url + added
+        exports.append(f'export TOWER_DATABASE_URL="$TOWER_DATABASE_URL{added}"')
+    return Stage(home, tuple(exports))
 
 
 def _new_home(base: Path) -> Path:
@@ -44,16 +54,16 @@ def _new_home(base: Path) -> Path:
 
 
 def _new_schema(url: str, name: str) -> str:
-    """A schema that the server doesn't have yet, as a URL whose connections see nothing else."""
+    """Create a schema that the server doesn't have yet."""
     import psycopg
     from psycopg import sql
 
     with psycopg.connect(url, autocommit=True) as connection:
-        there = {row[0] for row in connection.execute("SELECT schema_name FROM information_schema.schemata")}
+        rows = connection.execute("SELECT schema_name FROM information_schema.schemata")
+        there = {row[0] for row in rows}
         free, number = name, 1
         while free in there:
             number += 1
             free = f"{name}_{number}"
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(free)))
-    sign = "&" if urlsplit(url).query else "?"
-    return f"{url}{sign}options={quote(f'-csearch_path={free}')}"
+    return free

@@ -9,7 +9,10 @@ from pathlib import Path
 from governance.settings import Settings
 from governance.store import ControlStore
 
-VISIT = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); print(db.execute(sys.argv[2]).fetchone()[0]); db.close()"
+VISIT = """import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(db.execute(sys.argv[2]).fetchone()[0])
+db.close()"""
 
 
 def visit(path: Path, sql: str) -> str:
