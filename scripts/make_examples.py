@@ -1,0 +1,118 @@
+"""Make the example documents that aren't plain text; the same bytes at every run."""
+
+from __future__ import annotations
+
+import io
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
+
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+INBOX = Path(__file__).parent.parent / "examples" / "inbox"
+LINE_POINTS = 16
+LEFT_POINTS = 64
+
+LETTER = """\
+Jonas Albrecht
+
+To Harbor Mutual, Claims
+23 May 2026
+
+Damage to my car, policy HM-200002
+
+Dear Sir or Madam,
+
+on Wednesday, 20 May 2026, at about half past seven in the morning, I drove
+along the ring road when the van in front of me braked because of a
+pedestrian. I could not stop in time on the wet road and ran into the rear of
+the van. Nobody was hurt. The bumper, the bonnet, the radiator and the left
+headlight of my car are damaged; the van has a scratch only.
+
+I had the car towed to Werkstatt Nord, whose people repaired it after they
+had spoken to your assessor on the telephone. Their invoice INV-300002 comes
+to 3,240.00 EUR. You have received a copy of it directly from the workshop.
+
+My policy covers collision, so I ask you to pay for the repair. Please use
+the account that you have on record for me. I have kept the photographs from
+the place of the accident and can send them if they help.
+
+Yours faithfully,
+Jonas Albrecht
+"""
+
+INVOICE = """\
+Rohr & Söhne Plumbing
+
+INVOICE INV-300001
+15 May 2026
+
+Customer: Marta Lindqvist
+Policy: HM-200001
+
+Emergency call-out on 12 May 2026                     95.00 EUR
+Replacement of the burst supply hose                  41.00 EUR
+Drying of the kitchen floor, four days               350.00 EUR
+
+Total, value added tax included                      486.00 EUR
+
+Payable within 30 days.
+"""
+
+MAIL = """\
+Dear team,
+
+on Tuesday, 12 May 2026, the supply hose of our dishwasher burst while we were
+at work. When I came home the water stood a finger deep on the kitchen floor.
+I turned off the main tap and called a plumber, who came within the hour,
+replaced the hose and set up dryers for four days.
+
+I attach the invoice INV-300001 over 486.00 EUR and would be glad if you could
+pay it under my home insurance, policy HM-200001. The washing machine and the
+cupboards are fine, so there is nothing else to come.
+
+Kind regards
+Marta Lindqvist
+"""
+
+
+def main() -> None:
+    """Write the documents into the inbox."""
+    INBOX.joinpath("01-plain-claim.eml").write_bytes(_mail())
+    INBOX.joinpath("02-large-claim.pdf").write_bytes(_pdf("Claim", LETTER))
+
+
+def _pdf(title: str, text: str) -> bytes:
+    file = io.BytesIO()
+    canvas = Canvas(file, pagesize=A4, invariant=True)
+    canvas.setTitle(title)
+    canvas.setFont("Helvetica", 11)
+    height = A4[1]
+    for number, line in enumerate(text.splitlines()):
+        canvas.drawString(LEFT_POINTS, height - LEFT_POINTS - number * LINE_POINTS, line)
+    canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+def _mail() -> bytes:
+    message = EmailMessage(policy=policy.SMTP)
+    message["Authentication-Results"] = (
+        "mx.harbor-mutual.example; dkim=pass header.d=example.org header.s=mail; "
+        "spf=pass smtp.mailfrom=marta.lindqvist@example.org"
+    )
+    message["From"] = "Marta Lindqvist <marta.lindqvist@example.org>"
+    message["To"] = "claims@harbor-mutual.example"
+    message["Subject"] = "Water damage in our kitchen, policy HM-200001"
+    message["Date"] = "Sat, 16 May 2026 09:12:44 +0200"
+    message["Message-ID"] = "<20260516091244.7c1@example.org>"
+    message.set_content(MAIL)
+    invoice = _pdf("Invoice INV-300001", INVOICE)
+    message.add_attachment(invoice, maintype="application", subtype="pdf", filename="INV-300001.pdf")
+    message.set_boundary("harbor-example-01")
+    return message.as_bytes()
+
+
+if __name__ == "__main__":
+    main()
