@@ -262,8 +262,12 @@ def test_a_run_can_not_be_forged(server: Server, asked: tuple[str, dict[str, Any
         owner = control(server, "SELECT user_id FROM runs WHERE id = ?", used["tower_run"])
         assert owner == [("mia",)]
 
-    older = sam.run(waiting, checkpoint_id=str(uuid4()), command={"resume": "x"})
+    head = sam.get(f"/threads/{waiting}/state").json()["checkpoint"]["checkpoint_id"]
+    older = sam.run(waiting, checkpoint_id=str(uuid4()), input=None)
     assert older.status_code == 422
+    assert "latest checkpoint" in older.json()["detail"]
+    # What chat interfaces send by themselves.
+    assert sam.run(waiting, checkpoint={"checkpoint_id": head}, input=None).status_code == 200
 
 
 def test_a_thread_is_seen_by_its_owner_and_whom_policy_names(
