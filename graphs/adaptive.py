@@ -70,6 +70,6 @@ def _pass_on(results: Mapping[str, Any]) -> dict[str, Any]:
     if not chosen:
         return {"result": dict(results)}
     outcome = chosen[-1]
-    choice = next((r for r in results.values() if "pattern" in r), {})
+    choice: Any = next((r for r in results.values() if "pattern" in r), {})
     passed = {key: outcome[key] for key in ("answer", "evidence", "dissent", "undone")}
     return passed | {"result": {**outcome["result"], "routed": choice}}

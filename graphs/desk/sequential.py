@@ -65,9 +65,11 @@ def _outcome(results: Results) -> dict[str, Any]:
     decided = results.get("decide")
     if not decided:
         return {"result": dict(results)}
-    claim = results["open_claim"]["claim_id"] if "open_claim" in results else "the claim"
+    claim = results["open_claim"]["claim_id"]
     paid = results.get("pay_claim")
-    said = f"{claim}: {decided['decision']}, {decided['payable'] / 100:.2f} EUR. {decided['reason']}"
+    amount = f"{decided['payable'] / 100:.2f} EUR"
+    done = f"paid {amount}" if paid else "declined" if decided["decision"] == "decline" else "not paid"
+    said = f"{claim}: {done}. {decided['reason']}"
     return {"answer": said, "result": {"claim": claim, "payment": paid, **decided}}
 
 

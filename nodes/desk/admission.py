@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from governance.policy import declare_tools
 from nodes.admission import Admission
 from tools.desk import trusted
+from tools.desk.catalog import TOOLS
 from tools.desk.database import Desk
+from tools.desk.wording import search_wording
+from tools.registry import Toolbox
+
+TOOLBOX = Toolbox([*TOOLS, search_wording])
+# Whoever comes in has passed here, so policy knows the tools before it is first asked.
+declare_tools(TOOLBOX.surfaces())
 
 READ = {
     "find_customer": 4,

@@ -1,0 +1,67 @@
+"""Nothing is sent to any network without being configured: the demo runs where there is only loopback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+INSIDE = """
+import errno, fcntl, os, socket, struct, subprocess, sys
+UP, SET, GET = 0x1, 0x8914, 0x8913
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+    request = struct.pack("16sh14x", b"lo", 0)
+    flags = struct.unpack("16sh14x", fcntl.ioctl(control, GET, request))[1]
+    fcntl.ioctl(control, SET, struct.pack("16sh14x", b"lo", flags | UP))
+try:
+    socket.create_connection(("192.0.2.1", 443), timeout=5)
+except OSError as error:
+    assert error.errno == errno.ENETUNREACH, error
+    print("outside: refused", flush=True)
+else:
+    sys.exit("the guard let a connection out")
+sys.exit(subprocess.run(sys.argv[1:]).returncode)
+"""
+
+
+def isolated(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command, with all its children, in a network namespace that has loopback and nothing else."""
+    if not shutil.which("unshare"):
+        pytest.skip("no `unshare` on this system: network namespaces are a Linux thing")
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    probe = subprocess.run(["unshare", *user, "--net", "true"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("this system doesn't allow network namespaces")
+    return subprocess.run(
+        ["unshare", *user, "--net", sys.executable, "-c", INSIDE, *command],
+        cwd=ROOT,
+        env={**os.environ, "TOWER_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def test_the_whole_demo_needs_no_network(tmp_path):
+    ran = isolated([sys.executable, "-m", "cli.main", "demo"], tmp_path / "home")
+
+    assert ran.stdout.startswith("outside: refused"), ran.stderr
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+
+
+def test_a_demo_that_is_told_to_call_out_notices_the_guard(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://192.0.2.1:9/v1")
+    question = "Is luggage covered?"
+    ran = isolated(
+        [sys.executable, "-m", "cli.main", "run", "--graph", "direct", question], tmp_path / "home"
+    )
+
+    assert ran.returncode != 0
+    assert "failed" in ran.stdout + ran.stderr

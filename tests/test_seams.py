@@ -1,0 +1,172 @@
+"""Nothing reaches a model or a tool but through its seam, in any registered graph."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from models.offline.chat import OfflineChatModel
+from sqlalchemy import create_engine, text
+
+from governance.acts import Act, Decision, Effect, Seam
+from governance.control import ControlPlane, control, use_control
+from governance.principals import User
+from governance.settings import Settings
+from graphs.domain import Domain, domain
+from models.door import use_model
+from nodes.admission import Request
+from nodes.place import RUN_KEY
+
+ROOT = Path(__file__).parent.parent
+SAM = User("sam", "harbor", frozenset({"customer-agent"}))
+LETTERS = {
+    "direct": "Is luggage covered that was stolen from a locked car?",
+    "single": "Please change my address to Kastanienallee 7, 10435 Berlin.",
+    "sequential": (
+        "On 2026-05-12 a pipe burst in my kitchen and water damaged the floor. My policy is HM-200001, "
+        "the repair invoice INV-300001 is over EUR 486.00 in total. Please reimburse it."
+    ),
+    "handoff": "I was charged twice for the same premium invoice and I complain about that.",
+}
+LETTERS["adaptive"] = LETTERS["sequential"]
+
+
+def importers(name: str) -> set[str]:
+    """Modules outside the tests that import a name."""
+    found = set()
+    for path in ROOT.glob("*/**/*.py"):
+        if path.relative_to(ROOT).parts[0] in ("tests", ".venv", "build", "scripts"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
+                found.add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_one_module_asks_raw_models():
+    assert importers("raw_model") == {"models/governed.py"}
+
+
+def test_one_module_executes_tools():
+    executes = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("graphs", "nodes", "cli", "tools", "evals")
+        for path in (ROOT / folder).rglob("*.py")
+        if "tool.run(" in path.read_text(encoding="utf-8")
+    }
+    assert executes == {"tools/gateway.py"}
+
+
+class Counted(OfflineChatModel):
+    """The offline model, with a count of how often it was really asked."""
+
+    asked: int = 0
+
+    def _generate(self, *args: Any, **kwargs: Any) -> Any:
+        self.asked += 1
+        return super()._generate(*args, **kwargs)
+
+
+@dataclasses.dataclass
+class Shut:
+    """Policy that says no at one seam, whatever it is asked."""
+
+    policy: Any
+    seam: Seam
+    refused: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.policy, name)
+
+    def decide(self, act: Act, **more: Any) -> Decision:
+        if act.seam is self.seam:
+            self.refused += 1
+            return Decision(Effect.DENY, ("shut",), self.policy.version, "this seam is shut")
+        decided: Decision = self.policy.decide(act, **more)
+        return decided
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Domain]:
+    await domain().prepare()
+    yield domain()
+    use_model(None)
+    control().close()
+    use_control(None)
+
+
+def rows() -> dict[str, int]:
+    """How many rows each table of the desk has."""
+    with create_engine(Settings.from_env().url("desk")).connect() as db:
+        tables = [name for (name,) in db.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))]
+        return {name: db.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in tables}
+
+
+def shut(seam: Seam | None) -> Shut | None:
+    """Put a plane in force whose policy refuses one seam."""
+    plane = control()
+    if seam is None:
+        return None
+    closed = Shut(plane.policy, seam)
+    use_control(
+        ControlPlane(plane.settings, plane.store, closed, plane.limits, plane.vault, plane.clock)  # type: ignore[arg-type]
+    )
+    return closed
+
+
+async def run(desk: Domain, name: str, seam: Seam | None) -> tuple[dict[str, Any], Counted, Shut | None]:
+    closed = shut(seam)
+    model = Counted()
+    use_model(model)
+    builder = desk.graph(name).builder
+    graph = builder.compile(checkpointer=InMemorySaver(), name=name)
+    thread = uuid4().hex
+    request = Request(LETTERS[name], customer="C-10001")
+    admitted = await desk.admission.admit(SAM, name, request, thread)
+    config = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
+    return await graph.ainvoke(admitted.input, config), model, closed
+
+
+@pytest.mark.parametrize("name", list(LETTERS))
+@pytest.mark.parametrize("seam", [Seam.MODEL, Seam.TOOL, Seam.DELIVERY])
+async def test_a_shut_seam_lets_nothing_through(desk, name, seam):
+    before = rows()
+
+    ended, model, closed = await run(desk, name, seam)
+
+    status = ended["outcome"]["status"]
+    if closed.refused:
+        assert status in ("denied", "escalated", "completed", "limit_reached", "loop_detected", "failed")
+    if seam is Seam.MODEL:
+        assert model.asked == 0
+        assert status == "denied"
+    if seam is Seam.TOOL:
+        assert rows() == before
+    if seam is Seam.DELIVERY:
+        assert closed.refused == 1
+        assert status == "denied"
+        assert ended["outcome"]["answer"] == ""
+
+
+@pytest.mark.parametrize("name", list(LETTERS))
+async def test_open_seams_let_it_through(desk, name):
+    """The other half: with nothing shut the same requests do reach models and tools."""
+    _, model, _ = await run(desk, name, None)
+
+    assert model.asked > 0
+
+
+async def test_a_graph_that_was_started_past_the_door_does_nothing(desk):
+    model = Counted()
+    use_model(model)
+    for name in LETTERS:
+        graph = desk.graph(name)
+        with pytest.raises(Exception, match="was not admitted"):
+            await graph.ainvoke({"messages": [("user", LETTERS[name])]})
+    assert model.asked == 0
