@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from rich import box
@@ -19,6 +20,7 @@ from evals.expectations import Expectation, chosen
 from governance.runs import Record
 from governance.verify import Verdict
 
+WHY_LETTERS = 64
 UNTOLD = ("model", "memory", "delivery")
 """Seams that a short timeline leaves out where all went well."""
 
@@ -49,7 +51,8 @@ class Played:
         routes = (
             v for v in [result.get("routed"), *result.values()] if isinstance(v, dict) and "pattern" in v
         )
-        return str(next(routes, {}).get("reason", ""))
+        reason = " ".join(str(next(routes, {}).get("reason", "")).split())
+        return shorten(reason.removeprefix(f"{chosen(self.record)}: "), WHY_LETTERS, placeholder=" …")
 
     def to_json(self) -> dict[str, Any]:
         """For machines."""
@@ -95,8 +98,8 @@ def opening(stage: Stage, expected: Sequence[Expectation]) -> list[RenderableTyp
 def table(played: Sequence[Played]) -> list[RenderableType]:
     """One row a document: where it went and why, how it ended, what it cost."""
     rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    rows.add_column("document", overflow="fold", ratio=3)
-    rows.add_column("graph, and why", ratio=4)
+    rows.add_column("document", no_wrap=True)
+    rows.add_column("graph, and why")
     rows.add_column("outcome", no_wrap=True)
     rows.add_column("expected", justify="center", no_wrap=True)
     rows.add_column("tokens", justify="right", no_wrap=True)

@@ -53,7 +53,8 @@ class Tower:
         )
         assert process.stderr
         line = process.stderr.readline()
-        assert line.startswith("run "), line + process.stderr.read()
+        if not line.startswith("run "):
+            pytest.fail(line + process.communicate()[1])
         return process, line.split()[1]
 
     def entries(self, run: str, kind: str | None = None) -> int:
