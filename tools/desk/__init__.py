@@ -1,1 +1,1 @@
-"""The desk's database and the tools on it."""
+"""The insurer's desk: its records and the tools that read and change them."""

@@ -1,0 +1,37 @@
+"""The desk's tools, all of them."""
+
+from __future__ import annotations
+
+from tools.desk.billing import get_invoice, list_invoices
+from tools.desk.claims import get_claim, list_claims, open_claim, withdraw_claim
+from tools.desk.contacts import add_note, list_contacts, remove_note
+from tools.desk.customers import change_account, change_address, find_customer
+from tools.desk.letters import cancel_letter, send_letter
+from tools.desk.payments import pay_claim, recall_payment
+from tools.desk.policies import assess_amount, check_coverage, get_policy, list_policies
+from tools.desk.settlement import reopen_claim, settle_claim
+
+TOOLS = (
+    find_customer,
+    list_policies,
+    get_policy,
+    list_invoices,
+    get_invoice,
+    get_claim,
+    list_claims,
+    list_contacts,
+    check_coverage,
+    assess_amount,
+    open_claim,
+    withdraw_claim,
+    settle_claim,
+    reopen_claim,
+    pay_claim,
+    recall_payment,
+    add_note,
+    remove_note,
+    send_letter,
+    cancel_letter,
+    change_address,
+    change_account,
+)
