@@ -17,7 +17,7 @@ from langchain_core.embeddings import Embeddings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession  # type: ignore[import-untyped]
     from tokenizers import Tokenizer
 
 DIMENSIONS = 384

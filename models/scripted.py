@@ -14,6 +14,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage, ToolCall
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -109,7 +110,8 @@ class ScriptedChatModel(BaseChatModel):
         self, tools: Sequence[Any], *, tool_choice: Any = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Bind tools; scripts decide whether they are called."""
-        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], tool_choice=tool_choice, **kwargs)
+        formatted = [convert_to_openai_tool(tool) for tool in tools]
+        return self.bind(tools=formatted, tool_choice=tool_choice, **kwargs)
 
     def _generate(
         self,
@@ -153,7 +155,7 @@ class ScriptedChatModel(BaseChatModel):
         yield ChatGenerationChunk(message=_last_chunk(message))
 
     def _next(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> tuple[Reply, int]:
-        """The reply that is due, and the count of this call; counted before it is said, like a real attempt."""
+        """The reply that is due, and this call's count; counted before it is said, as an attempt is."""
         key = self._key(messages)
         with self._state.lock:
             names = [str(tool["function"]["name"]) for tool in tools]
@@ -183,7 +185,7 @@ class ScriptedChatModel(BaseChatModel):
 def _last_chunk(message: BaseMessage) -> AIMessageChunk:
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     chunks = [
-        {"name": c["name"], "args": json.dumps(c["args"]), "id": c["id"], "index": i, "type": "tool_call_chunk"}
+        tool_call_chunk(name=c["name"], args=json.dumps(c["args"]), id=c["id"], index=i)
         for i, c in enumerate(calls)
     ]
     usage = message.usage_metadata if isinstance(message, AIMessage) else None
@@ -207,7 +209,8 @@ def _said(reply: Reply, count: int, messages: Sequence[BaseMessage]) -> ChatResu
         input_tokens=given, output_tokens=made, total_tokens=given + made
     )
     said = message.model_copy(update={"tool_calls": calls, "usage_metadata": usage})
-    said.response_metadata = {"model_provider": "scripted", "model_name": "scripted", **message.response_metadata}
+    source = {"model_provider": "scripted", "model_name": "scripted"}
+    said.response_metadata = {**source, **message.response_metadata}
     return ChatResult(generations=[ChatGeneration(message=said)])
 
 

@@ -12,7 +12,7 @@ from chromadb.utils.embedding_functions import register_embedding_function
 from models.embeddings import minilm
 
 
-@register_embedding_function  # type: ignore[untyped-decorator]
+@register_embedding_function
 class ChromaMiniLM(EmbeddingFunction[Documents]):
     """Embed documents for Chroma; a collection made with it needs no argument to be reopened."""
 

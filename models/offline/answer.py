@@ -39,7 +39,11 @@ def _findings(facts: Facts) -> list[str]:
         elif kept:
             more = f" and {len(kept) - MAX_RECORDS} more" if len(kept) > MAX_RECORDS else ""
             lines.append(f"{call.name}: {'; '.join(kept[:MAX_RECORDS])}{more}.")
-        elif not call.failed and isinstance(call.result, str | int | float) and not call.name.startswith("transfer_to_"):
+        elif (
+            not call.failed
+            and isinstance(call.result, str | int | float)
+            and not call.name.startswith("transfer_to_")
+        ):
             lines.append(f"{call.name}: {call.result}")
     return lines
 

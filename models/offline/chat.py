@@ -13,6 +13,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -132,7 +133,7 @@ class OfflineChatModel(BaseChatModel):
                 run_manager.on_llm_new_token(piece, chunk=chunk)
             yield chunk
         calls = [
-            {"name": c["name"], "args": json.dumps(c["args"]), "id": c["id"], "index": i, "type": "tool_call_chunk"}
+            tool_call_chunk(name=c["name"], args=json.dumps(c["args"]), id=c["id"], index=i)
             for i, c in enumerate(answer.tool_calls)
         ]
         yield ChatGenerationChunk(
@@ -199,14 +200,14 @@ def _tool(function: Mapping[str, Any]) -> Tool:
     return Tool(function["name"], function.get("description", ""), function.get("parameters") or {})
 
 
-def _choice(tool_choice: str | dict[str, Any] | bool | None, names: Sequence[str]) -> str | None:
+def _choice(tool_choice: Any, names: Sequence[str]) -> str | None:
     """Any of the forms of `tool_choice` as one word."""
     if isinstance(tool_choice, dict):
         tool_choice = str(tool_choice["function"]["name"])
     if isinstance(tool_choice, bool):
         return "any" if tool_choice else None
     if tool_choice in (None, "auto", "none", *FORCING) or tool_choice in names:
-        return tool_choice
+        return None if tool_choice is None else str(tool_choice)
     msg = f"tool_choice {tool_choice!r} is none of the tools {', '.join(names)}"
     raise ValueError(msg)
 

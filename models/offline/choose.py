@@ -34,7 +34,9 @@ BETTER_ELSEWHERE = 0.12
 SECOND_CALL = 0.6
 """Relevance from which a second independent tool is called in the same turn."""
 
-_READS = re.compile(r"^(?:get|list|find|search|look|check|read|fetch|show|assess|calculate|compute|query|count)")
+_READS = re.compile(
+    r"^(?:get|list|find|search|look|check|read|fetch|show|assess|calculate|compute|query|count)"
+)
 _CONDITION = re.compile(r"\b(?:if|when|where|in case|unless|should)\b\s*([^.,;:]*)", re.IGNORECASE)
 
 
@@ -84,7 +86,9 @@ class _Candidate:
     relevance: float
 
 
-def next_step(facts: Facts, tools: Sequence[Tool], *, must_call: bool, only: str | None = None) -> Step | None:
+def next_step(
+    facts: Facts, tools: Sequence[Tool], *, must_call: bool, only: str | None = None
+) -> Step | None:
     """Decide what to do next; None where no tool helps and an answer in words is due.
 
     Args:
@@ -131,13 +135,15 @@ def _free(helpers: Sequence[Tool], facts: Facts) -> Step | None:
     # What only reads comes first: what acts may need what it finds.
     wanted.sort(key=lambda c: (not c.tool.reads, -c.relevance))
     if wanted:
-        second = [c for c in wanted[1:2] if c.relevance >= SECOND_CALL and c.tool.reads and wanted[0].tool.reads]
+        second = [
+            c for c in wanted[1:2] if c.relevance >= SECOND_CALL and c.tool.reads and wanted[0].tool.reads
+        ]
         return _call([wanted[0], *second])
     return _hand_over([tool for tool in helpers if tool.is_handoff], facts, alone=not tools)
 
 
 def _hand_over(handoffs: Sequence[Tool], facts: Facts, *, alone: bool) -> Step | None:
-    """Hand over to whose job the request is closest to; with a job of one's own only where it is clearly theirs."""
+    """Hand over to whose job is closest; with tools of one's own only what is clearly theirs."""
     visited = {call.name for call in facts.calls}
     open_ = [tool for tool in handoffs if tool.name not in visited]
     if not open_ or not facts.request:
@@ -165,7 +171,7 @@ def _forced(helpers: Sequence[Tool], facts: Facts) -> Step:
 
 
 def _candidates(tools: Sequence[Tool], facts: Facts) -> list[_Candidate]:
-    """Tools that were not called yet in this agent's turn and whose required arguments are known, best first."""
+    """Tools not yet called in this agent's turn whose required arguments are known, best first."""
     since = _own_calls(facts.calls)
     done = {call.name for call in since}
     scores = _relevance(tools, facts)

@@ -87,8 +87,10 @@ PROSE = 60
 """Characters from which a text in a record counts as prose."""
 
 _HEADER = re.compile(
-    r"^(?:[A-Z][\w -]{1,24}:\s\S|(?:dear|hello|hi|hey|good (?:morning|day|evening))\b[^.?!]{0,40}[,!.]?$"
-    r"|(?:yours|kind|best|warm|with (?:kind|best)|many thanks|thank you|thanks|regards|sincerely)\b[^?!]{0,50}$)",
+    r"^(?:[A-Z][\w -]{1,24}:\s\S.{0,40}$"
+    r"|(?:dear|hello|hi|hey|good (?:morning|day|evening))\b[^.?!]{0,40}[,!.]?$"
+    r"|(?:yours|kind|best|warm|with (?:kind|best)|many thanks|thank you|thanks|regards|sincerely)"
+    r"\b[^?!]{0,50}$)",
     re.IGNORECASE,
 )
 _DOCUMENT = re.compile(r"<document\b[^>]*>(.*?)(?:</document\s*>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -163,7 +165,7 @@ def _objects(source: str, value: Any, siblings: int) -> Iterator[Record]:
     if isinstance(value, Mapping):
         if any(not isinstance(inner, Mapping) for inner in value.values()):
             yield Record(source, value, siblings)
-        for name, inner in reversed(value.items()):
+        for name, inner in reversed(list(value.items())):
             if isinstance(inner, Mapping | list):
                 yield from _objects(str(name), inner, siblings)
     elif isinstance(value, list):

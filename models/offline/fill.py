@@ -14,8 +14,6 @@ from models.offline.text import stem, words
 
 _CENTS = frozenset(words("cents minor"))
 _CONFIDENCE = re.compile(r"^(?:confidence|certainty)(?:_|$)|(?:_|^)(?:confidence|certainty)$")
-LISTED = 3
-"""Sentences that a list of prose gets at most."""
 
 
 @dataclass
@@ -49,6 +47,7 @@ def fill(schema: Schema, facts: Facts, *, about: str = "", root: Schema | None =
     taken: set[tuple[int, int, int]] = set()
     late = sorted(fields(schema, root), key=_order)
     for one in late:
+        found: Found | None
         if _CONFIDENCE.search(one.name) and one.kind in ("integer", "number"):
             found = _confidence(one, late, filled)
         else:
@@ -73,21 +72,23 @@ def _order(one: Field) -> int:
 
 
 def _find(one: Field, facts: Facts, filled: Filled, taken: set[tuple[int, int, int]]) -> Found | None:
-    copied = linking.by_name(one, facts)
-    if copied is not None:
-        return copied
+    return linking.by_name(one, facts) or _typed(one, facts, filled, taken)
+
+
+def _typed(one: Field, facts: Facts, filled: Filled, taken: set[tuple[int, int, int]]) -> Found | None:
     if one.options:
         return options.choose(one, facts)
-    if one.kind == "boolean":
-        return quantities.yes_or_no(one, facts)
-    if one.kind in ("integer", "number"):
-        in_cents = one.kind == "integer" and _CENTS & set(words(one.description))
-        return quantities.amount(one, facts) if in_cents else quantities.number(one, facts, taken)
-    if one.kind == "array":
-        return _list(one, facts, filled)
-    if one.kind == "object":
-        return _object(one, facts)
-    return _string(one, facts, filled)
+    match one.kind:
+        case "boolean":
+            return quantities.yes_or_no(one, facts)
+        case "integer" | "number":
+            in_cents = one.kind == "integer" and _CENTS & set(words(one.description))
+            return quantities.amount(one, facts) if in_cents else quantities.number(one, facts, taken)
+        case "array" if one.items:
+            return _list(one, one.items, facts, filled)
+        case "object":
+            return _object(one, facts)
+    return _string(one, facts, filled) if one.kind == "string" else None
 
 
 def _string(one: Field, facts: Facts, filled: Filled) -> Found | None:
@@ -113,10 +114,7 @@ def _rest(one: Field, all_fields: list[Field], facts: Facts, about: str) -> Foun
     return None
 
 
-def _list(one: Field, facts: Facts, filled: Filled) -> Found | None:
-    items = one.items
-    if items is None:
-        return None
+def _list(one: Field, items: Field, facts: Facts, filled: Filled) -> Found | None:
     if items.options:
         return _several_options(items, facts)
     if items.kind == "object":
@@ -124,12 +122,11 @@ def _list(one: Field, facts: Facts, filled: Filled) -> Found | None:
     if cited := _cited(one, facts, filled):
         return cited
     if items.pattern:
-        values = [m[0] for text in facts.texts for m in re.finditer(items.pattern, text[: quantities.MAX_CHARACTERS])]
+        texts = [text[: quantities.MAX_CHARACTERS] for text in facts.texts]
+        values = [match[0] for text in texts for match in re.finditer(items.pattern, text)]
         return Found(list(dict.fromkeys(values)), 0.85) if values else None
-    if items.kind == "string" and prose.is_prose(items):
-        written = prose.write(items, facts, [])
-        return Found([written.value], written.strength) if written else None
-    return None
+    written = prose.write(items, facts, []) if prose.is_prose(items) else None
+    return Found([written.value], written.strength) if written else None
 
 
 def _cited(one: Field, facts: Facts, filled: Filled) -> Found | None:
@@ -162,7 +159,9 @@ def _object(one: Field, facts: Facts) -> Found | None:
 def _confidence(one: Field, all_fields: list[Field], filled: Filled) -> Found:
     """How well the other fields are borne out, the weakest counting as much as all together."""
     judged = [f for f in all_fields if not _CONFIDENCE.search(f.name)]
-    strengths = [filled.found[f.name].strength for f in judged if f.name in filled.found and not prose.is_prose(f)]
+    strengths = [
+        filled.found[f.name].strength for f in judged if f.name in filled.found and not prose.is_prose(f)
+    ]
     strengths += [0.0 for f in judged if f.name in filled.missing]
     share = (sum(strengths) / len(strengths) + min(strengths)) / 2 if strengths else 0.0
     top = one.spec.get("maximum", 1 if one.kind == "number" else 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +14,13 @@ from models.offline.found import Found, by_margin
 from models.offline.schema import Field
 from models.offline.text import NEGATIONS, shortlist, similarities, stem, words
 
-LEAST = 0.2
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEAST = 0.15
 """Cosine below which a request says nothing about the options."""
 
-WHOLE = 0.35
+WHOLE = 0.6
 """Weight of the whole request beside its most telling sentence."""
 
 SHARED_WORD = 0.05
@@ -34,9 +37,11 @@ class Option:
 
     @property
     def prototypes(self) -> list[str]:
-        """Sentences that stand for it."""
+        """Phrases that stand for it: the explanation whole and in parts, and the examples."""
         name = str(self.value).replace("_", " ")
-        return [f"{name}: {self.explanation}" if self.explanation else name, *self.examples]
+        parts = [part.strip() for part in re.split(r",|;|\bor\b|\band\b", self.explanation)]
+        whole = f"{name}: {self.explanation}" if self.explanation else name
+        return [whole, *self.examples, *filter(None, parts)]
 
 
 def explained(field: Field) -> list[Option]:
@@ -45,11 +50,15 @@ def explained(field: Field) -> list[Option]:
 
 
 def _explain(value: Any, description: str) -> Option:
-    line = re.search(rf"^\s*[-*]\s*[`'\"]?{re.escape(str(value))}[`'\"]?\s*[:=–-]\s*(.+)$", description, re.MULTILINE)
+    line = re.search(
+        rf"^\s*[-*]\s*[`'\"]?{re.escape(str(value))}[`'\"]?\s*[:=-]\s*(.+)$", description, re.MULTILINE
+    )
     if not line:
         return Option(value, "", [])
     explanation, _, examples = line[1].partition("e.g.")
-    return Option(value, explanation.strip(" ,;:"), [e.strip(" .,") for e in examples.split(";") if e.strip(" .,")])
+    return Option(
+        value, explanation.strip(" ,;:"), [e.strip(" .,") for e in examples.split(";") if e.strip(" .,")]
+    )
 
 
 def choose(field: Field, facts: Facts) -> Found | None:
@@ -92,7 +101,7 @@ def _known(facts: Facts) -> dict[str, bool]:
 
 
 def _holds(explanation: str, known: Mapping[str, bool]) -> bool | None:
-    """Whether one of the alternatives ("… or …") has only true parts ("… and …"); None if it names no fact."""
+    """Whether one alternative ("… or …") has only true parts ("… and …"); None if it names no fact."""
     alternatives = []
     for alternative in re.split(r"\bor\b|;", explanation):
         parts = [_part(part, known) for part in re.split(r"\band\b|\bbut\b|,", alternative)]
@@ -117,9 +126,7 @@ def by_likeness(options: Sequence[Option], request: Sequence[str]) -> Found | No
         return Found(options[0].value, 0.9)
     texts = shortlist(" ".join(p for option in options for p in option.prototypes), request)
     whole = " ".join(texts)
-    owner = [i for i, option in enumerate(options) for _ in option.prototypes]
-    cosines = similarities([p for option in options for p in option.prototypes], [*texts, whole])
-    table = np.stack([cosines[[k for k, o in enumerate(owner) if o == i]].max(axis=0) for i in range(len(options))])
+    table = np.stack([_closeness(option, [*texts, whole]) for option in options])
     said = set(words(whole))
     shared = [SHARED_WORD * min(3, len(said & set(words(" ".join(o.prototypes))))) for o in options]
     scores = (1 - WHOLE) * table[:, :-1].max(axis=1) + WHOLE * table[:, -1] + np.array(shared)
@@ -129,3 +136,9 @@ def by_likeness(options: Sequence[Option], request: Sequence[str]) -> Found | No
         return None
     strength = by_margin(float(scores[best]), float(scores[second]), scale=0.3)
     return Found(options[best].value, strength, quote=texts[int(table[best, :-1].argmax())])
+
+
+def _closeness(option: Option, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Cosine of each text with the option's best phrase, averaged with that of the best two."""
+    cosines = np.sort(similarities(option.prototypes, texts), axis=0)[::-1]
+    return np.asarray((cosines[0] + cosines[:2].mean(axis=0)) / 2)

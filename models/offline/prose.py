@@ -11,8 +11,8 @@ from models.offline.text import extract, stem, words
 
 PROSE = frozenset(
     words(
-        "summary reason rationale text answer question query message description explanation note body content "
-        "comment justification quote story statement complaint details request topic search"
+        "summary reason rationale text answer question query message description explanation note body "
+        "content comment justification quote story statement complaint details request topic search"
     )
 )
 _REASONS = frozenset(words("reason rationale justification explanation why"))
@@ -31,17 +31,21 @@ def is_prose(field: Field) -> bool:
 def write(field: Field, facts: Facts, filled: Sequence[Found]) -> Found | None:
     """Write sentences into a field, all of them taken from the request, the records or the evidence."""
     name = {stem(word) for word in field.name.lower().split("_")}
-    if name & _REASONS and (reason := _reason(field, facts, filled)):
+    if name & _REASONS and (reason := _reason(field, filled)):
         return reason
     if name & _ANSWERS and facts.records:
         return _answer(field, facts)
     most = 4 if name & _LONG else 2
-    query = f"{field.description or field.name} {facts.job[:200]}" if not name & _ANSWERS else " ".join(facts.request)
+    query = (
+        f"{field.description or field.name} {facts.job[:200]}"
+        if not name & _ANSWERS
+        else " ".join(facts.request)
+    )
     chosen = extract(query, facts.request, most=most, spread=0.2, least=-1.0)
     return _joined(field, chosen, [])
 
 
-def _reason(field: Field, facts: Facts, filled: Sequence[Found]) -> Found | None:
+def _reason(field: Field, filled: Sequence[Found]) -> Found | None:
     """The evidence for what was filled in before."""
     quotes = [found for found in filled if found.quote and not isinstance(found.value, list | dict)]
     if quotes:
@@ -50,7 +54,9 @@ def _reason(field: Field, facts: Facts, filled: Sequence[Found]) -> Found | None
         return _fit(field, text, best.strength)
     copied = [record for found in filled for record in found.used]
     if copied:
-        plain = {k: v for k, v in copied[0].values.items() if not isinstance(v, dict | list) and v is not None}
+        plain = {
+            k: v for k, v in copied[0].values.items() if not isinstance(v, dict | list) and v is not None
+        }
         return _fit(field, f"{copied[0].source}: " + ", ".join(f"{k} {v}" for k, v in plain.items()), 0.7)
     return None
 

@@ -17,6 +17,7 @@ from models.offline.text import near, sentences, similarities, stem, words
 Candidate = tuple[Any, int, int]
 """Value, start, end."""
 
+_NOT = re.compile(r"\b(?:not|no|never|without)\b|n['\u2019]t\b")
 MAX_CHARACTERS = 100_000
 MAX_JUDGED = 24
 """Candidates of one text that are weighed; the first ones."""
@@ -25,10 +26,15 @@ _MONEY_WORDS = frozenset(words("integer cents money amount minor units eur euro 
 _DATE_WORDS = frozenset(words("date day yyyy mm dd iso format"))
 _TOTAL = frozenset(words("total sum overall altogether gesamt gesamtbetrag due payable grand"))
 _RIVAL_MONEY = frozenset(
-    words("deductible excess premium vat tax net subtotal deposit limit discount fee per each hourly hour unit share")
+    words(
+        "deductible excess premium vat tax net subtotal deposit limit discount fee per each hour unit share"
+    )
 )
 _RIVAL_DATES = frozenset(
-    words("date invoice dated issued born birth due until letter sent received signed valid printed today expires")
+    words(
+        "date invoice dated issued born birth due until since start begin letter sent received signed valid "
+        "printed today"
+    )
 )
 _RELATED = 1.2
 """Weight of a sentence being about what the description says."""
@@ -48,9 +54,16 @@ def amount(field: Field, facts: Facts) -> Found | None:
         _, start, end = candidate
         value = near(text, start, end, label)
         value -= 1.5 * near(text, start, end, [w for w in _RIVAL_MONEY if w not in label], reach=30)
-        return value + (0.8 * near(text, start, end, list(_TOTAL)) if wants_total else 0.0)
+        value += 0.8 * near(text, start, end, list(_TOTAL)) if wants_total else 0.0
+        return value - (1.0 if _denied(text, end) else 0.0)
 
     return _best(field, facts.texts, candidates, score, prefer_large=wants_total)
+
+
+def _denied(text: str, end: int) -> bool:
+    """Whether the rest of the sentence takes the amount back ("… 240.00 EUR, which I do not claim")."""
+    rest = re.split(r"[.!?;](?:\s|$)|\n\s*\n", text[end : end + 80])[0]
+    return bool(_NOT.search(rest.lower()))
 
 
 def day(field: Field, facts: Facts) -> Found | None:
@@ -77,7 +90,8 @@ _NUMBER = re.compile(r"(?<![\w.,/:#<-])-?\d{1,15}(?:\.\d+)?(?![\w/:-]|[.,]\d)")
 def number(field: Field, facts: Facts, taken: set[tuple[int, int, int]]) -> Found | None:
     """Find a plain number: the one beside the field's words, else the first that no field has yet."""
     for index, text in enumerate(facts.texts):
-        busy = [(a.start, a.end) for a in find_amounts(text) if a.currency] + [(d.start, d.end) for d in find_dates(text)]
+        busy = [(a.start, a.end) for a in find_amounts(text) if a.currency]
+        busy += [(d.start, d.end) for d in find_dates(text)]
         found = [
             (_number(match[0], field), *match.span())
             for match in _NUMBER.finditer(text[:MAX_CHARACTERS])
@@ -110,7 +124,7 @@ def yes_or_no(field: Field, facts: Facts) -> Found | None:
     for sentence in facts.request:
         spoken = [stem(word) for word in re.findall(r"[\w']+", sentence.lower())]
         if wanted and wanted <= set(spoken) and not sentence.endswith("?"):
-            negated = bool(re.search(r"\b(?:not|no|never|without|\w+n['’]t)\b", sentence.lower()))  # noqa: RUF001
+            negated = bool(_NOT.search(sentence.lower()))
             return Found(not negated, 0.65, sentence)
     return None
 
@@ -126,8 +140,7 @@ def _best(
     """Weigh the candidates of all texts; equal values support each other."""
     weighed: dict[Any, tuple[float, str]] = {}
     for text in (text[:MAX_CHARACTERS] for text in texts):
-        # A value must fit the schema; a date does so in its ISO form.
-        fitting = [c for c in candidates(text) if field.takes(c[0].isoformat() if isinstance(c[0], date) else c[0])]
+        fitting = [c for c in candidates(text) if field.takes(_json(c[0]))]
         for candidate in fitting[:MAX_JUDGED]:
             quote = _around(text, candidate[1], candidate[2])
             value = score(text, candidate) + _RELATED * float(similarities([_about(field)], [quote])[0, 0])
@@ -143,6 +156,10 @@ def _best(
     best = ranked[0][1]
     strength = 0.95 if len(ranked) == 1 else by_margin(ranked[0][0], ranked[1][0], scale=1.5)
     return Found(best, strength, weighed[best][1])
+
+
+def _json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _about(field: Field) -> str:

@@ -69,7 +69,9 @@ class Field:
     def _within(self, value: Any) -> bool:
         if isinstance(value, str):
             pattern = self.spec.get("pattern")
-            long_enough = self.spec.get("minLength", 0) <= len(value) <= self.spec.get("maxLength", len(value))
+            long_enough = (
+                self.spec.get("minLength", 0) <= len(value) <= self.spec.get("maxLength", len(value))
+            )
             formatted = self.spec.get("format") != "date" or bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", value))
             return long_enough and formatted and (not pattern or bool(re.search(pattern, value)))
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -118,7 +120,10 @@ def field(name: str, spec: Schema, root: Schema, *, required: bool, about: str =
         kind = next((one for one in kind if one != "null"), "string")
     if "properties" in inner:
         kind = "object"
-    merged = {**inner, **{key: value for key, value in outer.items() if key not in ("anyOf", "oneOf", "allOf", "$ref")}}
+    merged = {
+        **inner,
+        **{key: value for key, value in outer.items() if key not in ("anyOf", "oneOf", "allOf", "$ref")},
+    }
     merged["type"] = kind
     described = outer.get("description") or inner.get("description") or about
     return Field(name, kind, str(described), required, nullable, merged, root)

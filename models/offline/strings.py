@@ -18,18 +18,26 @@ FORMS: list[tuple[frozenset[str], re.Pattern[str]]] = [
     (frozenset(words("email e-mail mail")), re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     (frozenset(words("url website link")), re.compile(r"https?://[^\s<>\"')]+")),
     (frozenset(words("phone telephone mobile")), re.compile(r"(?<![\w.])\+?\d[\d ()/-]{6,18}\d(?!\w)")),
-    (frozenset(words("postcode zip city town")), re.compile(rf"(?<!\w)\d{{4,5}}\s{_UPPER}[\w-]+(?:\s{_UPPER}[\w-]+)?")),
+    (
+        frozenset(words("postcode zip city town")),
+        re.compile(rf"(?<!\w)\d{{4,5}}\s{_UPPER}[\w-]+(?:\s{_UPPER}[\w-]+)?"),
+    ),
     (
         frozenset(words("street")),
         re.compile(
-            rf"(?<!\w)\d{{1,4}}[a-z]?\s(?:{_UPPER}[\w'’-]+\s){{1,3}}(?:{_STREET_END})\b"  # noqa: RUF001
-            rf"|(?<!\w){_UPPER}[\w'’.-]+(?:\s{_UPPER}[\w'’.-]+){{0,3}}\s\d{{1,4}}(?:\s?[a-z])?(?!\w)"  # noqa: RUF001
+            rf"(?<!\w)\d{{1,4}}[a-z]?\s(?:{_UPPER}[\w'\u2019-]+\s){{1,3}}(?:{_STREET_END})\b"
+            rf"|(?<!\w){_UPPER}[\w'\u2019.-]+(?:\s{_UPPER}[\w'\u2019.-]+){{0,3}}\s\d{{1,4}}(?:\s?[a-z])?(?!\w)"
         ),
     ),
 ]
 _TOKEN = re.compile(r"<([a-z]+):[0-9a-f]{6,}>")
-_QUOTED = re.compile(r"(?<!\w)(?:'([^'\n]{1,200})'|\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|„([^“”\n]{1,200})[“”]|`([^`\n]{1,200})`)(?!\w)")
-_NAMED = re.compile(rf"\b(?:named|called|name is)\s+({_UPPER}[\w'’-]*(?:\s{_UPPER}[\w'’-]*){{0,3}})")  # noqa: RUF001
+_QUOTED = re.compile(
+    r"(?<!\w)(?:'([^'\n]{1,200})'|\"([^\"\n]{1,200})\"|\u201c([^\u201d\n]{1,200})\u201d"
+    r"|\u201e([^\u201c\u201d\n]{1,200})[\u201c\u201d]|`([^`\n]{1,200})`)(?!\w)"
+)
+_NAMED = re.compile(
+    rf"\b(?:named|called|name is)\s+({_UPPER}[\w'\u2019-]*(?:\s{_UPPER}[\w'\u2019-]*){{0,3}})"
+)
 
 
 def identifier(field: Field, texts: Sequence[str]) -> Found | None:
@@ -37,7 +45,7 @@ def identifier(field: Field, texts: Sequence[str]) -> Found | None:
     for text in (text[:MAX_CHARACTERS] for text in texts):
         matches = [m for m in re.finditer(field.pattern or r"(?!)", text) if field.takes(m[0])]
         if matches:
-            scores = [near(text, *match.span(), field.label) for match in matches]
+            scores = [near(text, match.start(), match.end(), field.label) for match in matches]
             best = max(range(len(matches)), key=lambda i: (scores[i], -i))
             unique = len({match[0] for match in matches}) == 1
             return Found(matches[best][0], 0.95 if unique else 0.65)
@@ -68,7 +76,7 @@ def _formed(field: Field, text: str) -> Found | None:
             continue
         matches = [match for match in form.finditer(text) if field.takes(match[0])]
         if matches:
-            best = max(matches, key=lambda m: (near(text, *m.span(), field.label), -m.start()))
+            best = max(matches, key=lambda m: (near(text, m.start(), m.end(), field.label), -m.start()))
             return Found(best[0].strip(), 0.8 if len(matches) == 1 else 0.6)
         return None
     return None
@@ -91,10 +99,12 @@ def _quoted(field: Field, text: str) -> Found | None:
 
 
 def rest(field: Field, facts: Facts, about: str) -> Found | None:
-    """What the request says beyond what a tool is about, in capitals or after a preposition: "a *Viking* farewell"."""
+    """What the request says beyond what a tool is about: "a *Viking* farewell", "in *San Juan*"."""
     known = set(words(about))
     for sentence in facts.request:
-        runs = re.findall(rf"(?<!^)(?<![.!?] )\b{_UPPER}[\w'’-]*(?:,?\s{_UPPER}[\w'’-]*)*", sentence)  # noqa: RUF001
+        runs = re.findall(
+            rf"(?<!^)(?<![.!?] )\b{_UPPER}[\w'\u2019-]*(?:,?\s{_UPPER}[\w'\u2019-]*)*", sentence
+        )
         fresh = [run for run in runs if not set(words(run)) & known and words(run)]
         if fresh and field.takes(fresh[0]):
             return Found(fresh[0], 0.6, sentence)

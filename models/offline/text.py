@@ -19,21 +19,28 @@ MAX_SENTENCES = 48
 MAX_CHARACTERS = 400
 """A longer sentence is cut before it is embedded: the model reads 256 tokens."""
 
-STOP = frozenset(
-    "a an and any are as at be been being but by can could did do does for from had has have he her his how i "
-    "if in into is it its just me my no not of on one or our please she should so some than that the their them "
-    "then there these they this to up us was we were what when where which who why will with would you your "
-    "yes it's i'm i've also very much".split()
-)
+_COMMON = """
+a an and any are as at be been being but by can could did do does for from had has have he her his how i
+if in into is it its just me my no not of on one or our please she should so some than that the their them
+then there these they this to up us was we were what when where which who why will with would you your
+yes it's i'm i've also very much
+"""
+STOP = frozenset(_COMMON.split())
 
-NEGATIONS = frozenset("not no never nothing none nobody without cannot isn't wasn't don't doesn't didn't".split())
+_DENYING = "not no never nothing none nobody without cannot isn't wasn't don't doesn't didn't"
+NEGATIONS = frozenset(_DENYING.split())
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")  # noqa: RUF001
 _END = re.compile(r"(?<=[.!?。！？])[\"'”’)]*\s+(?=[\"'“‘(<]*[^\Wa-z_]|<)|(?<=[。！？])")  # noqa: RUF001
-_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|no|nr|str|approx|ca|e\.g|i\.e|etc|\d{1,2})\.$", re.I)
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|no|nr|str|approx|ca|e\.g|i\.e|etc|\d{1,2})\.$", re.IGNORECASE
+)
 _LABEL = re.compile(r"^\s*(?:[-*•|>]|\w[\w /().-]{0,30}:\s)")
 SHORT_LINE = 48
 """A line this short that ends without a full stop was not wrapped; it stands alone."""
+
+
+_ENDINGS = ("ments", "ment", "ations", "ation", "ings", "ing", "ies", "ied", "ed", "es", "s", "e", "y")
 
 
 def words(text: str) -> list[str]:
@@ -44,7 +51,7 @@ def words(text: str) -> list[str]:
 
 def stem(word: str) -> str:
     """Cut the commonest English endings."""
-    for ending in ("ments", "ment", "ations", "ation", "ings", "ing", "ies", "ied", "ed", "es", "s", "e", "y"):
+    for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:  # noqa: PLR2004 - letters left
             return word[: -len(ending)]
     return word
