@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from governance.acts import Cost
+from governance.acts import Cost, Effect
 from governance.answers import hitl_request
 from governance.errors import ApprovalRejected, ApprovalRequired, Denied, InvalidInput
 from governance.principals import User
@@ -178,7 +178,7 @@ async def test_delegation_ends_and_never_comes_from_the_requester(build, run, pl
         await plane.decide(HANNA, yes(approval_id))
 
     other = await ask(plane, large(run))
-    clock.forward(hours=1)
+    clock.forward(hours=2)
     with pytest.raises(Denied):
         await plane.decide(HANNA, yes(other))
 
@@ -266,6 +266,15 @@ async def test_a_grant_does_not_serve_another_run_or_other_arguments(plane, run)
     await ask(plane, large(other))
     await ask(plane, large(run, args=LARGE | {"amount": 60_001}))
     await plane.clear(large(run))
+
+
+async def test_a_yes_counts_for_nothing_where_policy_forbids_it_by_now(plane, run, policy, monkeypatch):
+    await plane.decide(LENA, yes(await ask(plane, large(run))))
+    first = policy.decide(large(run), approved=False)
+    no = replace(first, effect=Effect.DENY, reason="payments are frozen")
+    monkeypatch.setattr(type(policy), "decide", lambda *_, approved, **__: no if approved else first)
+    with pytest.raises(Denied, match="frozen"):
+        await plane.clear(large(run))
 
 
 async def test_pending_is_listed_by_tenant_and_role(plane, run):
