@@ -14,23 +14,30 @@ from nodes.team import Agent
 
 
 def direct(
-    agent: Agent, *, retriever: Retriever, check: Check | None = None, compose: Compose = last_answer
+    agent: Agent,
+    *,
+    retriever: Retriever,
+    least: float,
+    check: Check | None = None,
+    compose: Compose = last_answer,
 ) -> Graph:
     """Build a graph that reads once and answers once.
 
     Args:
         agent: Without tools; its result carries the answer and its citations.
         retriever: Where it reads, through the memory seam.
+        least: Score from which a passage is about the question at all.
         check: Holds the citations against what was read.
         compose: From the result to the outcome.
     """
     step = Step(agent, check=check)
     g = new_graph()
-    add(g, "retrieve", retrieve_node(agent, retriever))
+    add(
+        g, "retrieve", retrieve_node(agent, retriever, then=step.name, least=least), to=[step.name, "deliver"]
+    )
     add(g, step.name, step_node(step, "deliver"), to=["deliver", "escalate"])
     add(g, "escalate", escalate, to=[step.name, "deliver"], human=True)
     add(g, "deliver", deliver_node(compose))
     g.add_edge(START, "retrieve")
-    g.add_edge("retrieve", step.name)
     g.add_edge("deliver", END)
     return g

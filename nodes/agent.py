@@ -49,6 +49,9 @@ class GaveUp(Exception):
         self.status = status
 
 
+HANDED_OVER = "handed_over_to"
+
+
 @dataclass(frozen=True)
 class Handoff:
     """A declared edge to another agent, offered to the model as a tool."""
@@ -154,7 +157,7 @@ class Turn:
             self.reply(call_id, f"refused: {error.reason}", error=True)
         else:
             self.moved_to = target
-            self.reply(call_id, f"handed over to {target.name}")
+            self.reply(call_id, json.dumps({HANDED_OVER: target.name}))
 
     def _note_repeat(self, name: str, args: dict[str, Any]) -> None:
         fingerprint = json.dumps([name, args], sort_keys=True, default=str)
@@ -193,7 +196,7 @@ async def work(
         answer = await turn.think()
         final, problem = await _respond(turn, answer)
         if turn.moved_to:
-            return {"handed_over_to": turn.moved_to.name}
+            return {HANDED_OVER: turn.moved_to.name}
         if final is not None:
             return await _agreed(final, turn, check, state)
         if turn.agent.returns is None and not answer.tool_calls and not _beyond(answer):

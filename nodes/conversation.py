@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from governance.outcome import Status
-from nodes.agent import STEP_ERRORS, Handoff, Turn, fault, turn_for, work
+from nodes.agent import HANDED_OVER, STEP_ERRORS, Handoff, Turn, fault, turn_for, work
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node
 from nodes.team import Agent
@@ -30,7 +30,7 @@ def fingerprint(agent: Agent, state: Mapping[str, Any], new: Sequence[AnyMessage
 
 
 def _found(message: ToolMessage) -> bool:
-    return not message.text.startswith("handed over to ")
+    return HANDED_OVER not in message.text
 
 
 def speaker_node(

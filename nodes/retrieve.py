@@ -9,29 +9,40 @@ from typing import Any, Protocol
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from governance.acts import Act, Cost, Seam
 from governance.control import control
 from governance.errors import Denied
+from governance.outcome import Status
 from nodes.agent import fault
 from nodes.place import actor_at
-from nodes.state import Context, RunState
+from nodes.state import Context, Fault, RunState
 from nodes.step import Node
 from nodes.team import Agent
 
+UNANSWERED: Fault = {
+    "status": Status.ESCALATED,
+    "step": "retrieve",
+    "reason": "no document answers this; a person has to",
+}
+
 
 class Retriever(Protocol):
-    """Finds passages: each a mapping with at least `source` and `text`, best first."""
+    """Finds passages: each a mapping with at least `source`, `text` and `score`, best first."""
 
     collection: str
 
     async def __call__(self, question: str) -> Sequence[Mapping[str, Any]]: ...
 
 
-def retrieve_node(agent: Agent, retriever: Retriever) -> Node:
-    """Make a node that reads, in an agent's name, what its collection says about the request."""
+def retrieve_node(agent: Agent, retriever: Retriever, *, then: str, least: float) -> Node:
+    """Make a node that reads, in an agent's name, what its collection says about the request.
 
-    async def retrieve(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
+    Where nothing scores at least `least`, nothing is made up: the run ends as `escalated`.
+    """
+
+    async def retrieve(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
         del runtime
         question = "\n".join(m.text for m in state["messages"] if isinstance(m, HumanMessage))
         act = Act(
@@ -47,11 +58,13 @@ def retrieve_node(agent: Agent, retriever: Retriever) -> Node:
         try:
             clearance = await control().clear(act)
         except Denied as error:
-            return visited | {"faults": [fault("retrieve", error)]}
-        if clearance.done_before:
-            return visited | {"results": {"passages": clearance.replay}}
-        passages = [dict(passage) for passage in await retriever(question)]
-        await control().settle(clearance, passages, Cost())
-        return visited | {"results": {"passages": passages}}
+            return Command(goto="deliver", update=visited | {"faults": [fault("retrieve", error)]})
+        passages = clearance.replay
+        if not clearance.done_before:
+            passages = [dict(passage) for passage in await retriever(question)]
+            await control().settle(clearance, passages, Cost())
+        if max((passage["score"] for passage in passages), default=0.0) < least:
+            return Command(goto="deliver", update=visited | {"faults": [UNANSWERED]})
+        return Command(goto=then, update=visited | {"results": {"passages": passages}})
 
     return retrieve

@@ -20,6 +20,6 @@ def _outcome(results: Mapping[str, Any]) -> dict[str, Any]:
     return {"answer": answer["answer"], "evidence": evidence, "result": answer}
 
 
-graph = direct(ANSWERS, retriever=WORDINGS, check=checks.sources_exist, compose=_outcome).compile(
+graph = direct(ANSWERS, retriever=WORDINGS, least=0.26, check=checks.sources_exist, compose=_outcome).compile(
     name="direct"
 )

@@ -105,7 +105,7 @@ class Route(BaseModel):
             description="The simplest way of working that can do it.\n"
             "- direct: a question about what the insurance covers or how something works, e.g. "
             "is my luggage covered if I leave it in the car?; what is the deductible for?; "
-            "does the wording say anything about frost?\n"
+            "does the wording say anything about frost?; do you also offer loans or savings accounts?\n"
             "- single: one small service task on the customer's own records, e.g. "
             "please change my address; when is my next premium due?; call me back; "
             "which policies do I have?\n"

@@ -9,12 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from governance.vault import Vault
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
-from models.scripted import ScriptedChatModel
 
 from governance.control import ControlPlane, use_control
 from governance.limits import Limits, load_limits
@@ -22,7 +20,9 @@ from governance.policy import POLICIES, PolicyEngine, load_policy
 from governance.principals import User
 from governance.settings import Settings
 from governance.store import ControlStore
+from governance.vault import Vault
 from models.door import use_model
+from models.scripted import ScriptedChatModel
 from nodes.admission import Request
 from nodes.place import RUN_KEY
 from tests.second import office
@@ -50,7 +50,11 @@ class Office:
 
     plane: ControlPlane
     model: ScriptedChatModel
+    lines: list[AIMessage]
     saver: InMemorySaver
+
+    def script(self, *lines: AIMessage) -> None:
+        self.lines.extend(lines)
 
     async def start(
         self, graph: CompiledStateGraph[Any, Any, Any, Any], text: str = "Refund T-001 please", **more: Any
@@ -119,10 +123,11 @@ async def desk(policy: PolicyEngine, limits: Limits) -> AsyncIterator[Office]:
     settings = Settings.from_env()
     store = ControlStore(settings.url("control"))
     plane = ControlPlane(settings, store, policy, limits, Vault(settings, store))
-    model = ScriptedChatModel()
+    lines: list[AIMessage] = []
+    model = ScriptedChatModel(scripts={"": lines})
     use_control(plane)
     use_model(model)
-    yield Office(plane, model, InMemorySaver())
+    yield Office(plane, model, lines, InMemorySaver())
     use_model(None)
     use_control(None)
     plane.close()

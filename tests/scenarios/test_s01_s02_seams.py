@@ -22,7 +22,7 @@ def chain(desk: Office) -> CompiledStateGraph:
 
 @pytest.mark.scenario(1)
 async def test_two_invalid_results_are_repaired_and_only_the_valid_one_goes_on(desk, chain):
-    desk.model.script(
+    desk.script(
         calls("Facts", order_id="none", amount=1),
         calls("Facts", order_id="T-001"),
         calls("Facts", **GOOD),
@@ -33,7 +33,7 @@ async def test_two_invalid_results_are_repaired_and_only_the_valid_one_goes_on(d
 
     assert run.outcome["status"] == "completed"
     assert desk.model.calls == 4
-    last_prompt = json.dumps([m.content for m in desk.model.prompts[-1]])
+    last_prompt = desk.model.prompts[-1].text
     assert "T-001" in last_prompt
     assert "none" not in last_prompt.replace("nonexistent", "")
     assert len(run.entries("invalid_output")) == 2
@@ -42,7 +42,7 @@ async def test_two_invalid_results_are_repaired_and_only_the_valid_one_goes_on(d
 
 @pytest.mark.scenario(2)
 async def test_never_valid_goes_to_the_fallback_then_to_a_person_then_fails(desk, chain):
-    desk.model.script(*[calls("Facts", order_id="none", amount=1)] * 6)
+    desk.script(*[calls("Facts", order_id="none", amount=1)] * 6)
 
     run = await desk.start(chain)
 
@@ -59,7 +59,7 @@ async def test_never_valid_goes_to_the_fallback_then_to_a_person_then_fails(desk
 
 @pytest.mark.scenario(2)
 async def test_a_person_can_settle_what_no_agent_could(desk, chain):
-    desk.model.script(*[says("I can't say")] * 6, calls("Verdict", **YES))
+    desk.script(*[says("I can't say")] * 6, calls("Verdict", **YES))
     run = await desk.start(chain)
     question = run.waiting[0]
 
@@ -75,7 +75,7 @@ async def test_a_person_can_settle_what_no_agent_could(desk, chain):
 
 @pytest.mark.scenario(51)
 async def test_a_value_that_contradicts_the_records_stops_before_any_effect(desk, chain):
-    desk.model.script(calls("Facts", order_id="T-001", amount=9999))
+    desk.script(calls("Facts", order_id="T-001", amount=9999))
 
     run = await desk.start(chain)
 
@@ -90,7 +90,7 @@ async def test_a_value_that_contradicts_the_records_stops_before_any_effect(desk
 
 @pytest.mark.scenario(51)
 async def test_an_edit_that_contradicts_the_records_is_asked_about_again(desk, chain):
-    desk.model.script(calls("Facts", order_id="T-001", amount=9999), calls("Verdict", **YES))
+    desk.script(calls("Facts", order_id="T-001", amount=9999), calls("Verdict", **YES))
     run = await desk.start(chain)
 
     for amount, waiting in ((5000, True), (4000, False)):
@@ -106,7 +106,7 @@ async def test_an_edit_that_contradicts_the_records_is_asked_about_again(desk, c
 
 @pytest.mark.scenario(51)
 async def test_another_customers_order_is_refused_at_the_record_itself(desk, chain):
-    desk.model.script(calls("Facts", order_id="T-003", amount=2500))
+    desk.script(calls("Facts", order_id="T-003", amount=2500))
 
     run = await desk.start(chain)
 

@@ -20,7 +20,7 @@ def team(desk: Office) -> CompiledStateGraph:
 
 @pytest.mark.scenario(17)
 async def test_two_agents_handing_over_forever_are_stopped(desk, team):
-    desk.model.script(*[calls("transfer_to_b"), calls("transfer_to_a")] * 20)
+    desk.script(*[calls("transfer_to_b"), calls("transfer_to_a")] * 20)
 
     run = await desk.start(team)
 
@@ -30,7 +30,7 @@ async def test_two_agents_handing_over_forever_are_stopped(desk, team):
 
 @pytest.mark.scenario(18)
 async def test_a_circle_of_three_is_seen(desk, team):
-    desk.model.script(*[calls("transfer_to_b"), calls("transfer_to_c"), calls("transfer_to_a")] * 9)
+    desk.script(*[calls("transfer_to_b"), calls("transfer_to_c"), calls("transfer_to_a")] * 9)
 
     run = await desk.start(team)
 
@@ -40,7 +40,7 @@ async def test_a_circle_of_three_is_seen(desk, team):
 
 @pytest.mark.scenario(18)
 async def test_going_back_with_something_learned_is_no_loop(desk, team):
-    desk.model.script(
+    desk.script(
         calls("transfer_to_b"),
         calls("find_order", order_id="T-001"),
         calls("transfer_to_a"),
@@ -55,7 +55,7 @@ async def test_going_back_with_something_learned_is_no_loop(desk, team):
 
 @pytest.mark.scenario(19)
 async def test_of_two_hand_overs_in_one_turn_the_first_is_taken_and_every_call_is_answered(desk, team):
-    desk.model.script(
+    desk.script(
         calls("transfer_to_b"),
         calls_all(("transfer_to_c", {}), ("find_order", {"order_id": "T-001"}), ("transfer_to_a", {})),
         says("done"),
@@ -73,7 +73,7 @@ async def test_of_two_hand_overs_in_one_turn_the_first_is_taken_and_every_call_i
 
 @pytest.mark.scenario(20)
 async def test_an_unknown_agent_is_told_so(desk, team):
-    desk.model.script(calls("transfer_to_nobody"), says("I'll answer myself."))
+    desk.script(calls("transfer_to_nobody"), says("I'll answer myself."))
 
     run = await desk.start(team)
 
@@ -84,7 +84,7 @@ async def test_an_unknown_agent_is_told_so(desk, team):
 @pytest.mark.scenario(20)
 async def test_a_forbidden_agent_is_refused_by_policy(desk):
     forbidden = handoff([A, STRANGER], edges={"a": ["stranger"]}).compile(name="handoff", checkpointer=desk.saver)
-    desk.model.script(calls("transfer_to_stranger"), says("Then I'll answer myself."))
+    desk.script(calls("transfer_to_stranger"), says("Then I'll answer myself."))
 
     run = await desk.start(forbidden)
 

@@ -27,11 +27,11 @@ async def run(request: pytest.FixtureRequest, desk: Office) -> Run:
     graph: CompiledStateGraph
     if request.param == "sequential":
         graph = sequential(office.STEPS).compile(name="sequential", checkpointer=desk.saver)
-        desk.model.script(calls("Facts", **BIG), calls("Verdict", refund=True, reason="cancelled"))
+        desk.script(calls("Facts", **BIG), calls("Verdict", refund=True, reason="cancelled"))
     else:
         graph = single(CASHIER).compile(name="single", checkpointer=desk.saver)
         token = await desk.plane.vault.token("harbor", "iban", ACCOUNT)
-        desk.model.script(
+        desk.script(
             calls("find_order", order_id="T-002"), calls("refund", **BIG, iban=token), says("refunded")
         )
     return await desk.start(graph, "Refund T-002")
