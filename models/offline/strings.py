@@ -20,7 +20,7 @@ FORMS: list[tuple[frozenset[str], re.Pattern[str]]] = [
     (frozenset(words("phone telephone mobile")), re.compile(r"(?<![\w.])\+?\d[\d ()/-]{6,18}\d(?!\w)")),
     (
         frozenset(words("postcode zip city town")),
-        re.compile(rf"(?<!\w)\d{{4,5}}\s{_UPPER}[\w-]+(?:\s{_UPPER}[\w-]+)?"),
+        re.compile(rf"(?<!\w)(?:\d{{3}}\s\d{{2}}|\d{{4,5}})\s{_UPPER}[\w-]+(?:\s{_UPPER}[\w-]+)?"),
     ),
     (
         frozenset(words("street")),
