@@ -18,7 +18,7 @@ LETTER = """\
 Jonas Albrecht
 
 To Harbor Mutual, Claims
-23 May 2026
+27 June 2026
 
 Damage to my car, policy HM-200002
 
@@ -27,12 +27,12 @@ Dear Sir or Madam,
 on Wednesday, 20 May 2026, at about half past seven in the morning, I drove
 along the ring road when the van in front of me braked because of a
 pedestrian. I could not stop in time on the wet road and ran into the rear of
-the van. Nobody was hurt. The bumper, the bonnet, the radiator and the left
-headlight of my car are damaged; the van has a scratch only.
+the van. Nobody was hurt. The front wing, the bumper and one headlamp of my
+car are damaged; the van has a scratch only.
 
-I had the car towed to Werkstatt Nord, whose people repaired it after they
-had spoken to your assessor on the telephone. Their invoice INV-300002 comes
-to 3,240.00 EUR. You have received a copy of it directly from the workshop.
+I had the car towed to Karosserie Brandt, whose people had to wait for parts
+and have now repaired it. Their invoice INV-300002 comes to 3,240.00 EUR. You
+have received a copy of it directly from the workshop.
 
 My policy covers collision, so I ask you to pay for the repair. Please use
 the account that you have on record for me. I have kept the photographs from
@@ -43,16 +43,16 @@ Jonas Albrecht
 """
 
 INVOICE = """\
-Rohr & Söhne Plumbing
+Rohrdienst Nord
 
 INVOICE INV-300001
-15 May 2026
+26 June 2026
 
 Customer: Marta Lindqvist
 Policy: HM-200001
 
 Emergency call-out on 12 May 2026                     95.00 EUR
-Replacement of the burst supply hose                  41.00 EUR
+Repair of the burst pipe in the kitchen               41.00 EUR
 Drying of the kitchen floor, four days               350.00 EUR
 
 Total, value added tax included                      486.00 EUR
@@ -63,14 +63,14 @@ Payable within 30 days.
 MAIL = """\
 Dear team,
 
-on Tuesday, 12 May 2026, the supply hose of our dishwasher burst while we were
-at work. When I came home the water stood a finger deep on the kitchen floor.
-I turned off the main tap and called a plumber, who came within the hour,
-replaced the hose and set up dryers for four days.
+on Tuesday, 12 May 2026, a pipe burst under the sink in our kitchen while we
+were at work. When I came home the water stood a finger deep on the floor. I
+turned off the main tap and called a plumber, who came within the hour, repaired
+the pipe and set up dryers for four days. His bill has only come now.
 
 I attach the invoice INV-300001 over 486.00 EUR and would be glad if you could
-pay it under my home insurance, policy HM-200001. The washing machine and the
-cupboards are fine, so there is nothing else to come.
+pay it under my home insurance, policy HM-200001. The cupboards and the floor
+are fine again, so there is nothing else to come.
 
 Kind regards
 Marta Lindqvist
@@ -105,8 +105,8 @@ def _mail() -> bytes:
     message["From"] = "Marta Lindqvist <marta.lindqvist@example.org>"
     message["To"] = "claims@harbor-mutual.example"
     message["Subject"] = "Water damage in our kitchen, policy HM-200001"
-    message["Date"] = "Sat, 16 May 2026 09:12:44 +0200"
-    message["Message-ID"] = "<20260516091244.7c1@example.org>"
+    message["Date"] = "Sat, 27 Jun 2026 09:12:44 +0200"
+    message["Message-ID"] = "<20260627091244.7c1@example.org>"
     message.set_content(MAIL)
     invoice = _pdf("Invoice INV-300001", INVOICE)
     message.add_attachment(invoice, maintype="application", subtype="pdf", filename="INV-300001.pdf")

@@ -1,0 +1,175 @@
+"""Documents are indexed once, reopen in another process, and questions find their sections."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from memory import documents
+from memory.desk.wordings import FOLDER, WORDINGS
+from memory.documents import Documents
+from memory.sections import read_sections
+from models.vectors import ChromaMiniLM
+from tools.desk.wording import search_wording
+
+HERE = Path(__file__).parent
+QUESTIONS = tomllib.loads((HERE / "questions.toml").read_text("utf-8"))["question"]
+
+BOOK = """---
+product: home
+---
+# Home
+
+## 1 Water
+### 1.1 Burst pipes
+A burst pipe is covered.
+
+### 1.2 Aquariums
+A broken aquarium is covered.
+
+## 2 Fire
+Fire by lightning is covered.
+"""
+OTHER = BOOK.replace("product: home", "product: motor").replace("# Home", "# Motor").replace("lightning", "engine")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "books"
+    folder.mkdir()
+    (folder / "home.md").write_text(BOOK, "utf-8")
+    (folder / "motor.md").write_text(OTHER, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many texts each call embedded."""
+    calls: list[int] = []
+    embed = ChromaMiniLM.__call__
+
+    def counted(self: ChromaMiniLM, input: list[str]) -> object:  # noqa: A002
+        calls.append(len(input))
+        return embed(self, input)
+
+    monkeypatch.setattr(ChromaMiniLM, "__call__", counted)
+    return calls
+
+
+async def test_sections_keep_where_they_stand(folder: Path) -> None:
+    sections = {section.source: section for section in read_sections(folder)}
+    assert list(sections) == [f"{name} § {n}" for name in ("home", "motor") for n in ("1.1", "1.2", "2")]
+    assert sections["home § 1.2"].title == "Home · Water · Aquariums"
+    assert sections["motor § 2"].text == "Fire by engine is covered."
+    assert sections["motor § 2"].tags == {"product": "motor"}
+
+
+async def test_a_question_finds_its_section(folder: Path) -> None:
+    found = await Documents("books", folder).search("Is my aquarium covered?", k=2, where={"product": ["home"]})
+    assert [passage.source for passage in found][0] == "home § 1.2"
+    assert {passage.document for passage in found} == {"home"}
+    assert len(found) == 2
+
+
+async def test_equal_sections_keep_the_order_of_the_documents(folder: Path) -> None:
+    (folder / "aaa.md").write_text(BOOK, "utf-8")
+    (folder / "motor.md").unlink()
+    found = await Documents("books", folder).search("burst pipe", k=2)
+    assert [passage.document for passage in found] == ["aaa", "home"]
+
+
+async def test_a_letter_is_searched_by_its_questions(folder: Path) -> None:
+    padding = "We had a lovely summer with many guests and much sunshine at the lake. " * 20
+    letter = f"<document>{padding} Is damage by lightning covered? {padding}</document>"
+    found = await Documents("books", folder).search(letter, k=1)
+    assert found[0].source == "home § 2"
+
+
+async def test_documents_are_indexed_once_and_again_when_they_change(folder: Path, embedded: list[int]) -> None:
+    await Documents("books", folder).ensure()
+    assert sum(embedded) == 6
+    await Documents("books", folder).ensure()
+    assert sum(embedded) == 6
+
+    (folder / "home.md").write_text(BOOK.replace("aquarium is", "fish tank is"), "utf-8")
+    found = await Documents("books", folder).search("fish tank", k=1)
+    assert "fish tank" in found[0].text
+    assert sum(embedded) == 6 + 6 + 1
+
+
+async def test_an_index_that_was_cut_short_is_completed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await Documents("books", folder).ensure()
+    opened = Documents("books", folder)
+    collection = opened._ready()
+    collection.delete(ids=["motor § 2 #0"])
+    found = await Documents("books", folder).search("fire by engine", k=1)
+    assert found[0].source == "motor § 2"
+
+
+def _find(folder: str, home: str) -> list[str]:
+    import os
+
+    os.environ["TOWER_HOME"] = home
+    found = asyncio.run(Documents("books", Path(folder)).search("burst pipe", k=2))
+    return [passage.source for passage in found]
+
+
+def test_processes_that_start_at_once_agree(folder: Path, tower_home: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        found = pool.starmap(_find, [(str(folder), str(tower_home))] * 3)
+    assert found == [["home § 1.1", "motor § 1.1"]] * 3
+
+
+async def test_the_same_index_serves_several_event_loops(folder: Path) -> None:
+    books = Documents("books", folder)
+    results = await asyncio.gather(
+        *(asyncio.to_thread(lambda: asyncio.run(books.search("burst pipe", k=1))) for _ in range(4))
+    )
+    assert {found[0].source for found in results} == {"home § 1.1"}
+
+
+async def test_a_section_number_is_given_once(folder: Path) -> None:
+    (folder / "home.md").write_text(BOOK + "\n## 2 Again\nx\n", "utf-8")
+    with pytest.raises(ValueError, match="two sections 2"):
+        read_sections(folder)
+
+
+async def test_the_desks_documents_are_long_and_name_each_other_rightly() -> None:
+    import re
+
+    sections = read_sections(FOLDER)
+    names = {section.document for section in sections}
+    known = {f"{s.document} {s.section}" for s in sections} | {
+        f"{s.document} {s.section.split('.')[0]}" for s in sections
+    }
+    lengths = {path.stem: len(path.read_text("utf-8").split()) for path in FOLDER.glob("*.md")}
+    assert len(names) >= 14
+    assert {name: words for name, words in lengths.items() if not 900 <= words <= 2500} == {}
+    pointers = re.findall(rf"\b((?:{'|'.join(sorted(names))}) \d+(?:\.\d+)?)", " ".join(s.text for s in sections))
+    assert set(pointers) <= known
+    assert max(len(piece.split()) for section in sections for piece in section.pieces) < 220
+
+
+async def test_words_help_meaning_to_find_the_sections(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hits() -> int:
+        found = [await WORDINGS.search(q["text"], 3) for q in QUESTIONS]
+        return sum(
+            bool(set(q["relevant"]) & {p.source for p in passages})
+            for q, passages in zip(QUESTIONS, found, strict=True)
+        )
+
+    both = await hits()
+    monkeypatch.setattr(documents, "LEXICAL_WEIGHT", 0.0)
+    assert both >= 26
+    assert both > await hits()
+
+
+async def test_the_tool_answers_from_one_product() -> None:
+    passages = await search_wording.run("Is luggage in the locked boot of a parked car covered?", "travel")
+    assert passages[0].source == "travel-wording § 2.4"
+    assert {p.document.split("-")[0] for p in passages}.isdisjoint({"home", "motor", "pet", "liability"})
