@@ -81,7 +81,7 @@ async def list_claims(customer_id: CustomerId, *, desk: Desk, caller: Caller) ->
     needs=("desk",),
     yields=("claims", "claim_id"),
 )
-async def open_claim(  # noqa: PLR0913  # one argument per fact of the loss
+async def open_claim(  # one argument per fact of the loss
     policy_number: PolicyNumber,
     peril: PerilArg,
     loss_date: LossDate,

@@ -48,7 +48,7 @@ async def list_contacts(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
 
 
 @tool(owner="service", writes=True, undo="remove_note", data=("contact",), needs=("desk",))
-async def add_note(  # noqa: PLR0913  # the last three come from the gateway
+async def add_note(  # the last three come from the gateway
     customer_id: CustomerId,
     kind: Annotated[NoteKind, Field(description="Kind of note: question, complaint, note or callback")],
     text: Annotated[Text, Field(description="Text of the note: what the customer wants or said")],

@@ -137,9 +137,7 @@ def next_number(session: Session, kind: str) -> str:
     return f"{kind}-{count}"
 
 
-def _once(
-    session: Session, key: EffectKey, caller: Caller, form: type[M], work: Callable[[Session], M]
-) -> M:
+def _once(session: Session, key: EffectKey, caller: Caller, form: type[M], work: Callable[[Session], M]) -> M:
     dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     # On PostgreSQL a second holder of the key waits here until the first has committed.
     claimed = session.execute(

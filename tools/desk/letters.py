@@ -53,7 +53,7 @@ class Letter(Record):
     data=("contact", "claims"),
     needs=("desk",),
 )
-async def send_letter(  # noqa: PLR0913  # the last three come from the gateway
+async def send_letter(  # the last three come from the gateway
     customer_id: CustomerId,
     template: Annotated[Template, Field(description="Which letter to send")],
     claim_id: ClaimId | None = None,
@@ -161,5 +161,5 @@ def _check_claim(template: Template, customer: CustomerRow, claim: ClaimRow | No
         msg = f"a {template} letter needs claim_id; name the claim that it is about"
         raise Contradiction(msg)
     if states and claim is not None and claim.status not in states:
-        msg = f"claim {claim.claim_id} is {claim.status}, so a {template} letter would be untrue; settle it first"
+        msg = f"claim {claim.claim_id} is {claim.status}, so {template} would be untrue; settle it first"
         raise Contradiction(msg)

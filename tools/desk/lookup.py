@@ -36,7 +36,7 @@ def customer(session: Session, caller: Caller, customer_id: str, *, lock: bool =
     )
     row = session.scalars(query.with_for_update() if lock else query).first()
     if row is None:
-        raise UnknownRecord("customer", customer_id)
+        raise UnknownRecord(what="customer", number=customer_id)
     return row
 
 
@@ -77,7 +77,7 @@ def letter(session: Session, caller: Caller, letter_id: str) -> LetterRow:
 
 
 def _owned(session: Session, caller: Caller, row: R | None, what: str, number: str) -> R:
-    owner = row and session.get(CustomerRow, row.customer_id)
+    owner = session.get(CustomerRow, row.customer_id) if row else None
     if row is None or owner is None or owner.tenant != caller.tenant:
         raise UnknownRecord(what, number)
     return row

@@ -39,7 +39,7 @@ class Payment(Record):
     data=("claims", "bank"),
     needs=("desk",),
 )
-async def pay_claim(  # noqa: PLR0913  # the last three come from the gateway
+async def pay_claim(  # the last three come from the gateway
     claim_id: ClaimId,
     amount: Amount,
     iban: IbanArg,
@@ -112,5 +112,7 @@ def _check_payment(claim: ClaimRow, customer: CustomerRow, amount: int, iban: st
         msg = f"claim {number} was approved for {claim.payable} cents, not {amount}; pay at most that"
         raise AmountAboveAssessment(msg)
     if iban != customer.iban:
-        msg = f"this is not the account on record of {customer.customer_id}; pay to the one from find_customer"
+        msg = (
+            f"this is not the account on record of {customer.customer_id}; pay to the one from find_customer"
+        )
         raise WrongAccount(msg)

@@ -124,7 +124,7 @@ async def check_coverage(
 
 
 @tool(owner="claims", data=("policies", "claims"), needs=("desk",))
-async def assess_amount(  # noqa: PLR0913  # the last two come from the gateway
+async def assess_amount(  # the last two come from the gateway
     policy_number: PolicyNumber,
     peril: PerilArg,
     loss_date: LossDate,

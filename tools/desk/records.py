@@ -8,6 +8,19 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from tools.desk.terms import (
+    ClaimStatus,
+    InvoiceKind,
+    InvoiceStatus,
+    LetterStatus,
+    NoteKind,
+    PaymentStatus,
+    Peril,
+    PolicyStatus,
+    Product,
+    Template,
+)
+
 
 class Row(DeclarativeBase):
     """Any row of the desk."""
@@ -38,8 +51,8 @@ class PolicyRow(Row):
 
     policy_number: Mapped[str] = mapped_column(primary_key=True)
     customer_id: Mapped[str] = mapped_column(ForeignKey(CustomerRow.customer_id), index=True)
-    product: Mapped[str]
-    status: Mapped[str]
+    product: Mapped[Product] = mapped_column(String)
+    status: Mapped[PolicyStatus] = mapped_column(String)
     start: Mapped[dt.date]
     end: Mapped[dt.date]
     deductible: Mapped[int]
@@ -53,7 +66,7 @@ class CoverRow(Row):
     __tablename__ = "desk_covers"
 
     policy_number: Mapped[str] = mapped_column(ForeignKey(PolicyRow.policy_number), primary_key=True)
-    peril: Mapped[str] = mapped_column(primary_key=True)
+    peril: Mapped[Peril] = mapped_column(String, primary_key=True)
     limit: Mapped[int]
 
 
@@ -65,13 +78,13 @@ class InvoiceRow(Row):
     invoice_number: Mapped[str] = mapped_column(primary_key=True)
     customer_id: Mapped[str] = mapped_column(ForeignKey(CustomerRow.customer_id), index=True)
     policy_number: Mapped[str] = mapped_column(ForeignKey(PolicyRow.policy_number))
-    kind: Mapped[str]
+    kind: Mapped[InvoiceKind] = mapped_column(String)
     vendor: Mapped[str | None]
     description: Mapped[str]
     amount: Mapped[int]
     issued_on: Mapped[dt.date]
     due_on: Mapped[dt.date]
-    status: Mapped[str]
+    status: Mapped[InvoiceStatus] = mapped_column(String)
     paid_on: Mapped[dt.date | None]
 
 
@@ -93,11 +106,11 @@ class ClaimRow(Row):
     claim_id: Mapped[str] = mapped_column(primary_key=True)
     customer_id: Mapped[str] = mapped_column(ForeignKey(CustomerRow.customer_id), index=True)
     policy_number: Mapped[str] = mapped_column(ForeignKey(PolicyRow.policy_number), index=True)
-    peril: Mapped[str]
+    peril: Mapped[Peril] = mapped_column(String)
     loss_date: Mapped[dt.date]
     amount: Mapped[int]
     invoice_number: Mapped[str | None] = mapped_column(ForeignKey(InvoiceRow.invoice_number))
-    status: Mapped[str]
+    status: Mapped[ClaimStatus] = mapped_column(String)
     payable: Mapped[int | None]
     reason: Mapped[str | None]
     opened_on: Mapped[dt.date]
@@ -123,7 +136,7 @@ class PaymentRow(Row):
     customer_id: Mapped[str] = mapped_column(ForeignKey(CustomerRow.customer_id), index=True)
     amount: Mapped[int]
     iban: Mapped[str]
-    status: Mapped[str]
+    status: Mapped[PaymentStatus] = mapped_column(String)
     paid_on: Mapped[dt.date]
 
 
@@ -134,7 +147,7 @@ class NoteRow(Row):
 
     note_id: Mapped[str] = mapped_column(primary_key=True)
     customer_id: Mapped[str] = mapped_column(ForeignKey(CustomerRow.customer_id), index=True)
-    kind: Mapped[str]
+    kind: Mapped[NoteKind] = mapped_column(String)
     text: Mapped[str]
     noted_on: Mapped[dt.date]
     author: Mapped[str]
@@ -149,9 +162,9 @@ class LetterRow(Row):
     letter_id: Mapped[str] = mapped_column(primary_key=True)
     customer_id: Mapped[str] = mapped_column(ForeignKey(CustomerRow.customer_id), index=True)
     claim_id: Mapped[str | None] = mapped_column(ForeignKey(ClaimRow.claim_id))
-    template: Mapped[str]
+    template: Mapped[Template] = mapped_column(String)
     body: Mapped[str]
-    status: Mapped[str]
+    status: Mapped[LetterStatus] = mapped_column(String)
     leaves_at: Mapped[str] = mapped_column(String(32))
     """ISO 8601 in UTC, as text: SQLite keeps no time zones."""
 

@@ -22,6 +22,9 @@ SEED = 20260630
 CUSTOMERS = {"harbor": 150, "lakeside": 94}
 """Generated customers per tenant, besides the examples and those with defects."""
 
+HOME_SHARE, FULL_SHARE = 0.6, 0.7
+"""How many customers insure their home; how many policies cover all that the product can."""
+
 PRODUCTS: tuple[Product, ...] = ("home", "motor", "travel", "liability", "pet")
 PREMIUM_CENTS: Mapping[Product, tuple[int, int]] = {
     "home": (9_000, 24_000),
@@ -58,7 +61,7 @@ def _customer(ledger: Ledger, rng: random.Random, tenant: str) -> Entry:
 
 
 def _policies(ledger: Ledger, rng: random.Random, customer: Entry) -> list[Entry]:
-    products: list[Product] = ["home"] if rng.random() < 0.6 else []
+    products: list[Product] = ["home"] if rng.random() < HOME_SHARE else []
     others = [product for product in PRODUCTS if product != "home"]
     wanted = rng.choices((0, 1, 2), (5, 4, 1))[0]
     products += rng.sample(others, wanted if products else max(1, wanted))
@@ -67,7 +70,7 @@ def _policies(ledger: Ledger, rng: random.Random, customer: Entry) -> list[Entry
 
 def _policy(ledger: Ledger, rng: random.Random, customer: Entry, product: Product) -> Entry:
     perils = PERILS_OF[product]
-    kept = perils if rng.random() < 0.7 else perils[: max(1, len(perils) - 1)]
+    kept = perils if rng.random() < FULL_SHARE else perils[: max(1, len(perils) - 1)]
     status = rng.choices(("active", "lapsed", "cancelled"), (82, 12, 6))[0]
     start = dt.date(rng.randint(2022, 2025), rng.randint(1, 12), 1)
     end = dt.date(2027, rng.randint(1, 12), 28)

@@ -52,9 +52,7 @@ def _claims(ledger: Ledger) -> None:
     owner = _person(ledger, "Gesche Ohlsen")
     policy = ledger.policy(owner, "home", COVERS, **RUNNING)
     high = _claim(ledger, policy, "paid", peril="glass", amount=185_000, payable=170_000)
-    ledger.payment(
-        high, amount=170_000, iban=owner["iban"], status="sent", paid_on=dt.date(2026, 4, 20)
-    )
+    ledger.payment(high, amount=170_000, iban=owner["iban"], status="sent", paid_on=dt.date(2026, 4, 20))
 
 
 def _person(
@@ -65,7 +63,7 @@ def _person(
     noted_on: dt.date = dt.date(2026, 2, 16),
     **fields: Any,
 ) -> Entry:
-    given = name.split()[0].lower().replace("ö", "oe")
+    given = name.split(maxsplit=1)[0].lower().replace("ö", "oe")
     contact = {
         "email": f"{given}.ohlsen@example.org",
         "iban": with_check_digits("DE", f"99900000{ledger.last['C']:010d}"),

@@ -19,11 +19,18 @@ def add_examples(ledger: Ledger) -> None:
     marta, jonas, elena, pieter, sofia, viktor = _people(ledger)
     home = _policies(ledger, marta, jonas, elena, pieter)
     sofias = ledger.policy(
-        sofia, "home", {"water_damage": 2_000_000, "theft": 1_000_000}, deductible=20_000, premium=11_840, **RUNNING
+        sofia,
+        "home",
+        {"water_damage": 2_000_000, "theft": 1_000_000},
+        deductible=20_000,
+        premium=11_840,
+        **RUNNING,
     )
     viktors = ledger.policy(viktor, "pet", {"vet": 300_000}, deductible=10_000, premium=9_600, **RUNNING)
     _repair(ledger, home[0], "Rohrdienst Nord", "Water damage: burst pipe in the kitchen, repair", 48_600)
-    _repair(ledger, home[1], "Karosserie Brandt", "Collision: front wing, bumper and headlamp, repair", 324_000)
+    _repair(
+        ledger, home[1], "Karosserie Brandt", "Collision: front wing, bumper and headlamp, repair", 324_000
+    )
     _repair(ledger, home[2], "Rohrdienst Nord", "Water damage: leaking boiler, repair", 91_000)
     _premium(ledger, home[3], "Premium 2026-H1", 6_200, dt.date(2026, 1, 20))
     _premium(ledger, sofias, "Premium 2026-H1", 11_840, dt.date(2026, 1, 12))

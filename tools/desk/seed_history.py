@@ -19,6 +19,9 @@ WATER_LOSSES = {"harbor": {FEBRUARY: 9, MARCH: 18}, "lakeside": {FEBRUARY: 4, MA
 
 TEXTS = {"question": QUESTIONS, "complaint": COMPLAINTS, "note": NOTES, "callback": CALLBACKS}
 AUTHORS = {"harbor": ("sam", "hanna", "lena"), "lakeside": ("mia", "noah")}
+LOSS_SHARE = 0.45
+"""How many policies had a loss, besides the water damage of two months."""
+
 OPEN_DAYS = 90
 """Younger claims may still be open."""
 
@@ -34,7 +37,7 @@ def add_history(ledger: Ledger, rng: random.Random, tenants: dict[str, str], pol
     for cover in ledger.tables["covers"]:
         covers.setdefault(cover["policy_number"], {})[cover["peril"]] = cover["limit"]
     for policy in policies:
-        if rng.random() < 0.45:
+        if rng.random() < LOSS_SHARE:
             _loss(ledger, rng, policy, covers[policy["policy_number"]])
     for tenant, months in WATER_LOSSES.items():
         own = [p for p in policies if tenants[p["customer_id"]] == tenant]
@@ -53,9 +56,7 @@ def _loss(ledger: Ledger, rng: random.Random, policy: Entry, covers: dict[str, i
     _claim(ledger, rng, policy, peril, covers[peril], when)
 
 
-def _claim(
-    ledger: Ledger, rng: random.Random, policy: Entry, peril: str, limit: int, when: dt.date
-) -> None:
+def _claim(ledger: Ledger, rng: random.Random, policy: Entry, peril: str, limit: int, when: dt.date) -> None:
     vendors, work, least, most = REPAIRS[peril]
     amount = round(rng.triangular(least, most, least * 2)) // 10 * 10
     billed = when + dt.timedelta(days=rng.randint(2, 9))
@@ -107,7 +108,7 @@ def _had_water_cover(policy: Entry, covers: dict[str, dict[str, int]]) -> bool:
     return through and policy["status"] == "active" and "water_damage" in covers[policy["policy_number"]]
 
 
-def _water_damage(  # noqa: PLR0913  # one tenant's months over its policies
+def _water_damage(  # one tenant's months over its policies
     ledger: Ledger,
     rng: random.Random,
     policies: list[Entry],

@@ -95,7 +95,5 @@ class Ledger:
         return row
 
 
-
-
 def _owner(policy: Entry) -> Entry:
     return {"customer_id": policy["customer_id"], "policy_number": policy["policy_number"]}

@@ -33,7 +33,7 @@ CALLBACKS = (
     "Asked for a call back to go through the covers before renewal.",
 )
 WATER_DAMAGE = (
-    "Reports water damage: the flexible hose under the kitchen sink burst overnight. A FlowLine hose, he says.",
+    "Reports water damage: the flexible hose under the kitchen sink burst overnight. A FlowLine hose.",
     "Reports water damage in the bathroom. The plumber found a cracked FlowLine connector, two years old.",
     "Water from the flat above came through the ceiling; the neighbour's washing machine hose had burst.",
     "Reports water damage behind the dishwasher. The vendor writes: hose failed at the crimp, make FlowLine.",
@@ -42,7 +42,12 @@ WATER_DAMAGE = (
 )
 
 REPAIRS: dict[str, tuple[tuple[str, ...], str, int, int]] = {
-    "water_damage": (("Rohrdienst Nord", "Aqua Sanierung", "Loodgieter Maas"), "pipe and drying", 25_000, 480_000),
+    "water_damage": (
+        ("Rohrdienst Nord", "Loodgieter Maas"),
+        "pipe and drying",
+        25_000,
+        480_000,
+    ),
     "fire": (("Brandschutz & Bau", "Rénov Ouest"), "smoke and soot removal", 120_000, 3_800_000),
     "storm": (("Dachdeckerei Ebner", "Toitures Lambert"), "roof and gutter", 40_000, 900_000),
     "theft": (("Schlüssel Voss", "Serrurerie Moreau"), "lock, door and stolen goods", 30_000, 350_000),
@@ -51,7 +56,12 @@ REPAIRS: dict[str, tuple[tuple[str, ...], str, int, int]] = {
     "liability": (("Kanzlei Aigner", "Advocaten Dekker"), "third party's damage", 20_000, 800_000),
     "luggage": (("Koffer Reiter", "Bagages Perrin"), "replacement of luggage", 8_000, 160_000),
     "medical": (("Clínica del Puerto", "Klinik am Graben"), "treatment abroad", 15_000, 600_000),
-    "vet": (("Quayside Veterinary Clinic", "Tierarztpraxis Moser"), "examination and treatment", 9_000, 280_000),
+    "vet": (
+        ("Quayside Veterinary Clinic", "Tierarztpraxis Moser"),
+        "examination and treatment",
+        9_000,
+        280_000,
+    ),
 }
 """By peril: vendors, what they bill, and the range of the bill in cents."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     data=("claims",),
     needs=("desk",),
 )
-async def settle_claim(  # noqa: PLR0913  # a decision is these four values
+async def settle_claim(  # a decision is these four values
     claim_id: ClaimId,
     decision: Annotated[Settlement, Field(description="Decision on the claim: approve or decline")],
     amount: Payable,

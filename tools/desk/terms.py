@@ -1,4 +1,4 @@
-"""The desk's words: identifiers, kinds and states, with the patterns and descriptions that models are shown."""
+"""The desk's words: identifiers, kinds and states, with the patterns and descriptions for models."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def _without_nul(text: str) -> str:
 
 CustomerId = Annotated[str, Field(pattern=r"^C-\d{5}$", description="Customer number, such as C-10001")]
 PolicyNumber = Annotated[str, Field(pattern=r"^HM-\d{6}$", description="Policy number, such as HM-200001")]
-InvoiceNumber = Annotated[str, Field(pattern=r"^INV-\d{6}$", description="Invoice number, such as INV-300001")]
+InvoiceNumber = Annotated[
+    str, Field(pattern=r"^INV-\d{6}$", description="Invoice number, such as INV-300001")
+]
 ClaimId = Annotated[str, Field(pattern=r"^CL-\d{6}$", description="Claim number, such as CL-400001")]
 PaymentId = Annotated[str, Field(pattern=r"^PAY-\d{6}$", description="Payment number, such as PAY-500001")]
 NoteId = Annotated[str, Field(pattern=r"^N-\d{6}$", description="Contact note number, such as N-600001")]
@@ -71,7 +73,9 @@ LetterId = Annotated[str, Field(pattern=r"^L-\d{6}$", description="Letter number
 PerilArg = Annotated[Peril, Field(description="What caused the loss")]
 LossDate = Annotated[dt.date, Field(description="Date on which the loss happened, YYYY-MM-DD")]
 Amount = Annotated[int, Field(gt=0, le=MAX_CENTS, description="Amount of money in integer cents")]
-Payable = Annotated[int, Field(ge=0, le=MAX_CENTS, description="Amount to pay in integer cents; 0 if declined")]
+Payable = Annotated[
+    int, Field(ge=0, le=MAX_CENTS, description="Amount to pay in integer cents; 0 if declined")
+]
 Text = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_without_nul)]
 Reason = Annotated[
     str,
