@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from models.offline.facts import BEYOND, Facts
+from models.offline.facts import BEYOND, HANDOFF, Facts
 from models.offline.prose import ANSWERS_AT
 from models.offline.text import extract
 
 MAX_RECORDS = 5
-MAX_FIELDS = 12
+MAX_FIELDS = 8
 
 
 def in_words(facts: Facts) -> str:
@@ -29,29 +29,28 @@ def in_words(facts: Facts) -> str:
 
 
 def _findings(facts: Facts) -> list[str]:
-    """One sentence for each tool that found something, by its own name."""
+    """One sentence for each tool that found or did something, by its own name."""
     lines = []
     for call in facts.calls:
+        if call.failed or call.name.startswith(HANDOFF):
+            continue
         records = call.result if isinstance(call.result, list) else [call.result]
-        kept = [_values(record) for record in records if isinstance(record, Mapping)]
-        if isinstance(call.result, list) and not call.result:
-            lines.append(f"{call.name}: nothing found.")
-        elif kept:
+        kept = [_values(record, call.args) for record in records if isinstance(record, Mapping)]
+        if kept:
             more = f" and {len(kept) - MAX_RECORDS} more" if len(kept) > MAX_RECORDS else ""
-            lines.append(f"{call.name}: {'; '.join(kept[:MAX_RECORDS])}{more}.")
-        elif (
-            not call.failed
-            and isinstance(call.result, str | int | float)
-            and not call.name.startswith("transfer_to_")
-        ):
+            lines.append(f"{call.name}: {'; '.join(filter(None, kept[:MAX_RECORDS])) or 'done'}{more}.")
+        elif call.result == []:
+            lines.append(f"{call.name}: nothing found.")
+        elif isinstance(call.result, str | int | float):
             lines.append(f"{call.name}: {call.result}")
     return lines
 
 
-def _values(record: Mapping[str, Any]) -> str:
+def _values(record: Mapping[str, Any], args: Mapping[str, Any]) -> str:
+    """What a record says beyond what was asked with."""
     plain = [
-        f"{name} {value}"
+        f"{name.replace('_', ' ')} {value}"
         for name, value in record.items()
-        if value not in (None, "") and not isinstance(value, dict | list)
+        if value not in (None, "", False) and not isinstance(value, dict | list) and args.get(name) != value
     ]
     return ", ".join(plain[:MAX_FIELDS])

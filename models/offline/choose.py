@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.offline.facts import BEYOND, Call, Facts
+from models.offline.facts import BEYOND, HANDOFF, Call, Facts
 from models.offline.fill import Filled, fill
 from models.offline.text import sentences, shortlist, similarities, words
 
 FINAL = "Give the final answer"
 """How the description of the tool begins that ends an agent's turn."""
-
-HANDOFF = "transfer_to_"
 
 WANTED = 0.36
 """Cosine of request and description from which a reading tool is of use."""

@@ -13,6 +13,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from models.offline.text import sentences
 
+HANDOFF = "transfer_to_"
+"""How the name of a tool begins that hands the request to another agent."""
+
 BEYOND = "needs a language model"
 """How the offline model begins when it can't do what is asked."""
 
@@ -73,12 +76,13 @@ class Facts:
 
     @cached_property
     def prose(self) -> list[tuple[str, Record]]:
-        """Sentences out of long text in the records, each with where it stands."""
+        """Sentences out of long text in the records, each with where it stands; no echo of arguments."""
+        echoes = {value for call in self.calls for value in call.args.values() if isinstance(value, str)}
         return [
             (sentence, record)
             for record in self.records
             for value in record.values.values()
-            if isinstance(value, str) and len(value) >= PROSE
+            if isinstance(value, str) and len(value) >= PROSE and value not in echoes
             for sentence in sentences(value)
         ]
 
@@ -172,6 +176,7 @@ def _objects(source: str, value: Any, siblings: int) -> Iterator[Record]:
         for item in value:
             yield from _objects(source, item, len(value))
     elif isinstance(value, str) and value and source:
-        yield Record(source, {"text": value}, siblings)
+        # Bare values have no name: they can be read, and never linked by name.
+        yield Record(source, {"": value}, siblings)
     elif value is not None and source:
-        yield Record(source, {"result": value}, siblings)
+        yield Record(source, {"": value}, siblings)

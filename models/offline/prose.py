@@ -18,6 +18,9 @@ PROSE = frozenset(
 _REASONS = frozenset(words("reason rationale justification explanation why"))
 _ANSWERS = frozenset(words("answer response reply"))
 _LONG = frozenset(words("text note body message content complaint details"))
+WHOLE = 700
+"""Characters up to which a note quotes the request as a whole."""
+
 ANSWERS_AT = 0.3
 """Cosine that a passage's sentence needs to count as an answer."""
 
@@ -35,11 +38,14 @@ def write(field: Field, facts: Facts, filled: Sequence[Found]) -> Found | None:
         return reason
     if name & _ANSWERS and facts.records:
         return _answer(field, facts)
+    whole = " ".join(facts.request)
+    if name & _LONG and len(whole) <= WHOLE:
+        return _fit(field, whole, 0.9) if whole else None
     most = 4 if name & _LONG else 2
     query = (
         f"{field.description or field.name} {facts.job[:200]}"
         if not name & _ANSWERS
-        else " ".join(facts.request)
+        else whole
     )
     chosen = extract(query, facts.request, most=most, spread=0.2, least=-1.0)
     return _joined(field, chosen, [])
