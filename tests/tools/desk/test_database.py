@@ -1,0 +1,117 @@
+"""The desk's database: set up once, each effect once, numbers without gaps."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.desk.database import Desk
+from tools.desk.errors import AlreadyClaimed, AlreadyPaid, KeyReused, WrongState
+from tools.desk.records import ClaimRow
+
+ROOT = Path(__file__).parents[3]
+LOSS = {"policy_number": "HM-200001", "peril": "water_damage", "loss_date": "2026-06-20", "amount": 48_600}
+SETUP = "import sys; from tools.desk.database import Desk; Desk(sys.argv[1]).ensure()"
+
+
+def test_many_processes_set_up_one_desk(empty_url):
+    command = [sys.executable, "-c", SETUP, empty_url]
+    started = [
+        subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in started]
+
+    assert [code for _, code in ended] == [0, 0, 0, 0], ended
+    desk = Desk(empty_url)
+    claims = asyncio.run(desk.read(lambda s: s.query(ClaimRow).count()))
+    desk.close()
+    assert claims > 150
+
+
+def test_desk_of_the_settings_is_one_per_url(monkeypatch, tmp_path):
+    monkeypatch.setenv("TOWER_HOME", str(tmp_path / "a"))
+    first = Desk.current()
+    assert Desk.current() is first
+    monkeypatch.setenv("TOWER_DESK_URL", "postgresql://elsewhere/desk")
+    assert Desk.current() is not first
+    assert Desk.current().url == "postgresql://elsewhere/desk"
+    assert not (tmp_path / "a").exists(), "asking for the desk opens nothing"
+
+
+def test_desk_serves_several_event_loops(office):
+    for _ in range(3):
+        found = asyncio.run(office.call("find_customer", customer_id="C-10001"))
+        assert found.name == "Marta Lindqvist"
+
+
+async def test_equal_keys_at_the_same_moment_make_one_effect(office):
+    before = await office.records()
+
+    notes = await asyncio.gather(
+        *(
+            office.call("add_note", key="r9/same", customer_id="C-10001", kind="note", text="once")
+            for _ in range(12)
+        )
+    )
+
+    assert len({note.note_id for note in notes}) == 1
+    after = await office.records()
+    assert len(after["desk_notes"]) == len(before["desk_notes"]) + 1
+
+
+async def test_repeat_of_a_key_returns_the_first_result_even_after_changes(office):
+    claim = await office.call("open_claim", key="r9/open", **LOSS)
+    await office.call("withdraw_claim", claim_id=claim.claim_id)
+    assert await office.call("open_claim", key="r9/open", **LOSS) == claim
+    assert (await office.call("get_claim", claim_id=claim.claim_id)).status == "withdrawn"
+
+
+async def test_a_refused_effect_leaves_its_key_free(office):
+    with pytest.raises(WrongState):
+        await office.call("withdraw_claim", key="r9/withdraw", claim_id="CL-400001")
+    rows = await office.rows()
+    assert "r9/withdraw" not in {row[0] for row in rows["desk_applied"]}
+
+
+@pytest.mark.parametrize("tenant", ["harbor", "lakeside"])
+async def test_a_key_of_another_effect_or_tenant_is_refused(office, tenant):
+    await office.call("add_note", key="r9/k", customer_id="C-10001", kind="note", text="a")
+    other = office.of(tenant)
+    with pytest.raises(KeyReused, match="ask the gateway"):
+        if tenant == "harbor":
+            await other.call("open_claim", key="r9/k", **LOSS)
+        else:
+            await other.call("add_note", key="r9/k", customer_id="C-10001", kind="note", text="a")
+
+
+async def test_numbers_have_no_gaps_under_concurrency(office):
+    notes = await asyncio.gather(
+        *(office.call("add_note", customer_id="C-10002", kind="note", text=str(i)) for i in range(20))
+    )
+    numbers = sorted(int(note.note_id.removeprefix("N-")) for note in notes)
+    assert numbers == list(range(numbers[0], numbers[0] + 20))
+
+
+async def test_two_claims_on_one_bill_at_the_same_moment_open_one(office):
+    loss = LOSS | {"invoice_number": "INV-300001"}
+    results = await asyncio.gather(
+        *(office.call("open_claim", **loss) for _ in range(8)), return_exceptions=True
+    )
+    assert sum(isinstance(result, AlreadyClaimed) for result in results) == 7
+
+
+async def test_two_payments_of_one_claim_at_the_same_moment_make_one(office):
+    claim = await office.call("open_claim", **LOSS)
+    number = claim.claim_id
+    await office.call("settle_claim", claim_id=number, decision="approve", amount=33_600, reason="ok")
+    iban = (await office.call("find_customer", customer_id="C-10001")).iban
+    results = await asyncio.gather(
+        *(office.call("pay_claim", claim_id=number, amount=33_600, iban=iban) for _ in range(8)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, AlreadyPaid) for result in results) == 7
+    assert sum(row[1] == number for row in (await office.records())["desk_payments"]) == 1
