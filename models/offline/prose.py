@@ -42,11 +42,7 @@ def write(field: Field, facts: Facts, filled: Sequence[Found]) -> Found | None:
     if name & _LONG and len(whole) <= WHOLE:
         return _fit(field, whole, 0.9) if whole else None
     most = 4 if name & _LONG else 2
-    query = (
-        f"{field.description or field.name} {facts.job[:200]}"
-        if not name & _ANSWERS
-        else whole
-    )
+    query = f"{field.description or field.name} {facts.job[:200]}" if not name & _ANSWERS else whole
     chosen = extract(query, facts.request, most=most, spread=0.2, least=-1.0)
     return _joined(field, chosen, [])
 

@@ -18,7 +18,7 @@ Candidate = tuple[Any, int, int]
 """Value, start, end."""
 
 _NOT = re.compile(r"\b(?:not|no|never|without)\b|n['\u2019]t\b")
-MAX_CHARACTERS = 100_000
+MAX_CHARACTERS = 200_000
 MAX_JUDGED = 24
 """Candidates of one text that are weighed; the first ones."""
 
@@ -118,10 +118,12 @@ def yes_or_no(field: Field, facts: Facts) -> Found | None:
     """Find a plain yes or no: a labelled line, or a statement that has the name's words in it."""
     wanted = set(words(field.name))
     for sentence in (s for text in facts.texts for s in sentences(text[:MAX_CHARACTERS])):
-        label = re.match(r"^(.{2,40}?)\s*[:=?]\s*(yes|no|true|false)\b", sentence, re.IGNORECASE)
+        label = re.match(r"^([\w /-]{2,40}?)\s*[:=?]\s*(yes|no|true|false)\b", sentence, re.IGNORECASE)
         if label and wanted <= set(words(label[1])):
             return Found(label[2].lower() in ("yes", "true"), 0.95, sentence)
     for sentence in facts.request:
+        if re.search(r'[{}\[\]"]', sentence):
+            continue  # code or JSON states nothing
         spoken = [stem(word) for word in re.findall(r"[\w']+", sentence.lower())]
         if wanted and wanted <= set(spoken) and not sentence.endswith("?"):
             negated = bool(_NOT.search(sentence.lower()))

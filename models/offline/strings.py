@@ -10,7 +10,7 @@ from models.offline.found import Found
 from models.offline.schema import Field
 from models.offline.text import near, stem, words
 
-MAX_CHARACTERS = 100_000
+MAX_CHARACTERS = 200_000
 
 _UPPER = r"[^\W\d_a-z]"
 _STREET_END = "Street|St|Road|Rd|Avenue|Ave|Lane|Way|Square|Drive|Close|Court|Quay|Row|Place"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MAX_SENTENCES = 48
 """So many are embedded at most; of a longer text those that share most words with the question."""
 
+SAME = 0.9
+"""Cosine from which two sentences say the same."""
+
 MAX_CHARACTERS = 400
 """A longer sentence is cut before it is embedded: the model reads 256 tokens."""
 
@@ -126,8 +129,13 @@ def extract(
         novelty = likeness[:, chosen].max(axis=1) if chosen else np.zeros(len(texts), dtype=np.float32)
         score = (1 - spread) * relevance - spread * novelty
         score[chosen] = -np.inf
+        score[novelty > SAME] = -np.inf
         best = int(score.argmax())
-        if relevance[best] < least or (chosen and relevance[best] < relevance[chosen[0]] * 0.6):
+        if (
+            score[best] == -np.inf
+            or relevance[best] < least
+            or (chosen and relevance[best] < relevance[chosen[0]] * 0.6)
+        ):
             break
         chosen.append(best)
     return [(texts[i], float(relevance[i])) for i in sorted(chosen)]
