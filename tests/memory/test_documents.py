@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import shutil
+import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -35,7 +36,11 @@ A broken aquarium is covered.
 ## 2 Fire
 Fire by lightning is covered.
 """
-OTHER = BOOK.replace("product: home", "product: motor").replace("# Home", "# Motor").replace("lightning", "engine")
+OTHER = (
+    BOOK.replace("product: home", "product: motor")
+    .replace("# Home", "# Motor")
+    .replace("lightning", "engine")
+)
 
 
 @pytest.fixture
@@ -70,8 +75,10 @@ async def test_sections_keep_where_they_stand(folder: Path) -> None:
 
 
 async def test_a_question_finds_its_section(folder: Path) -> None:
-    found = await Documents("books", folder).search("Is my aquarium covered?", k=2, where={"product": ["home"]})
-    assert [passage.source for passage in found][0] == "home § 1.2"
+    found = await Documents("books", folder).search(
+        "Is my aquarium covered?", k=2, where={"product": ["home"]}
+    )
+    assert found[0].source == "home § 1.2"
     assert {passage.document for passage in found} == {"home"}
     assert len(found) == 2
 
@@ -90,7 +97,9 @@ async def test_a_letter_is_searched_by_its_questions(folder: Path) -> None:
     assert found[0].source == "home § 2"
 
 
-async def test_documents_are_indexed_once_and_again_when_they_change(folder: Path, embedded: list[int]) -> None:
+async def test_documents_are_indexed_once_and_again_when_they_change(
+    folder: Path, embedded: list[int]
+) -> None:
     await Documents("books", folder).ensure()
     assert sum(embedded) == 6
     await Documents("books", folder).ensure()
@@ -102,7 +111,9 @@ async def test_documents_are_indexed_once_and_again_when_they_change(folder: Pat
     assert sum(embedded) == 6 + 6 + 1
 
 
-async def test_an_index_that_was_cut_short_is_completed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_index_that_was_cut_short_is_completed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await Documents("books", folder).ensure()
     opened = Documents("books", folder)
     collection = opened._ready()
@@ -112,8 +123,6 @@ async def test_an_index_that_was_cut_short_is_completed(folder: Path, monkeypatc
 
 
 def _find(folder: str, home: str) -> list[str]:
-    import os
-
     os.environ["TOWER_HOME"] = home
     found = asyncio.run(Documents("books", Path(folder)).search("burst pipe", k=2))
     return [passage.source for passage in found]
@@ -140,8 +149,6 @@ async def test_a_section_number_is_given_once(folder: Path) -> None:
 
 
 async def test_the_desks_documents_are_long_and_name_each_other_rightly() -> None:
-    import re
-
     sections = read_sections(FOLDER)
     names = {section.document for section in sections}
     known = {f"{s.document} {s.section}" for s in sections} | {
@@ -150,7 +157,9 @@ async def test_the_desks_documents_are_long_and_name_each_other_rightly() -> Non
     lengths = {path.stem: len(path.read_text("utf-8").split()) for path in FOLDER.glob("*.md")}
     assert len(names) >= 14
     assert {name: words for name, words in lengths.items() if not 900 <= words <= 2500} == {}
-    pointers = re.findall(rf"\b((?:{'|'.join(sorted(names))}) \d+(?:\.\d+)?)", " ".join(s.text for s in sections))
+    pointers = re.findall(
+        rf"\b((?:{'|'.join(sorted(names))}) \d+(?:\.\d+)?)", " ".join(s.text for s in sections)
+    )
     assert set(pointers) <= known
     assert max(len(piece.split()) for section in sections for piece in section.pieces) < 220
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import runpy
 import time
 import zlib
 from email.message import EmailMessage
@@ -151,7 +152,7 @@ async def test_the_file_stays_as_it_was_and_the_loop_goes_on(tmp_path: Path):
 
     assert document.parts[0].text == "We ask for help"
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
-    assert os.listdir(tmp_path) == ["a.pdf"]
+    assert list(tmp_path.iterdir()) == [path]
     assert ticks > 5
 
 
@@ -223,7 +224,9 @@ async def test_a_forwarded_mail_verifies_nobody():
 
 async def test_attachments_are_read_and_a_bad_one_costs_only_itself():
     message = mail(text="Please see the files")
-    message.add_attachment(pdf("Total 486.00 EUR"), maintype="application", subtype="pdf", filename="bill.pdf")
+    message.add_attachment(
+        pdf("Total 486.00 EUR"), maintype="application", subtype="pdf", filename="bill.pdf"
+    )
     message.add_attachment(PNG, maintype="image", subtype="png", filename="photo.png")
     message.add_attachment("<p>Seen</p><p style='display:none'>Not</p>", subtype="html", filename="page.html")
     document = await read_mail(message)
@@ -272,8 +275,6 @@ async def test_every_example_is_readable():
 
 
 async def test_examples_are_made_reproducibly():
-    import runpy
-
     made = runpy.run_path(str(INBOX.parents[1] / "scripts" / "make_examples.py"))
     assert (INBOX / "01-plain-claim.eml").read_bytes() == made["_mail"]()
     assert (INBOX / "02-large-claim.pdf").read_bytes() == made["_pdf"]("Claim", made["LETTER"])
