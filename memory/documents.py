@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chromadb.api import ClientAPI
 
 LEXICAL_WEIGHT = 0.5
-"""Share of the words in a score beside the meaning; measured, see `scripts/retrieval.py`."""
+"""Share of the words in a score beside the meaning; measured on `tests/memory/questions.toml`."""
 
 LOCK_SECONDS = 300
 

@@ -152,7 +152,7 @@ async def test_the_file_stays_as_it_was_and_the_loop_goes_on(tmp_path: Path):
 
     assert document.parts[0].text == "We ask for help"
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(tmp_path.iterdir()) == [path]  # noqa: ASYNC240
     assert ticks > 5
 
 
