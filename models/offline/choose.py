@@ -9,6 +9,7 @@ from typing import Any
 
 from models.offline.facts import BEYOND, HANDOFF, Call, Facts
 from models.offline.fill import Filled, fill
+from models.offline.options import Option, by_likeness
 from models.offline.text import sentences, shortlist, similarities, words
 
 FINAL = "Give the final answer"
@@ -49,9 +50,12 @@ class Tool:
     @property
     def about(self) -> str:
         """What it is for, in words."""
-        name = self.name.removeprefix(HANDOFF).replace("_", " ")
-        text = re.sub(r"^Hand the request over to \w+\.\s*", "", self.description)
-        return f"{name}. {text}"
+        return f"{self.name.removeprefix(HANDOFF).replace('_', ' ')}. {self.job}"
+
+    @property
+    def job(self) -> str:
+        """Its description; of a hand-over the other agent's job."""
+        return re.sub(r"^Hand the request over to \w+\.\s*", "", self.description)
 
     @property
     def is_final(self) -> bool:
@@ -146,18 +150,23 @@ def _hand_over(handoffs: Sequence[Tool], facts: Facts, *, alone: bool) -> Step |
     open_ = [tool for tool in handoffs if tool.name not in visited]
     if not open_ or not facts.request:
         return None
-    request = shortlist(facts.job, facts.request)
-    cosines = similarities([tool.about for tool in open_], [*request, " ".join(request)])
-    own = similarities(sentences(facts.job) or [""], [*request, " ".join(request)]).max(axis=0)
     if alone:
-        scores = 0.5 * cosines[:, :-1].max(axis=1) + 0.5 * cosines[:, -1]
-        best = int(scores.argmax())
+        jobs = [Option(tool.name, tool.job, ()) for tool in open_]
+        chosen = by_likeness(jobs, facts.request)
+        target = next((tool for tool in open_ if chosen and tool.name == chosen.value), None)
     else:
-        ahead = cosines[:, :-1] - own[:-1]
-        best = int(ahead.max(axis=1).argmax())
-        if ahead[best].max() < BETTER_ELSEWHERE or cosines[best, int(ahead[best].argmax())] < WANTED:
-            return None
-    return Step([(open_[best].name, _fill(open_[best], facts).values)])
+        target = _clearly_theirs(open_, facts)
+    return Step([(target.name, _fill(target, facts).values)]) if target else None
+
+
+def _clearly_theirs(handoffs: Sequence[Tool], facts: Facts) -> Tool | None:
+    """Whose job some sentence of the request is much closer to than to one's own."""
+    request = shortlist(facts.job, facts.request)
+    cosines = similarities([tool.about for tool in handoffs], request)
+    ahead = cosines - similarities(sentences(facts.job) or [""], request).max(axis=0)
+    best, where = divmod(int(ahead.argmax()), len(request))
+    theirs = ahead[best, where] >= BETTER_ELSEWHERE and cosines[best, where] >= WANTED
+    return handoffs[best] if theirs else None
 
 
 def _forced(helpers: Sequence[Tool], facts: Facts) -> Step:
@@ -205,7 +214,8 @@ def _relevance(tools: Sequence[Tool], facts: Facts) -> list[float]:
             scores.append(2.0 - named[0] / (len(orders) + 1))
             continue
         told = _told(tool, plain + conditional)
-        scores.append(max(float(by_request[i]), told))
+        asked = SECOND_CALL if _named(tool, facts.told) else 0.0
+        scores.append(max(float(by_request[i]), told, asked))
     return scores
 
 
@@ -219,6 +229,12 @@ def _told(tool: Tool, orders: Sequence[str]) -> float:
     if literal == 1 and sense >= WANTED:
         return max(sense, SECOND_CALL)
     return sense if sense >= TOLD else 0.0
+
+
+def _named(tool: Tool, texts: Sequence[str]) -> bool:
+    """Whether people name the tool in their own words; what documents name counts for nothing."""
+    name = set(words(tool.name))
+    return bool(name) and any(name <= set(words(line)) for text in texts for line in sentences(text))
 
 
 def _instructions(facts: Facts, request: Sequence[str]) -> tuple[list[str], list[str]]:

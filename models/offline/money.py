@@ -23,7 +23,8 @@ class Amount:
 
 _CURRENCY = r"(?:EUR|Euros?|€|USD|US\$|\$|dollars?|GBP|£|pounds?|CHF|cents?)"
 _THOUSANDS = r"[.,'\u2019 \u00a0\u202f]"
-_NUMBER = rf"\d{{1,3}}(?:{_THOUSANDS}\d{{3}})+(?:[.,]\d{{2}}(?!\d))?|\d+[.,]\d{{2}}(?!\d)|\d+(?:[.,][-\u2013]{{1,2}})?"
+_GROUPED = rf"\d{{1,3}}(?:{_THOUSANDS}\d{{3}})+(?:[.,]\d{{2}}(?!\d))?"
+_NUMBER = rf"{_GROUPED}|\d+[.,]\d{{2}}(?!\d)|\d+(?:[.,][-\u2013]{{1,2}})?"
 _AMOUNT = re.compile(
     rf"(?<![\w.,/:#-])(?:(?P<before>{_CURRENCY})\s{{0,3}})?(?P<number>{_NUMBER})"
     rf"(?:\s{{0,3}}(?P<after>{_CURRENCY}))?(?![\w]|[-/:.]\w|,\d)",

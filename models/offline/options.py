@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.offline.facts import Facts
+from models.offline.facts import HANDOFF, Facts
 from models.offline.found import Found, by_margin
 from models.offline.schema import Field
 from models.offline.text import NEGATIONS, shortlist, similarities, stem, words
@@ -38,7 +38,7 @@ class Option:
     @property
     def prototypes(self) -> list[str]:
         """Phrases that stand for it: the explanation whole and in parts, and the examples."""
-        name = str(self.value).replace("_", " ")
+        name = str(self.value).removeprefix(HANDOFF).replace("_", " ")
         parts = [part.strip() for part in re.split(r",|;|\bor\b|\band\b", self.explanation)]
         whole = f"{name}: {self.explanation}" if self.explanation else name
         return [whole, *self.examples, *filter(None, parts)]

@@ -87,13 +87,8 @@ def test_a_day_without_a_year_is_the_last_before_the_latest_full_date():
 
 def test_sentences_survive_wrapped_lines_abbreviations_and_labels():
     text = (
-        "Dear Dr. Weiss,
-Policy: X-1
-the pipe in our kitchen burst at night and the whole of the
-"
-        "floor is wet. Who pays?
-- one
-- two"
+        "Dear Dr. Weiss,\nPolicy: X-1\nthe pipe in our kitchen burst at night and the whole of the\n"
+        "floor is wet. Who pays?\n- one\n- two"
     )
     assert sentences(text) == [
         "Dear Dr. Weiss,",
