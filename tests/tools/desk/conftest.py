@@ -42,7 +42,7 @@ class Office:
 
     desk: Desk
     clock: Clock
-    caller: Caller = Caller("harbor", "hanna", "r1", None)
+    caller: Caller = field(default_factory=lambda: Caller("harbor", "hanna", "r1", None))
     toolbox: Toolbox = field(default_factory=lambda: Toolbox(TOOLS))
     keys: Iterator[int] = field(default_factory=count)
 
@@ -70,7 +70,9 @@ class Office:
         def work(session: Session) -> dict[str, list[Any]]:
             tables = [t for t in Row.metadata.sorted_tables if t.name not in without]
             order = {table: [table.c[key.name] for key in table.primary_key] for table in tables}
-            return {t.name: [tuple(r) for r in session.execute(select(t).order_by(*order[t]))] for t in tables}
+            return {
+                t.name: [tuple(r) for r in session.execute(select(t).order_by(*order[t]))] for t in tables
+            }
 
         return await self.desk.read(work)
 

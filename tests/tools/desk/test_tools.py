@@ -199,7 +199,8 @@ async def test_letters_tell_the_truth(office):
 
 
 @pytest.mark.parametrize(
-    "template", ["claim_received", "more_information", "complaint_received", "change_confirmed", "service_reply"]
+    "template",
+    ["claim_received", "more_information", "complaint_received", "change_confirmed", "service_reply"],
 )
 async def test_every_letter_renders(office, template):
     claim = await office.call("open_claim", **BILLED)
