@@ -27,9 +27,6 @@ def start(
         str | None, typer.Option(help="The customer whom you vouch for, such as C-10001.")
     ] = None,
     vouched: Annotated[str, typer.Option(help="How the customer was verified, such as post-room.")] = "user",
-    thread: Annotated[
-        str | None, typer.Option(help="Conversation to go on with; a new one by default.")
-    ] = None,
     json: Json = False,
 ) -> None:
     """Run a request: a letter, an e-mail, a PDF, or a question in words."""
@@ -40,7 +37,7 @@ def start(
 
         request = await request_of(what, customer, vouched)
         async with session(user) as opened:
-            return await _start(opened, graph, request, thread, json=json)
+            return await _start(opened, graph, request, json=json)
 
     finish(work())
 
@@ -101,8 +98,8 @@ def show(run_id: RunId, user: As = None, json: Json = False) -> None:
     finish(work())
 
 
-async def _start(opened: Session, graph: str, request: Request, thread: str | None, *, json: bool) -> int:
-    record = await opened.start(graph, request, thread)
+async def _start(opened: Session, graph: str, request: Request, *, json: bool) -> int:
+    record = await opened.start(graph, request)
     # First of all, so that a run whose process dies can be resumed.
     console(error=json).print(f"run {record.run.id}")
     return await go_on(opened, record, json=json)

@@ -44,14 +44,14 @@ class Session:
     application: Domain
     settings: Settings
 
-    async def start(self, graph: str, request: Request, thread: str | None = None) -> Record:
+    async def start(self, graph: str, request: Request) -> Record:
         """Admit a request; nothing runs yet.
 
         Raises:
             Denied, InvalidInput: It can't be admitted, and nothing was started.
         """
         await self.application.prepare()
-        admitted = await self.application.admission.admit(self.user, graph, request, thread or str(uuid4()))
+        admitted = await self.application.admission.admit(self.user, graph, request, str(uuid4()))
         return await self.plane.record(admitted.run.id)
 
     async def record(self, run_id: str) -> Record:

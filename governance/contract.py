@@ -31,5 +31,7 @@ class Contract:
         """Read back what `to_json` wrote."""
         return cls(
             tools={str(k): int(str(v)) for k, v in data["tools"].items()},
-            trusted={str(k): frozenset(map(str, v)) for k, v in data["trusted"].items() if isinstance(v, list)},
+            trusted={
+                str(k): frozenset(map(str, v)) for k, v in data["trusted"].items() if isinstance(v, list)
+            },
         )

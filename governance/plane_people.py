@@ -89,6 +89,7 @@ class Hearing(RunBook):
                 self.audit.append(tx, entry)
                 return refusal
 
+        answer = await self.vault.tokenise_json(user.tenant, answer, {})
         result = await self.store.transact(work)
         if isinstance(result, TowerError):
             raise result

@@ -47,8 +47,15 @@ def new_id() -> str:
 
 
 def open_run(tx: Tx, run: Run, run_input: Json, now: datetime) -> None:
-    """Write a new run."""
+    """Write a new run.
+
+    Raises:
+        InvalidInput: The thread has a run already; what it knows must not leak into another.
+    """
     user = run.user
+    if run.thread_id and tx.one("SELECT 1 FROM runs WHERE thread_id = ?", (run.thread_id,)):
+        msg = f"thread {run.thread_id} has a run already; start a new thread for a new request"
+        raise InvalidInput(msg)
     tx.execute(
         f"INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
         (

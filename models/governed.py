@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from governance.control import control
 from langchain_core.messages import AIMessage, BaseMessage, message_to_dict, messages_from_dict
 
 from governance.acts import Act, Cost, Seam
+from governance.control import control
 from governance.errors import TowerError
 from governance.principals import Actor
 from models.door import Choice, configured, raw_model
@@ -110,8 +110,15 @@ async def _call(
     choice: Choice, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], *, must_call: bool
 ) -> AIMessage:
     model = raw_model(choice)
-    bound = model.bind_tools([dict(tool) for tool in tools], tool_choice="any" if must_call else "auto") if tools else model
-    answer = await bound.ainvoke(list(messages))
+    if not tools:
+        return _checked(await model.ainvoke(list(messages)))
+    choose = "any" if must_call else "auto"
+    return _checked(
+        await model.bind_tools([dict(t) for t in tools], tool_choice=choose).ainvoke(list(messages))
+    )
+
+
+def _checked(answer: Any) -> AIMessage:
     if not isinstance(answer, AIMessage):
         msg = f"expected an AIMessage, got {type(answer).__name__}"
         raise TypeError(msg)

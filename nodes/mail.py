@@ -30,9 +30,17 @@ class Sender:
     how: str
 
 
+_trusted: list[str] = []
+
+
+def trust_mail_server(name: str) -> None:
+    """Let a domain name its own mail server; without one nobody's sender is verified."""
+    _trusted[:] = [name]
+
+
 def mail_server() -> str:
     """The only server whose `Authentication-Results` count; it must remove any that arrive under its name."""
-    return os.environ.get("TOWER_MAIL_SERVER", "mx.harbor-mutual.example")
+    return os.environ.get("TOWER_MAIL_SERVER") or next(iter(_trusted), "")
 
 
 def read_mail(name: str, data: bytes) -> tuple[Sender, list[Part]]:

@@ -59,7 +59,7 @@ def retrieve_node(agent: Agent, retriever: Retriever, *, then: str, least: float
             clearance = await control().clear(act)
         except Denied as error:
             return Command(goto="deliver", update=visited | {"faults": [fault("retrieve", error)]})
-        passages = clearance.replay
+        passages: list[dict[str, Any]] = clearance.replay or []
         if not clearance.done_before:
             passages = [dict(passage) for passage in await retriever(question)]
             await control().settle(clearance, passages, Cost())

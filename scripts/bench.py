@@ -47,8 +47,8 @@ async def compare(name: str, governed: Once, plain: Once, *, rounds: int, runs: 
         absolute.append((times[plain][0] * 1e3, times[governed][0] * 1e3))
     plain_ms, governed_ms = (statistics.median(column) for column in zip(*absolute, strict=True))
     sys.stdout.write(
-        f"{name:34} CPU × {statistics.median(cpu):.2f} ({min(cpu):.2f}-{max(cpu):.2f})   "
-        f"wall × {statistics.median(wall):.2f}   {plain_ms:.1f} → {governed_ms:.1f} ms CPU\n"
+        f"{name:34} CPU x {statistics.median(cpu):.2f} ({min(cpu):.2f}-{max(cpu):.2f})   "
+        f"wall x {statistics.median(wall):.2f}   {plain_ms:.1f} → {governed_ms:.1f} ms CPU\n"
     )
 
 
@@ -81,6 +81,7 @@ class Chains:
         self.governed = sequential(steps).compile(checkpointer=saver)
         self.model = raw_model(configured("worker"))
         self.desk, self.add_note, self.note = desk, add_note, note
+        self.durable: dict[str, Any] = {"durability": "sync"} if saver else {}
         self.plain = self._plain(Found).compile(checkpointer=saver)
 
     def _plain(self, schema: type[Any]) -> Any:
@@ -120,7 +121,7 @@ class Chains:
     async def run_plain(self) -> None:
         """One run without governance."""
         config = {"configurable": {"thread_id": uuid4().hex}}
-        await self.plain.ainvoke({"messages": [("user", "hello")]}, config, durability="sync")
+        await self.plain.ainvoke({"messages": [("user", "hello")]}, config, **self.durable)
 
     async def run_governed(self) -> None:
         """One run from admission to outcome."""
@@ -133,7 +134,7 @@ class Chains:
         user = User("sam", "harbor", frozenset({"customer-agent"}))
         admitted = await ADMISSION.admit(user, "single", Request("hello", customer="C-10001"), thread)
         config = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
-        ended = await self.governed.ainvoke(admitted.input, config, durability="sync")
+        ended = await self.governed.ainvoke(admitted.input, config, **self.durable)
         if ended["outcome"]["status"] != "completed":
             msg = f"the governed run ended {ended['outcome']}"
             raise RuntimeError(msg)
@@ -186,7 +187,9 @@ async def bench(home: Path, *, rounds: int, runs: int) -> None:
     await compare("no saver", chains.run_governed, chains.run_plain, rounds=rounds, runs=runs)
     async with postgres(home / "pg") as url, open_checkpointer(url) as saver:
         chains = Chains(Desk.current(), saver)
-        await compare("PostgreSQL, durability sync", chains.run_governed, chains.run_plain, rounds=rounds, runs=runs)
+        await compare(
+            "PostgreSQL, durability sync", chains.run_governed, chains.run_plain, rounds=rounds, runs=runs
+        )
     await seams()
 
 
@@ -200,12 +203,14 @@ async def seams() -> None:
 
     plane = control()
     user = User("sam", "harbor", frozenset({"customer-agent"}))
+    offline = {"provider": "offline", "model": "offline-1", "remote": False}
+    requester = {"channel": "requester", "personal": False}
     cases: dict[Seam, tuple[str, str, tuple[str, str], dict[str, Any], dict[str, Any]]] = {
-        Seam.MODEL: ("service", "call_model", ("Model", "worker"), {}, {"provider": "offline", "model": "m", "remote": False}),
+        Seam.MODEL: ("service", "call_model", ("Model", "worker"), {}, offline),
         Seam.TOOL: ("service", "list_policies", ("Tool", "list_policies"), {"customer_id": "C-10001"}, {}),
         Seam.ROUTE: ("service", "route", ("Agent", "billing"), {}, {"from": "service", "to": "billing"}),
         Seam.MEMORY: ("answers", "read_memory", ("Collection", "wordings"), {}, {}),
-        Seam.DELIVERY: ("delivery", "deliver", ("Channel", "requester"), {}, {"channel": "requester", "personal": False}),
+        Seam.DELIVERY: ("delivery", "deliver", ("Channel", "requester"), {}, requester),
     }  # fmt: skip
     for seam, (kind, action, resource, args, facts) in cases.items():
         admitted = await ADMISSION.admit(user, "single", Request("hello", customer="C-10001"), uuid4().hex)

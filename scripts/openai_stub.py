@@ -27,7 +27,7 @@ class Stub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def do_POST(self) -> None:  # noqa: N802 - the base class names it
+    def do_POST(self) -> None:
         """Answer a chat completion."""
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         message: dict[str, Any] = {"role": "assistant", "content": "done"}

@@ -11,15 +11,16 @@ from uuid import uuid4
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
-from models.offline.chat import OfflineChatModel
 from sqlalchemy import create_engine, text
 
 from governance.acts import Act, Decision, Effect, Seam
 from governance.control import ControlPlane, control, use_control
+from governance.errors import Denied
 from governance.principals import User
 from governance.settings import Settings
 from graphs.domain import Domain, domain
 from models.door import use_model
+from models.offline.chat import OfflineChatModel
 from nodes.admission import Request
 from nodes.place import RUN_KEY
 
@@ -165,8 +166,7 @@ async def test_open_seams_let_it_through(desk, name):
 async def test_a_graph_that_was_started_past_the_door_does_nothing(desk):
     model = Counted()
     use_model(model)
-    for name in LETTERS:
-        graph = desk.graph(name)
-        with pytest.raises(Exception, match="was not admitted"):
-            await graph.ainvoke({"messages": [("user", LETTERS[name])]})
+    for name, letter in LETTERS.items():
+        with pytest.raises(Denied, match="was not admitted"):
+            await desk.graph(name).ainvoke({"messages": [("user", letter)]})
     assert model.asked == 0

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+CONTROL_TESTS = ("tests/scenarios", "tests/governance/test_control.py")
 LEFT_OUT = (".*", "__pycache__", "*.egg-info", "build", "dist", "docs", "examples")
 
 
@@ -21,7 +22,15 @@ def test_without_the_desk_the_control_tests_pass_on_another_domain(tmp_path):
     assert len(gone) >= 7, "the desk lies in folders of its own, all over the tree"
 
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/scenarios", "tests/governance/test_control.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "tests/scenarios",
+            "tests/governance/test_control.py",
+        ],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy)},
         capture_output=True,

@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from governance.control import control
 from pydantic import BaseModel, ValidationError
 
 from governance.acts import Act, Clearance, Cost, Json, Seam
+from governance.control import control
 from governance.errors import TowerError
 from governance.principals import Actor
 from tools.spec import Caller, EffectKey, Tool, personal_kind
@@ -84,8 +84,9 @@ async def _execute(tool: Tool, clearance: Clearance) -> Json:
             result = await tool.run(**arguments, **_injected(tool, clearance))
     except Exception as error:  # whatever a tool raises, its intent must not stay open
         text = await plane.vault.tokenise(tenant, str(error) or type(error).__name__, {})
-        # A timeout may have acted; a typed refusal has not.
-        await plane.fail(clearance, f"{type(error).__name__}: {text}", used)
+        # A typed refusal is certain to have done nothing; a timeout or a crash may have acted.
+        refused = isinstance(error, TowerError)
+        await plane.fail(clearance, f"{type(error).__name__}: {text}", used, retry=refused or None)
         msg = f"{tool.name} failed: {text}"
         raise ToolFailed(msg) from error
     raw = tool.result.dump_python(result, mode="json")

@@ -26,9 +26,10 @@ from pydantic import Field as ModelField
 
 from models.embeddings import minilm
 from models.offline.answer import in_words
-from models.offline.choose import Step, Tool, next_step
+from models.offline.choose import Step, next_step
 from models.offline.facts import read
 from models.offline.fill import fill
+from models.offline.tool import Tool
 
 PROVIDER = "offline"
 FORCING = ("any", "required")

@@ -10,10 +10,8 @@ from typing import Any
 from models.offline.facts import BEYOND, HANDOFF, Call, Facts
 from models.offline.fill import Filled, fill
 from models.offline.options import Option, by_likeness
+from models.offline.tool import Tool
 from models.offline.text import sentences, shortlist, similarities, words
-
-FINAL = "Give the final answer"
-"""How the description of the tool begins that ends an agent's turn."""
 
 WANTED = 0.36
 """Cosine of request and description from which a reading tool is of use."""
@@ -33,44 +31,9 @@ BETTER_ELSEWHERE = 0.12
 SECOND_CALL = 0.6
 """Relevance from which a second independent tool is called in the same turn."""
 
-_READS = re.compile(
     r"^(?:get|list|find|search|look|check|read|fetch|show|assess|calculate|compute|query|count)"
 )
 _CONDITION = re.compile(r"\b(?:if|when|where|in case|unless|should)\b\s*([^.,;:]*)", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool as it was bound."""
-
-    name: str
-    description: str
-    parameters: Mapping[str, Any]
-
-    @property
-    def about(self) -> str:
-        """What it is for, in words."""
-        return f"{self.name.removeprefix(HANDOFF).replace('_', ' ')}. {self.job}"
-
-    @property
-    def job(self) -> str:
-        """Its description; of a hand-over the other agent's job."""
-        return re.sub(r"^Hand the request over to \w+\.\s*", "", self.description)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether it ends the turn."""
-        return self.description.startswith(FINAL)
-
-    @property
-    def is_handoff(self) -> bool:
-        """Whether it hands the request to somebody else."""
-        return self.name.startswith(HANDOFF)
-
-    @property
-    def reads(self) -> bool:
-        """Whether its name says that it changes nothing."""
-        return bool(_READS.match(self.name))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from governance.policy import declare_tools
 from nodes.admission import Admission
+from nodes.mail import trust_mail_server
 from tools.desk import trusted
 from tools.desk.catalog import TOOLS
 from tools.desk.database import Desk
@@ -15,6 +16,7 @@ from tools.registry import Toolbox
 TOOLBOX = Toolbox([*TOOLS, search_wording])
 # Whoever comes in has passed here, so policy knows the tools before it is first asked.
 declare_tools(TOOLBOX.surfaces())
+trust_mail_server("mx.harbor-mutual.example")
 
 READ = {
     "find_customer": 4,

@@ -17,6 +17,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from governance.errors import InvalidInput
 from nodes.intake import read_document
+from nodes.mail import trust_mail_server
+
+trust_mail_server("mx.harbor-mutual.example")
 
 INBOX = Path(__file__).parents[2] / "examples" / "inbox"
 OURS = "mx.harbor-mutual.example"

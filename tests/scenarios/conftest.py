@@ -1,4 +1,4 @@
-"""The ticket office under the control plane: a scripted model, real databases, side effects counted outside."""
+"""The ticket office under the control plane: scripted model, real databases, effects counted outside."""
 
 from __future__ import annotations
 

@@ -83,7 +83,9 @@ async def test_an_unknown_agent_is_told_so(desk, team):
 
 @pytest.mark.scenario(20)
 async def test_a_forbidden_agent_is_refused_by_policy(desk):
-    forbidden = handoff([A, STRANGER], edges={"a": ["stranger"]}).compile(name="handoff", checkpointer=desk.saver)
+    forbidden = handoff([A, STRANGER], edges={"a": ["stranger"]}).compile(
+        name="handoff", checkpointer=desk.saver
+    )
     desk.script(calls("transfer_to_stranger"), says("Then I'll answer myself."))
 
     run = await desk.start(forbidden)

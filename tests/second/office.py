@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
-from tools.registry import Toolbox
 
 from governance.principals import Run
 from governance.settings import Settings
@@ -18,6 +17,7 @@ from nodes.admission import Admission
 from nodes.agent import Lookup
 from nodes.step import Step
 from nodes.team import Agent
+from tools.registry import Toolbox
 from tools.spec import Caller, Cents, EffectKey, Personal, Risk, tool
 
 T = TypeVar("T")
@@ -170,7 +170,5 @@ class Customers:
 
 
 CONTRACT = {"find_order": 20, "refund": 1}
-ADMISSION = Admission(
-    Customers(), dict.fromkeys(("single", "sequential", "handoff", "adaptive"), CONTRACT)
-)
+ADMISSION = Admission(Customers(), dict.fromkeys(("single", "sequential", "handoff", "adaptive"), CONTRACT))
 TOOLBOX = Toolbox([find_order, refund, take_back])
