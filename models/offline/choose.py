@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from models.offline.facts import BEYOND, HANDOFF, Call, Facts
 from models.offline.fill import Filled, fill
 from models.offline.options import Option, by_likeness
-from models.offline.tool import Tool
 from models.offline.text import sentences, shortlist, similarities, words
+from models.offline.tool import Tool
 
 WANTED = 0.36
 """Cosine of request and description from which a reading tool is of use."""
@@ -31,8 +31,6 @@ BETTER_ELSEWHERE = 0.12
 SECOND_CALL = 0.6
 """Relevance from which a second independent tool is called in the same turn."""
 
-    r"^(?:get|list|find|search|look|check|read|fetch|show|assess|calculate|compute|query|count)"
-)
 _CONDITION = re.compile(r"\b(?:if|when|where|in case|unless|should)\b\s*([^.,;:]*)", re.IGNORECASE)
 
 

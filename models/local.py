@@ -1,0 +1,253 @@
+"""A language model on this machine: a GGUF file that is served in this process, through the extra `local`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from langchain_core.utils.json_schema import dereference_refs
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
+PROVIDER = "local"
+CONTEXT_TOKENS = 8_192
+ANSWER_TOKENS = 1_024
+
+
+class LocalModelError(RuntimeError):
+    """The local model can't be used, or it failed."""
+
+
+class LocalChatModel(BaseChatModel):
+    """Asks the GGUF file that `TOWER_LOCAL_GGUF` names.
+
+    Small models are bad at their own tool-call formats. Therefore the tools become one JSON schema,
+    which decoding enforces, and what comes back is turned into tool calls.
+    """
+
+    model_name: str = "local"
+    path: str | None = None
+    """The file, instead of `TOWER_LOCAL_GGUF`."""
+    max_tokens: int = ANSWER_TOKENS
+    threads: int | None = None
+    """Threads that compute; as many as there are processors if None."""
+
+    @property
+    def _llm_type(self) -> str:
+        return PROVIDER
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: Any = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools; `tool_choice` is `auto`, `none`, `any`, `required` or a tool's name."""
+        formatted = [convert_to_openai_tool(tool) for tool in tools]
+        choice = tool_choice["function"]["name"] if isinstance(tool_choice, dict) else tool_choice
+        return self.bind(tools=formatted, tool_choice="any" if choice is True else choice, **kwargs)
+
+    def with_structured_output(
+        self, schema: Any, *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Answer in the form of a schema, which decoding enforces whatever `method` says."""
+        shown = {"kwargs": {"method": kwargs.get("method", "json_schema")}, "schema": schema}
+        llm = self.bind(response_schema=convert_to_json_schema(schema), ls_structured_output_format=shown)
+        is_model = isinstance(schema, type) and is_basemodel_subclass(schema)
+        parser: Any = PydanticOutputParser(pydantic_object=schema) if is_model else JsonOutputParser()
+        structured: Runnable[LanguageModelInput, Any] = llm | parser
+        if not include_raw:
+            return structured
+        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+        failed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=llm) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - nothing is streamed
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+        tool_choice: str | None = None,
+        response_schema: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        offered = [] if tool_choice == "none" else [tool["function"] for tool in tools]
+        schema = response_schema or (_one_of(offered, tool_choice) if offered else None)
+        request: dict[str, Any] = {
+            "messages": _dialogue(messages, offered, response_schema),
+            "max_tokens": kwargs.get("max_tokens", self.max_tokens),
+            "temperature": 0,
+        }
+        if schema:
+            request["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"schema": _plain(schema)},
+            }
+        if stop:
+            request["stop"] = stop
+        server = open_server(self.path or os.environ.get("TOWER_LOCAL_GGUF", ""), self.threads)
+        reply = server.handle_chat_completions(request)
+        message = self._message(
+            reply, [function["name"] for function in offered] if not response_schema else []
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _message(self, reply: Mapping[str, Any], tools: Sequence[str]) -> AIMessage:
+        if "choices" not in reply:
+            msg = f"the local model failed: {json.dumps(reply)[:300]}"
+            raise LocalModelError(msg)
+        text = str(reply["choices"][0]["message"].get("content") or "")
+        usage = reply.get("usage", {})
+        given, made = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
+        content, calls = _called(text, str(reply.get("id", ""))) if tools else (text, [])
+        return AIMessage(
+            content=content,
+            tool_calls=calls,
+            usage_metadata=UsageMetadata(input_tokens=given, output_tokens=made, total_tokens=given + made),
+            response_metadata={
+                "model_provider": PROVIDER,
+                "model_name": self.model_name,
+                "finish_reason": reply["choices"][0].get("finish_reason"),
+            },
+        )
+
+
+def _one_of(tools: Sequence[Mapping[str, Any]], choice: str | None) -> dict[str, Any]:
+    """One schema for all tools: `{"tool": name, "args": {…}}`; with a free choice also `{"answer": text}`."""
+    forced = choice not in (None, "auto")
+    wanted = [tool for tool in tools if choice in (None, "auto", "any", "required", tool["name"])]
+    if not wanted:
+        msg = f"tool_choice {choice!r} is none of the tools {', '.join(tool['name'] for tool in tools)}"
+        raise LocalModelError(msg)
+    forms = [_object({"tool": {"const": tool["name"]}, "args": _dereferenced(tool)}) for tool in wanted]
+    return {"anyOf": forms if forced else [*forms, _object({"answer": {"type": "string"}})]}
+
+
+def _dereferenced(tool: Mapping[str, Any]) -> Any:
+    parameters = dict(tool.get("parameters") or {"type": "object", "properties": {}})
+    plain = dereference_refs(parameters)
+    plain.pop("$defs", None)
+    return plain
+
+
+def _plain(schema: Mapping[str, Any]) -> Any:
+    """Without references and with plain digit classes, which is what the grammar of decoding knows."""
+    return json.loads(json.dumps(dereference_refs(dict(schema))).replace(r"\\d", "[0-9]"))
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _called(text: str, answer_id: str) -> tuple[str, list[ToolCall]]:
+    """Turn the enforced JSON back into a tool call, or into the text that it carries."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text, []  # cut off at `max_tokens`
+    if "tool" not in value:
+        return str(value.get("answer", text)), []
+    digest = hashlib.sha256(f"{answer_id}{text}".encode()).hexdigest()[:20]
+    return "", [ToolCall(name=value["tool"], args=value["args"], id=f"call_{digest}", type="tool_call")]
+
+
+def _dialogue(
+    messages: Sequence[BaseMessage],
+    tools: Sequence[Mapping[str, Any]],
+    response_schema: Mapping[str, Any] | None,
+) -> list[dict[str, str]]:
+    """The conversation in plain roles, with calls and results as text, and the forms in the system prompt."""
+    parts: list[str] = [message.text for message in messages if isinstance(message, SystemMessage)]
+    if response_schema:
+        parts.append(f"Reply with one JSON object of this schema: {json.dumps(response_schema)}")
+    elif tools:
+        listed = "\n".join(map(_described, tools))
+        parts.append(f'Reply with one JSON object: {{"tool": name, "args": {{…}}}}. The tools:\n{listed}')
+    system = "\n\n".join(parts)
+    turns = [{"role": "system", "content": system.strip()}] if system.strip() else []
+    for message in messages:
+        if isinstance(message, AIMessage):
+            calls = [json.dumps({"tool": c["name"], "args": c["args"]}) for c in message.tool_calls]
+            turns.append({"role": "assistant", "content": "\n".join([message.text, *calls]).strip()})
+        elif isinstance(message, ToolMessage):
+            turns.append({"role": "user", "content": f"Result of the tool: {message.text}"})
+        elif not isinstance(message, SystemMessage):
+            turns.append({"role": "user", "content": message.text})
+    return _alternating(turns)
+
+
+def _described(tool: Mapping[str, Any]) -> str:
+    arguments = json.dumps(_dereferenced(tool).get("properties", {}))
+    return f"- {tool['name']}: {tool.get('description', '')} Arguments: {arguments}"
+
+
+def _alternating(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Join neighbours of one role: some chat templates refuse them."""
+    joined: list[dict[str, str]] = []
+    for turn in turns:
+        if joined and joined[-1]["role"] == turn["role"]:
+            joined[-1] = {"role": turn["role"], "content": f"{joined[-1]['content']}\n\n{turn['content']}"}
+        else:
+            joined.append(turn)
+    return joined
+
+
+@lru_cache(maxsize=1)
+def open_server(path: str, threads: int | None) -> Any:
+    """Load the model once per process.
+
+    Raises:
+        LocalModelError: No file, a file with another hash, or the extra isn't installed.
+    """
+    check_model(path, os.environ.get("TOWER_LOCAL_GGUF_SHA256"))
+    try:
+        import xllamacpp  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        msg = "TOWER_LOCAL_GGUF needs the extra `local`; install it with `uv pip install 'tower[local]'`"
+        raise LocalModelError(msg) from error
+    params = xllamacpp.CommonParams()
+    params.model.path = path
+    params.n_ctx = CONTEXT_TOKENS
+    params.n_parallel = 1
+    # The library also listens on a loopback port; nobody else gets a key to it.
+    params.api_keys = [secrets.token_urlsafe(32)]
+    params.verbosity = 0
+    if threads:
+        params.cpuparams.n_threads = threads
+    return xllamacpp.Server(params)
+
+
+def check_model(path: str, sha256: str | None) -> None:
+    """Refuse a file that isn't there or isn't the one that was meant.
+
+    Raises:
+        LocalModelError: Missing, or its SHA-256 isn't `sha256`.
+    """
+    if not Path(path).is_file():
+        msg = f"TOWER_LOCAL_GGUF names {path!r}, and there is no such file; give the path of a GGUF file"
+        raise LocalModelError(msg)
+    if not sha256:
+        return
+    with Path(path).open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256.strip().lower():
+        msg = f"{path} has SHA-256 {found}, TOWER_LOCAL_GGUF_SHA256 says {sha256}; fetch the file again"
+        raise LocalModelError(msg)

@@ -1,0 +1,139 @@
+"""The local model's surroundings, without a model: what it refuses, sends and reads back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from typing import Any, Literal
+
+import jsonschema
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel
+
+from models import local
+from models.local import LocalChatModel, LocalModelError, check_model, open_server
+
+
+class Inner(BaseModel):
+    size: Literal["s", "m"]
+
+
+@tool
+def order(item: str, inner: Inner) -> str:
+    """Order an item."""
+    return f"{item}{inner}"
+
+
+@tool
+def cancel(number: int) -> str:
+    """Cancel an order."""
+    return str(number)
+
+
+class Recorder:
+    """Stands where the server of a model stands."""
+
+    def __init__(self, content: str) -> None:
+        self.content = content
+        self.requests: list[dict[str, Any]] = []
+
+    def handle_chat_completions(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.requests.append(request)
+        return {
+            "id": "1",
+            "choices": [{"message": {"content": self.content}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 7, "completion_tokens": 3},
+        }
+
+
+@pytest.fixture
+def served(monkeypatch):
+    def serve(content: Any) -> Recorder:
+        recorder = Recorder(content if isinstance(content, str) else json.dumps(content))
+        monkeypatch.setattr(local, "open_server", lambda *_: recorder)
+        return recorder
+
+    return serve
+
+
+def test_a_file_with_another_hash_or_none_is_refused(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"weights")
+    check_model(str(file), hashlib.sha256(b"weights").hexdigest())
+    check_model(str(file), None)
+    with pytest.raises(LocalModelError, match="fetch the file again"):
+        check_model(str(file), "0" * 64)
+    with pytest.raises(LocalModelError, match="no such file"):
+        check_model(str(tmp_path / "other.gguf"), None)
+
+
+def test_without_the_extra_the_message_says_what_to_install(tmp_path, monkeypatch):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"weights")
+    monkeypatch.setenv("TOWER_LOCAL_GGUF", str(file))
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    open_server.cache_clear()
+    with pytest.raises(LocalModelError, match="extra `local`"):
+        LocalChatModel().invoke("hi")
+
+
+def test_tools_become_one_schema_and_come_back_as_calls(served):
+    reply = {"tool": "order", "args": {"item": "tea", "inner": {"size": "s"}}}
+    recorder = served(reply)
+    answer = LocalChatModel().bind_tools([order, cancel], tool_choice="any").invoke("Tea, small")
+    assert [(c["name"], c["args"]) for c in answer.tool_calls] == [("order", reply["args"])]
+    assert answer.usage_metadata["total_tokens"] == 10
+    schema = recorder.requests[0]["response_format"]["json_schema"]["schema"]
+    jsonschema.validate(reply, schema)
+    jsonschema.validate({"tool": "cancel", "args": {"number": 3}}, schema)
+    for wrong in ({"tool": "pay", "args": {}}, {"tool": "cancel", "args": {}}, {"answer": "no"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+    assert "$ref" not in json.dumps(schema)
+
+
+def test_with_a_free_choice_it_may_answer_in_words(served):
+    recorder = served({"answer": "Good day"})
+    answer = LocalChatModel().bind_tools([cancel]).invoke("Hello")
+    assert (answer.text, answer.tool_calls) == ("Good day", [])
+    jsonschema.validate({"answer": "x"}, recorder.requests[0]["response_format"]["json_schema"]["schema"])
+
+
+def test_structured_output_is_enforced_and_read(served):
+    served({"size": "m"})
+    assert LocalChatModel().with_structured_output(Inner).invoke("medium") == Inner(size="m")
+
+
+async def test_the_dialogue_keeps_calls_results_and_alternating_roles(served):
+    recorder = served("fine")
+    await LocalChatModel().ainvoke(
+        [
+            SystemMessage("Be short."),
+            HumanMessage("Cancel 3"),
+            HumanMessage("please"),
+            AIMessage("", tool_calls=[{"name": "cancel", "args": {"number": 3}, "id": "a"}]),
+            ToolMessage("done", tool_call_id="a"),
+        ]
+    )
+    roles = [turn["role"] for turn in recorder.requests[0]["messages"]]
+    assert roles == ["system", "user", "assistant", "user"]
+    assert '"number": 3' in recorder.requests[0]["messages"][2]["content"]
+    assert "done" in recorder.requests[0]["messages"][3]["content"]
+
+
+def test_a_failure_of_the_server_is_raised(monkeypatch):
+    class Broken:
+        def handle_chat_completions(self, _request: Any) -> dict[str, Any]:
+            return {"code": 400, "message": "context is full"}
+
+    monkeypatch.setattr(local, "open_server", lambda *_: Broken())
+    with pytest.raises(LocalModelError, match="context is full"):
+        LocalChatModel().invoke("hi")
+
+
+def test_an_answer_cut_off_is_no_call(served):
+    served('{"tool": "cancel", "args": {"num')
+    assert not LocalChatModel().bind_tools([cancel], tool_choice="any").invoke("x").tool_calls
