@@ -1,4 +1,10 @@
-"""LangChain's own suites for chat models, on the offline model."""
+"""LangChain's own suites for chat models, on the offline model.
+
+What they skip here, and why: reading keys from the environment (it needs none); serialisation (it has
+nothing to store but a name); PDF, audio and image inputs, image and PDF tool messages, Anthropic's
+content blocks (it reads text alone, and declares nothing else); stream timing (recorded HTTP traffic,
+of which it makes none). Nothing fails and nothing is expected to.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,100 @@
+"""Tools and conversations in a form that a small model keeps to, since decoding enforces it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.utils.json_schema import dereference_refs
+
+
+class LocalModelError(RuntimeError):
+    """The local model can't be used, or it failed."""
+
+
+def one_of(tools: Sequence[Mapping[str, Any]], choice: str | None) -> dict[str, Any]:
+    """One schema for all tools: `{"tool": name, "args": {…}}`; with a free choice also `{"answer": text}`."""
+    forced = choice not in (None, "auto")
+    wanted = [tool for tool in tools if choice in (None, "auto", "any", "required", tool["name"])]
+    if not wanted:
+        msg = f"tool_choice {choice!r} is none of the tools {', '.join(tool['name'] for tool in tools)}"
+        raise LocalModelError(msg)
+    forms = [_object({"tool": {"const": tool["name"]}, "args": _dereferenced(tool)}) for tool in wanted]
+    return {"anyOf": forms if forced else [*forms, _object({"answer": {"type": "string"}})]}
+
+
+def _dereferenced(tool: Mapping[str, Any]) -> Any:
+    parameters = dict(tool.get("parameters") or {"type": "object", "properties": {}})
+    plain = dereference_refs(parameters)
+    plain.pop("$defs", None)
+    return plain
+
+
+def plain(schema: Mapping[str, Any]) -> Any:
+    """Without references and with plain digit classes, which is what the grammar of decoding knows."""
+    return json.loads(json.dumps(dereference_refs(dict(schema))).replace(r"\\d", "[0-9]"))
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def called(text: str, answer_id: str) -> tuple[str, list[ToolCall]]:
+    """Turn the enforced JSON back into a tool call, or into the text that it carries."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text, []  # cut off at `max_tokens`
+    if "tool" not in value:
+        return str(value.get("answer", text)), []
+    digest = hashlib.sha256(f"{answer_id}{text}".encode()).hexdigest()[:20]
+    return "", [ToolCall(name=value["tool"], args=value["args"], id=f"call_{digest}", type="tool_call")]
+
+
+def dialogue(
+    messages: Sequence[BaseMessage],
+    tools: Sequence[Mapping[str, Any]],
+    response_schema: Mapping[str, Any] | None,
+) -> list[dict[str, str]]:
+    """The conversation in plain roles, with calls and results as text, and the forms in the system prompt."""
+    parts: list[str] = [message.text for message in messages if isinstance(message, SystemMessage)]
+    if response_schema:
+        parts.append(f"Reply with one JSON object of this schema: {json.dumps(response_schema)}")
+    elif tools:
+        listed = "\n".join(map(_described, tools))
+        parts.append(f'Reply with one JSON object: {{"tool": name, "args": {{…}}}}. The tools:\n{listed}')
+    system = "\n\n".join(parts)
+    turns = [{"role": "system", "content": system.strip()}] if system.strip() else []
+    for message in messages:
+        if isinstance(message, AIMessage):
+            calls = [json.dumps({"tool": c["name"], "args": c["args"]}) for c in message.tool_calls]
+            turns.append({"role": "assistant", "content": "\n".join([message.text, *calls]).strip()})
+        elif isinstance(message, ToolMessage):
+            turns.append({"role": "user", "content": f"Result of the tool: {message.text}"})
+        elif not isinstance(message, SystemMessage):
+            turns.append({"role": "user", "content": message.text})
+    return _alternating(turns)
+
+
+def _described(tool: Mapping[str, Any]) -> str:
+    arguments = json.dumps(_dereferenced(tool).get("properties", {}))
+    return f"- {tool['name']}: {tool.get('description', '')} Arguments: {arguments}"
+
+
+def _alternating(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Join neighbours of one role: some chat templates refuse them."""
+    joined: list[dict[str, str]] = []
+    for turn in turns:
+        if joined and joined[-1]["role"] == turn["role"]:
+            joined[-1] = {"role": turn["role"], "content": f"{joined[-1]['content']}\n\n{turn['content']}"}
+        else:
+            joined.append(turn)
+    return joined
