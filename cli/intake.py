@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from graphs.domain import domain
 from nodes.admission import Request
 from nodes.intake import read_document
 
@@ -19,6 +20,7 @@ async def request_of(what: Sequence[str], customer: str | None, vouched: str) ->
     Raises:
         InvalidInput: A file can't be read or used, or there is nothing in the request.
     """
+    domain()  # it says whose mail server may vouch for a sender
     texts = [part for part in what if not _means_file(part)]
     documents = [await read_document(Path(part)) for part in what if _means_file(part)]
     return Request("\n\n".join(texts), documents, customer, vouched)

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+# Read once: asking for the working directory is a blocking call, which has no place on an event loop.
+_STARTED_IN = Path.cwd()
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where this deployment keeps its things.
@@ -24,7 +28,7 @@ class Settings:
     def from_env(cls) -> Settings:
         """Read the settings from the environment."""
         return cls(
-            home=Path(os.environ.get("TOWER_HOME", ".tower")).absolute(),
+            home=_STARTED_IN / os.environ.get("TOWER_HOME", ".tower"),
             database_url=os.environ.get("TOWER_DATABASE_URL") or None,
         )
 

@@ -22,6 +22,7 @@ from governance.limits import ApprovalRules, Budget, Limits
 from governance.principals import Actor, AgentIdentity, Run, User
 from governance.settings import Settings
 from governance.store import ControlStore
+from governance.vault import Vault
 
 SAM = User("sam", "harbor", frozenset({"customer-agent"}))
 LENA = User("lena", "harbor", frozenset({"claims-lead"}))
@@ -138,7 +139,7 @@ def build(
     def make(**other: Any) -> ControlPlane:
         parts = {"policy": policy, "limits": limits} | other
         store = ControlStore(settings.url("control"))
-        plane = ControlPlane(settings, store, parts["policy"], parts["limits"], None, clock)  # type: ignore[arg-type]
+        plane = ControlPlane(settings, store, parts["policy"], parts["limits"], Vault(settings, store), clock)
         made.append(plane)
         return plane
 
