@@ -30,7 +30,7 @@ def set_stage() -> Stage:
     for name in STORES:
         os.environ.pop(name, None)
     home = _new_home(settings.home)
-    os.environ["TOWER_HOME"] = str(home)
+    os.environ |= {"TOWER_HOME": str(home), "TOWER_VECTORS": str(settings.vectors)}
     exports = [f"export TOWER_HOME={home}"]
     if url := settings.database_url:
         schema = _new_schema(url, f"tower_{home.name.replace('-', '_')}")

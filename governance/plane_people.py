@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -29,7 +28,7 @@ class Hearing(RunBook):
         Raises:
             Denied: They may not; the refusal is in the audit log.
         """
-        decision = await asyncio.to_thread(self.policy.permit, user, action, tenant=tenant, owner=owner)
+        decision = self.policy.permit(user, action, tenant=tenant, owner=owner)
         if decision.effect is not Effect.ALLOW:
             entry = Entry(
                 "refused",

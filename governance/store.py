@@ -161,8 +161,11 @@ class ControlStore:
     def _write_group(self, group: list[_Job]) -> None:
         try:
             db = self._begin()
-            done = [(future, self._one(db, work, future)) for work, future in group]
-            db.execute("COMMIT")
+            if len(group) == 1:
+                done = [(group[0][1], self._alone(db, *group[0]))]
+            else:
+                done = [(future, self._one(db, work, future)) for work, future in group]
+                db.execute("COMMIT")
         except (ControlUnavailable, *DATABASE_ERRORS) as error:
             self._drop()
             for _, future in group:
@@ -186,6 +189,20 @@ class ControlStore:
             self._db = self._connect()
             self._db.begin()
         return self._db
+
+    def _alone(
+        self, db: Connection, work: Work[T], future: Future[T]
+    ) -> tuple[T, list[Callable[[], None]]] | None:
+        """Run one piece of work as the whole transaction, so that it needs no savepoint."""
+        tx = Tx(db)
+        try:
+            result = work(tx)
+        except BaseException as error:  # noqa: BLE001 - as in `_one`
+            db.execute("ROLLBACK")
+            future.set_exception(unavailable(error) if isinstance(error, DATABASE_ERRORS) else error)
+            return None
+        db.execute("COMMIT")
+        return result, tx.after_commit
 
     def _one(
         self, db: Connection, work: Work[T], future: Future[T]

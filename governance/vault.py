@@ -127,12 +127,14 @@ class Vault:
         """
         await self._prepare()
 
-        def work(tx: Tx) -> str:
+        def look(tx: Tx) -> tuple[str, bool]:
             token = self._keys(tenant).token(kind, value)
-            self._keep(tx, tenant, {token: (kind, value)})
-            return token
+            return token, token in _rows(tx, tenant, [token])
 
-        return await self._store.transact(work)
+        token, there = await self._store.read(look)
+        if not there:
+            await self._store.transact(lambda tx: self._keep(tx, tenant, {token: (kind, value)}))
+        return token
 
     async def reveal(self, tenant: str, token: str) -> str:
         """The value behind a token, in its canonical form.

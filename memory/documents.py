@@ -63,7 +63,7 @@ class Documents:
 
     async def ensure(self) -> None:
         """Index the documents, unless that was done before."""
-        await asyncio.to_thread(self._ready)
+        await asyncio.to_thread(self._prepare)
 
     async def search(
         self, query: str, k: int = 4, where: Mapping[str, Sequence[str]] | None = None
@@ -117,22 +117,33 @@ class Documents:
             best[index] = max(1 - distance, best.get(index, 0.0))
         return best
 
+    def _prepare(self) -> None:
+        # Opening Chroma takes two seconds that a command which asks nothing shouldn't wait for.
+        if not self._marker(Settings.from_env().vectors).exists():
+            self._ready()
+
+    def _marker(self, folder: Path) -> Path:
+        return folder / f"{self._stored_name}.indexed"
+
+    @cached_property
+    def _stored_name(self) -> str:
+        return f"{self.collection}-{content_hash(self._sections)}"
+
     def _ready(self) -> Collection:
         settings = Settings.from_env()
-        address = os.environ.get("TOWER_CHROMA_URL") or str(settings.home / "vectors")
+        address = os.environ.get("TOWER_CHROMA_URL") or str(settings.vectors)
         with self._guard:
             if address not in self._open:
-                self._open[address] = self._index(address, settings.home)
+                self._open[address] = self._index(address, settings.vectors)
             return self._open[address]
 
-    def _index(self, address: str, home: Path) -> Collection:
+    def _index(self, address: str, folder: Path) -> Collection:
         from models.vectors import ChromaMiniLM  # noqa: PLC0415 - chromadb takes a second to import
 
-        name = f"{self.collection}-{content_hash(self._sections)}"
-        with _locked(home):
+        with _locked(folder):
             client = _connect(address)
             embed: Any = ChromaMiniLM()
-            collection = client.get_or_create_collection(name, embedding_function=embed)
+            collection = client.get_or_create_collection(self._stored_name, embedding_function=embed)
             pieces = [
                 (
                     f"{section.source} #{part}",
@@ -145,6 +156,8 @@ class Documents:
             if collection.count() < len(pieces):
                 ids, texts, metadatas = (list(column) for column in zip(*pieces, strict=True))
                 collection.upsert(ids=ids, documents=texts, metadatas=metadatas)
+            if not os.environ.get("TOWER_CHROMA_URL"):
+                self._marker(folder).touch()
         return collection
 
 
@@ -173,9 +186,9 @@ def _connect(address: str) -> ClientAPI:
 
 
 @contextmanager
-def _locked(home: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """One process at a time; the lock of one that died is free at once."""
-    home.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(home / "vectors.lock", timeout=LOCK_SECONDS, isolation_level=None)) as lock:
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "lock", timeout=LOCK_SECONDS, isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")
         yield

@@ -86,8 +86,7 @@ class Admission:
             msg = "the request is empty; give a text or a document"
             raise InvalidInput(msg)
         await plane.permit(user, "start_run", tenant=user.tenant, owner=user.id)
-        subject, verified = await self._subject(user, request)
-        seeds = await self.directory.known(user.tenant, subject) if subject else {}
+        subject, verified, seeds = await self._subject(user, request)
         masked = await plane.vault.tokenise(user.tenant, _compose(request, subject, verified), seeds)
         graph_input = {"messages": [{"role": "user", "content": masked}]}
         run = await plane.open_run(
@@ -101,19 +100,24 @@ class Admission:
         )
         return Admitted(run, graph_input)
 
-    async def _subject(self, user: User, request: Request) -> tuple[str | None, str]:
-        """The customer, from verified records only; what a letter says about it counts for nothing."""
+    async def _subject(self, user: User, request: Request) -> tuple[str | None, str, Mapping[str, str]]:
+        """The customer, from verified records only; what a letter says about it counts for nothing.
+
+        Returns:
+            The customer, how it was verified, and its personal values → their kind.
+        """
         if request.customer:
-            if not await self.directory.known(user.tenant, request.customer):
+            known = await self.directory.known(user.tenant, request.customer)
+            if not known:
                 msg = f"there is no customer {request.customer} in tenant {user.tenant}"
                 raise InvalidInput(msg)
-            return request.customer, request.vouched
+            return request.customer, request.vouched, known
         for document in request.documents:
             if document.sender and document.sender_verified:
                 found = await self.directory.by_email(user.tenant, document.sender)
                 if found:
-                    return found, "sender"
-        return None, "no"
+                    return found, "sender", await self.directory.known(user.tenant, found)
+        return None, "no", {}
 
     async def _contract(self, plane: ControlPlane, user: User, graph: str, subject: str | None) -> Contract:
         trusted = dict(await self.directory.trusted(user.tenant, subject)) if subject else {}

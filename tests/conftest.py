@@ -18,6 +18,8 @@ def pytest_configure(config: pytest.Config) -> None:
     home = tempfile.TemporaryDirectory(prefix="tower-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(home.cleanup)
     os.environ["TOWER_HOME"] = home.name
+    # Named by their content, so that all tests of all runs can share one index.
+    os.environ["TOWER_VECTORS"] = str(Path(tempfile.gettempdir()) / "tower-tests-vectors")
 
 
 @pytest.fixture(autouse=True)

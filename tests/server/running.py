@@ -57,7 +57,7 @@ class Server:
             **{
                 name: value
                 for name, value in os.environ.items()
-                if name in ("PATH", "HOME", "LANG", "TMPDIR")
+                if name in ("PATH", "HOME", "LANG", "TMPDIR", "TOWER_VECTORS")
             },
             "TOWER_HOME": str(self.home),
             "PYTHONPATH": str(ROOT),
