@@ -18,6 +18,7 @@ from governance.principals import User
 __all__ = ["POLICIES", "PolicyEngine", "PolicyError", "ToolSurface", "declare_tools", "load_policy"]
 
 _LARGEST = 2**63
+_KEPT_ANSWERS = 1024
 _declared: dict[str, ToolSurface] = {}
 
 
@@ -55,6 +56,9 @@ class PolicyEngine:
         self._tools = frozenset(tool.name for tool in tools)
         self._base = Entities.from_json_str(json.dumps([_tool(tool) for tool in tools]), files.schema)
         self._agent = lru_cache(maxsize=1024)(self._with_agent)
+        # The same question has the same answer for as long as the policy set, which never changes.
+        self._decided = lru_cache(maxsize=_KEPT_ANSWERS)(self._decide)
+        self._permitted = lru_cache(maxsize=_KEPT_ANSWERS)(self._permit)
         self._about = lru_cache(maxsize=1024)(lambda action: files.about(action, self._tools | SEAM_ACTIONS))
 
     def decide(
@@ -68,23 +72,13 @@ class PolicyEngine:
                 such as the id of a claim that it opened.
         """
         try:
-            request = self._request(act, also_trusted or {})
+            context = self._context(act, also_trusted or {})
         except Undecidable as problem:
             return self._deny(str(problem))
         agent = act.actor.agent
-        entities = self._agent(agent.name, agent.kind)
-        first = self._ask(request, entities, approved=approved)
-        if first.allowed:
-            return Decision(Effect.ALLOW, self._ids(first), self.version)
-        who = f"{agent.kind} agents"
-        if approved or first.diagnostics.errors:
-            return self._refused(first, who, act.action)
-        second = self._ask(request, entities, approved=True)
-        if not second.allowed:
-            return self._refused(second, who, act.action)
-        ids = self._ids(first) + self._ids(second)
-        reason = self._reason(ids) or f"{act.action} needs a person's approval"
-        return Decision(Effect.APPROVE, ids, self.version, reason)
+        # As text, since to Python 1 and True are the same and to Cedar they aren't.
+        asked = json.dumps(context)
+        return self._decided(agent.name, agent.kind, act.action, act.resource, asked, approved=approved)
 
     def permit(
         self, user: User, action: str, *, tenant: str, owner: str | None = None, **facts: Json
@@ -96,22 +90,47 @@ class PolicyEngine:
             tenant: Whose run it is.
             owner: Id of the user who started the run.
         """
+        try:
+            context = json.dumps(_clean(facts))
+        except Undecidable as problem:
+            return self._deny(str(problem))
+        return self._permitted(user, action, tenant, owner, context)
+
+    def _decide(
+        self, name: str, kind: str, action: str, resource: tuple[str, str], context: str, *, approved: bool
+    ) -> Decision:
+        request = _ask_for(("Agent", name), action, resource) | {"context": json.loads(context)}
+        entities = self._agent(name, kind)
+        first = self._ask(request, entities, approved=approved)
+        if first.allowed:
+            return Decision(Effect.ALLOW, self._ids(first), self.version)
+        who = f"{kind} agents"
+        if approved or first.diagnostics.errors:
+            return self._refused(first, who, action)
+        second = self._ask(request, entities, approved=True)
+        if not second.allowed:
+            return self._refused(second, who, action)
+        ids = self._ids(first) + self._ids(second)
+        reason = self._reason(ids) or f"{action} needs a person's approval"
+        return Decision(Effect.APPROVE, ids, self.version, reason)
+
+    def _permit(self, user: User, action: str, tenant: str, owner: str | None, context: str) -> Decision:
         run: dict[str, Json] = {"tenant": tenant}
         if owner is not None:
             run["owner"] = {"__entity": {"type": "User", "id": owner}}
         roles = [_uid("Role", role) for role in sorted(user.roles)]
         graph = [_entity("User", user.id, {"tenant": user.tenant}, roles), _entity("Run", "run", run)]
         try:
-            request = _ask_for(("User", user.id), action, ("Run", "run")) | {"context": _clean(facts)}
             entities = Entities.from_json_str(json.dumps(graph), self._files.schema)
-        except (Undecidable, ValueError) as problem:
+        except ValueError as problem:
             return self._deny(str(problem))
+        request = _ask_for(("User", user.id), action, ("Run", "run")) | {"context": context}
         answer = self._authorize(request, entities)
         if answer.allowed:
             return Decision(Effect.ALLOW, self._ids(answer), self.version)
         return self._refused(answer, user.id, action)
 
-    def _request(self, act: Act, also_trusted: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    def _context(self, act: Act, also_trusted: Mapping[str, Collection[str]]) -> dict[str, Any]:
         run, agent = act.actor.run, act.actor.agent
         facts = dict(act.facts)
         if act.seam is Seam.TOOL and (act.action not in self._tools or act.resource != ("Tool", act.action)):
@@ -134,7 +153,8 @@ class PolicyEngine:
             "tenant": run.user.tenant,
             "user_roles": run.user.roles,
         }
-        return _ask_for(("Agent", agent.name), act.action, act.resource) | {"context": _clean(context)}
+        cleaned: dict[str, Any] = _clean(context)
+        return cleaned
 
     def _with_agent(self, name: str, kind: str) -> Entities:
         agent = _entity("Agent", name, {}, [_uid("AgentKind", kind)])
