@@ -81,6 +81,11 @@ def charge(tx: Tx, scopes: Sequence[Scope], used: Cost) -> None:
     _add(tx, [scope.name for scope in scopes], _NONE, units(used))
 
 
+def by_unit(cost: Cost) -> dict[str, int]:
+    """A cost as a JSON object."""
+    return dict(zip(UNITS, units(cost), strict=True))
+
+
 def share(used: Cost, limit: Budget) -> float:
     """How much of a budget is used: the share (0 to 1 and above) of the scarcest unit."""
     shares = [

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-from governance import budget, runs
-from governance.acts import Act, Cost, Json
+from governance import budget, journal, runs
+from governance.acts import Act, Clearance, Json
 from governance.audit import Entry
 from governance.contract import Contract
 from governance.errors import Denied
@@ -91,6 +91,31 @@ class RunBook(Parts):
 
         await self.store.transact(work)
 
+    async def conclude(
+        self, run_id: str, outcome: Mapping[str, Any], delivery: Clearance | None = None
+    ) -> dict[str, Any]:
+        """Settle an outcome's delivery, add what the run has used and close it, in one transaction.
+
+        Args:
+            delivery: What was cleared and not done before; None where there is nothing to settle.
+
+        Returns:
+            The outcome with its `usage`; what was written when the run had ended before stands.
+        """
+        run = await self.run(run_id)
+        status = str(outcome.get("status"))
+        result = journal.encode({"status": status})
+
+        def work(tx: Tx) -> dict[str, Any]:
+            if delivery:
+                self.gate.settle(tx, delivery, result, delivery.act.cost, {})
+            closed = {**outcome, "usage": self._used(tx, run_id)}
+            if runs.close(tx, run_id, closed, self.clock()):
+                self.audit.append(tx, Entry.of_run("run_ended", run, status=status))
+            return closed
+
+        return await self.store.transact(work)
+
     async def usage(self, run_id: str) -> dict[str, Any]:
         """What a run has used, by unit.
 
@@ -98,17 +123,16 @@ class RunBook(Parts):
             Each unit; `percent` of the scarcest; `degraded`, whether the degrade step applies; and
             `agents`, the units by agent.
         """
+        return await self.store.read(lambda tx: self._used(tx, run_id))
 
-        def work(tx: Tx) -> tuple[Cost, dict[str, Cost]]:
-            return budget.spent(tx, f"run:{run_id}"), budget.spent_by_agent(tx, run_id)
-
-        spent, by_agent = await self.store.read(work)
+    def _used(self, tx: Tx, run_id: str) -> dict[str, Any]:
+        spent, by_agent = budget.spent(tx, f"run:{run_id}"), budget.spent_by_agent(tx, run_id)
         share = budget.share(spent, self.limits.run)
         return {
-            **asdict(spent),
+            **budget.by_unit(spent),
             "percent": round(100 * share),
             "degraded": share >= self.limits.degrade_at,
-            "agents": {name: asdict(cost) for name, cost in by_agent.items()},
+            "agents": {name: budget.by_unit(cost) for name, cost in by_agent.items()},
         }
 
     async def note(self, run: Run, kind: str, body: Mapping[str, Json]) -> None:

@@ -47,13 +47,14 @@ def deliver_node(compose: Compose = last_answer) -> Node:
         actor = await actor_at(CLERK, "deliver", state, config)
         if path_of(config):  # a nested pattern hands its outcome to its parent, not to the world
             return {"outcome": outcome, "visits": {"deliver": 1}}
+        cleared = None
         try:
-            await _clear(actor, outcome)
+            cleared = await control().clear(_delivery(actor, outcome))
         except Denied as error:
             outcome |= {"status": Status.DENIED, "answer": "", "reasons": [*outcome["reasons"], error.reason]}
-        plane = control()
-        outcome["usage"] = await plane.usage(actor.run.id)
-        await plane.close_run(actor.run.id, dict(outcome))
+        settles = cleared if cleared and not cleared.done_before else None
+        concluded = await control().conclude(actor.run.id, outcome, settles)
+        outcome["usage"] = concluded["usage"]
         said = AIMessage(
             outcome["answer"] or "; ".join(outcome["reasons"]) or outcome["status"], name="tower"
         )
@@ -77,9 +78,9 @@ def _outcome(state: RunState, composed: dict[str, Any]) -> Outcome:
     }
 
 
-async def _clear(actor: Actor, outcome: Outcome) -> None:
+def _delivery(actor: Actor, outcome: Outcome) -> Act:
     text = json.dumps(outcome, sort_keys=True, default=str)
-    act = Act(
+    return Act(
         seam=Seam.DELIVERY,
         actor=actor,
         action="deliver",
@@ -89,6 +90,3 @@ async def _clear(actor: Actor, outcome: Outcome) -> None:
         sequence=1,
         facts={"channel": "requester", "personal": bool(PERSONAL.search(text))},
     )
-    clearance = await control().clear(act)
-    if not clearance.done_before:
-        await control().settle(clearance, {"status": outcome["status"]}, act.cost)
