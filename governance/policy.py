@@ -12,6 +12,7 @@ from cedarpy import AuthzResult, Entities, is_authorized
 
 from governance.acts import Act, Decision, Effect, Json, Seam
 from governance.cedar_schema import SEAM_ACTIONS, PolicyError, ToolSurface
+from governance.mentions import mentioned
 from governance.policy_files import POLICIES, PolicyFiles, read_policies
 from governance.principals import User
 
@@ -57,6 +58,7 @@ class PolicyEngine:
         self._base = Entities.from_json_str(json.dumps([_tool(tool) for tool in tools]), files.schema)
         self._agent = lru_cache(maxsize=1024)(self._with_agent)
         # The same question has the same answer for as long as the policy set, which never changes.
+        self._mentions = lru_cache(maxsize=1024)(lambda action: mentioned(self._about(action), files.trusted))
         self._decided = lru_cache(maxsize=_KEPT_ANSWERS)(self._decide)
         self._permitted = lru_cache(maxsize=_KEPT_ANSWERS)(self._permit)
         self._about = lru_cache(maxsize=1024)(lambda action: files.about(action, self._tools | SEAM_ACTIONS))
@@ -143,12 +145,14 @@ class PolicyEngine:
             facts["from"] = agent.kind
         if act.seam is Seam.TOOL or act.args:
             facts["args"] = act.args
+        mentions = self._mentions(act.action)
+        trusted = {
+            name: run.contract.trusted.get(name, frozenset()) | frozenset(also_trusted.get(name, ()))
+            for name in mentions
+        }
         # What the control plane knows comes last: no fact can take its place.
         context = facts | {
-            "trusted": {
-                name: run.contract.trusted.get(name, frozenset()) | frozenset(also_trusted.get(name, ()))
-                for name in self.trusted_sets
-            },
+            "trusted": {name: trusted.get(name, frozenset()) for name in self.trusted_sets},
             "verified": run.verified,
             "tenant": run.user.tenant,
             "user_roles": run.user.roles,
