@@ -75,9 +75,13 @@ class Chains:
             Agent(name, "service", f"Job of {name}.", prompt, "bench", returns=Found)
             for name in ("one", "two", "three")
         ]
-        note = {"customer_id": "C-10001", "kind": "note", "text": "bench"}
+
+        def note(*_: Any) -> dict[str, Any]:
+            """Another text each time, so that no two runs put the same question to policy."""
+            return {"customer_id": "C-10001", "kind": "note", "text": uuid4().hex}
+
         clerk = Agent("clerk", "service", "Writes notes.", prompt, "bench")
-        steps = [*map(Step, self.agents), Action(clerk, add_note, lambda _results, _run: note)]
+        steps = [*map(Step, self.agents), Action(clerk, add_note, note)]
         self.governed = sequential(steps).compile(checkpointer=saver)
         self.model = raw_model(configured("worker"))
         self.desk, self.add_note, self.note = desk, add_note, note
@@ -110,7 +114,7 @@ class Chains:
             caller = Caller("harbor", "sam", "bench", "C-10001")
             wanted = self.add_note.injected
             extra = {k: v for k, v in (given | {"caller": caller}).items() if k in wanted}
-            await self.add_note.run(**self.note, **extra)
+            await self.add_note.run(**self.note(), **extra)
             return {}
 
         graph.add_node("write", write)
@@ -215,9 +219,11 @@ async def seams() -> None:
     for seam, (kind, action, resource, args, facts) in cases.items():
         admitted = await ADMISSION.admit(user, "single", Request("hello", customer="C-10001"), uuid4().hex)
         actor = Actor(AgentIdentity(kind, kind, "1", "bench"), admitted.run, "bench/0")
-        count = 4
-        start = time.process_time()
-        for number in range(count):
+        count = 3  # of the four calls that a contract allows; the first loads what is kept per action
+        start = 0.0
+        for number in range(count + 1):
+            if number == 1:
+                start = time.process_time()
             act = Act(seam, actor, action, resource, args, f"{number}", number, Cost(), facts=facts)
             await plane.settle(await plane.clear(act), {"ok": True}, Cost())
         spent = (time.process_time() - start) / count * 1e3
