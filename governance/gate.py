@@ -29,8 +29,7 @@ from governance.store import Tx
 from governance.workers import Worker
 
 _NOTHING = Cost()
-# Beyond the timeout of an attempt, for whatever is slow around it.
-_LEASE_MARGIN = timedelta(seconds=30)
+_LEASE_MARGIN = timedelta(seconds=30)  # beyond an attempt's timeout, for what is slow around it
 REVIEW = ("approve", "edit", "reject")
 
 

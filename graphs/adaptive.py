@@ -13,13 +13,15 @@ from langgraph.types import Command
 
 from governance.principals import AgentIdentity
 from graphs.pattern import Graph, PatternError, add, check_names, new_graph
-from nodes.agent import STEP_ERRORS, fault, turn_for, work
+from nodes.agent import work
 from nodes.delegate import delegate_node
 from nodes.deliver import deliver_node
+from nodes.faults import STEP_ERRORS, fault
 from nodes.route import clear_route
 from nodes.state import Context, RunState
 from nodes.step import Node
 from nodes.team import Agent
+from nodes.turn import turn_for
 
 
 def adaptive(chooser: Agent, patterns: Mapping[str, CompiledStateGraph[Any, Any, Any, Any]]) -> Graph:

@@ -13,7 +13,7 @@ from langgraph.types import Command
 from governance.acts import Effect
 from governance.control import control
 from governance.principals import Run
-from nodes.agent import STEP_ERRORS, fault
+from nodes.faults import STEP_ERRORS, fault
 from nodes.place import actor_at, current_run
 from nodes.review import carry_out, decided
 from nodes.state import Context, RunState

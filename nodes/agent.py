@@ -1,28 +1,18 @@
-"""The agent node: model, tools and checks in one bounded loop whose steps survive a restart."""
+"""The agent's loop: model, tools and checks until there is a valid result, within bounds."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.runnables import RunnableConfig
-from langgraph.config import get_stream_writer
+from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, ValidationError
 
 from governance.control import control
-from governance.errors import ApprovalRejected, BudgetExhausted, Denied, EffectUnknown
 from governance.outcome import Status
-from governance.principals import Actor
-from models.governed import ModelFailed, ask
-from nodes.place import actor_at
-from nodes.review import carry_out
-from nodes.route import clear_route
-from nodes.state import Context, Fault, RunState
-from nodes.team import Agent
-from tools.gateway import InvalidArguments, ToolFailed, call
+from nodes.faults import Contradiction, GaveUp
+from nodes.turn import HANDED_OVER, Turn
+from tools.gateway import call
 from tools.spec import Tool
 
 Lookup = Callable[..., Awaitable[Any]]
@@ -31,144 +21,6 @@ Lookup = Callable[..., Awaitable[Any]]
 
 Check = Callable[[Any, Mapping[str, Any], Lookup], Awaitable[Sequence[str]]]
 """Holds a result against the records, given the state; returns the contradictions, in words."""
-
-
-class Contradiction(Exception):
-    """A result fits its schema but not the records."""
-
-    def __init__(self, problems: Sequence[str], result: dict[str, Any]) -> None:
-        super().__init__("; ".join(problems))
-        self.result = result
-
-
-class GaveUp(Exception):
-    """The agent's turn ended without a valid result."""
-
-    def __init__(self, status: Status, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-HANDED_OVER = "handed_over_to"
-
-
-@dataclass(frozen=True)
-class Handoff:
-    """A declared edge to another agent, offered to the model as a tool."""
-
-    target: Agent
-
-    @property
-    def name(self) -> str:
-        """The name of the tool."""
-        return f"transfer_to_{self.target.name}"
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The tool in the form that chat models take."""
-        parameters = {
-            "type": "object",
-            "properties": {"reason": {"type": "string", "description": "Why they should go on with it"}},
-            "required": [],
-        }
-        described = f"Hand the request over to {self.target.name}. {self.target.job}"
-        return {
-            "type": "function",
-            "function": {"name": self.name, "description": described, "parameters": parameters},
-        }
-
-
-@dataclass
-class Turn:
-    """One agent's work on one visit.
-
-    Attributes:
-        sequence: Acts so far at this position; the same on every re-execution.
-        new: Messages that the turn added.
-        refused: Writes that were asked for and not allowed; the run's outcome says so.
-    """
-
-    agent: Agent
-    actor: Actor
-    prompt: list[AnyMessage]
-    handoffs: Mapping[str, Handoff] = field(default_factory=dict)
-    new: list[AnyMessage] = field(default_factory=list)
-    refused: list[Fault] = field(default_factory=list)
-    moved_to: Agent | None = None
-    sequence: int = 0
-    seen: dict[str, int] = field(default_factory=dict)
-
-    def next(self) -> int:
-        """The sequence number of the next act."""
-        self.sequence += 1
-        return self.sequence
-
-    async def think(self) -> AIMessage:
-        """Ask the model once, with everything said so far."""
-        schemas = [*(tool.schema for tool in self.agent.tools), *(h.schema for h in self.handoffs.values())]
-        if self.agent.answer_schema:
-            schemas.append(self.agent.answer_schema)
-        answer = await ask(
-            self.agent.model,
-            [*self.prompt, *self.new],
-            actor=self.actor,
-            sequence=self.next(),
-            tools=schemas,
-            must_call=self.agent.returns is not None,
-        )
-        answer.name = self.agent.name
-        self.new.append(answer)
-        get_stream_writer()({"agent": self.agent.name, "calls": [c["name"] for c in answer.tool_calls]})
-        return answer
-
-    def reply(self, call_id: str | None, text: str, *, error: bool = False) -> None:
-        """Answer a tool call; every call id gets one."""
-        status = "error" if error else "success"
-        self.new.append(ToolMessage(text, tool_call_id=call_id or "", status=status))
-
-    async def use(self, name: str, args: dict[str, Any], call_id: str | None) -> None:
-        """Call one tool for the model and tell it what came of it."""
-        tool = next((tool for tool in self.agent.tools if tool.name == name), None)
-        if tool is None:
-            names = ", ".join(tool.name for tool in self.agent.tools)
-            self.reply(call_id, f"there is no tool {name}; you have {names}", error=True)
-            return
-        self._note_repeat(name, args)
-        try:
-            result = await carry_out(tool, args, actor=self.actor, sequence=self.next())
-        except (InvalidArguments, ToolFailed) as error:
-            self.reply(call_id, str(error), error=True)
-        except (Denied, ApprovalRejected) as error:
-            if tool.writes:
-                self.refused.append(fault(self.agent.name, error))
-            self.reply(call_id, f"refused: {error.reason}", error=True)
-        else:
-            self.reply(call_id, json.dumps(result, ensure_ascii=False))
-
-    async def hand_over(self, name: str, args: dict[str, Any], call_id: str | None) -> None:
-        """Ask to hand over; of several in one turn the first that is cleared is taken."""
-        if self.moved_to:
-            self.reply(call_id, f"ignored: already handed over to {self.moved_to.name}", error=True)
-            return
-        target = self.handoffs[name].target
-        try:
-            await clear_route(self.actor, target.identity, self.next(), str(args.get("reason", "")))
-        except Denied as error:
-            self.reply(call_id, f"refused: {error.reason}", error=True)
-        else:
-            self.moved_to = target
-            self.reply(call_id, json.dumps({HANDED_OVER: target.name}))
-
-    def _note_repeat(self, name: str, args: dict[str, Any]) -> None:
-        fingerprint = json.dumps([name, args], sort_keys=True, default=str)
-        self.seen[fingerprint] = self.seen.get(fingerprint, 0) + 1
-        if self.seen[fingerprint] > REPEATS:
-            msg = f"{self.agent.name} called {name} with the same arguments {self.seen[fingerprint]} times"
-            raise GaveUp(Status.LOOP_DETECTED, msg)
-
-
-REPEATS = 2
-"""The same call with the same arguments is answered this often; after that it is a loop."""
 
 
 async def work(
@@ -271,48 +123,3 @@ def lookup_of(turn: Turn) -> Lookup:
         return await call(tool, args, actor=turn.actor, sequence=turn.next())
 
     return lookup
-
-
-def prompt_for(agent: Agent, state: Mapping[str, Any], context: Context | None) -> list[AnyMessage]:
-    """The agent's instructions, the request, and what earlier steps found."""
-    guidance = f"\n\n{context.guidance}" if context and context.guidance else ""
-    language = context.language if context else Context().language
-    prompt: list[AnyMessage] = [
-        SystemMessage(f"{agent.job}\n\n{agent.instructions}{guidance}\n\nWrite in {language}.")
-    ]
-    prompt += state["messages"]
-    if state.get("results"):
-        found = json.dumps(state["results"], ensure_ascii=False)
-        prompt.append(HumanMessage(f"Results of earlier steps:\n```json\n{found}\n```"))
-    return prompt
-
-
-async def turn_for(
-    agent: Agent, step: str, state: RunState, config: RunnableConfig, context: Context | None
-) -> Turn:
-    """A fresh turn for an agent at a step."""
-    actor = await actor_at(agent.identity, step, state, config)
-    return Turn(agent, actor, prompt_for(agent, state, context))
-
-
-def fault(step: str, error: Exception) -> Fault:
-    """What an error means for the run's outcome."""
-    statuses: dict[type[Exception], Status] = {
-        Denied: Status.DENIED,
-        ApprovalRejected: Status.REJECTED,
-        BudgetExhausted: Status.BUDGET_EXHAUSTED,
-        EffectUnknown: Status.ESCALATED,
-        ModelFailed: Status.FAILED,
-        ToolFailed: Status.FAILED,
-        InvalidArguments: Status.FAILED,
-        Contradiction: Status.ESCALATED,
-    }
-    status = error.status if isinstance(error, GaveUp) else statuses.get(type(error), Status.FAILED)
-    return {"status": status, "step": step, "reason": str(error)}
-
-
-STEP_ERRORS = (
-    Denied, ApprovalRejected, BudgetExhausted, EffectUnknown, ModelFailed, ToolFailed, InvalidArguments,
-    Contradiction, GaveUp,
-)  # fmt: skip
-"""What a node turns into a fault; anything else, such as the control plane being away, stops the run."""

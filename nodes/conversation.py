@@ -12,10 +12,12 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from governance.outcome import Status
-from nodes.agent import HANDED_OVER, STEP_ERRORS, Handoff, Turn, fault, turn_for, work
+from nodes.agent import work
+from nodes.faults import STEP_ERRORS, fault
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node
 from nodes.team import Agent
+from nodes.turn import HANDED_OVER, Handoff, Turn, turn_for
 
 
 def fingerprint(agent: Agent, state: Mapping[str, Any], new: Sequence[AnyMessage] = ()) -> str:

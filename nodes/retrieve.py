@@ -15,7 +15,7 @@ from governance.acts import Act, Cost, Seam
 from governance.control import control
 from governance.errors import Denied
 from governance.outcome import Status
-from nodes.agent import fault
+from nodes.faults import fault
 from nodes.place import actor_at
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node

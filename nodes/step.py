@@ -14,9 +14,11 @@ from pydantic import ValidationError
 
 from governance.outcome import Status
 from models.governed import ModelFailed
-from nodes.agent import STEP_ERRORS, Check, Contradiction, GaveUp, fault, lookup_of, turn_for, work
+from nodes.agent import Check, lookup_of, work
+from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault
 from nodes.state import Context, Question, RunState
 from nodes.team import Agent
+from nodes.turn import turn_for
 
 Node = Callable[..., Awaitable[Any]]
 """What every node of a pattern is: `async (state, config, runtime)`, or without the runtime."""

@@ -8,9 +8,13 @@ from evals.expectations import Expectation
 from tests.cli.conftest import Tower, arguments
 
 KILL_AFTER_ENTRIES = (1, 3, 7, 12, 18, 24, 30, 36)
+IN_EVERY_RUN = (3, 18, 30)
 
 
-@pytest.mark.parametrize("entries", KILL_AFTER_ENTRIES)
+@pytest.mark.parametrize(
+    "entries",
+    [n if n in IN_EVERY_RUN else pytest.param(n, marks=pytest.mark.slow) for n in KILL_AFTER_ENTRIES],
+)
 def test_a_killed_run_ends_as_it_would_have(tower: Tower, small_claim: Expectation, entries: int) -> None:
     process, run = tower.begin(*arguments(small_claim))
     killed = tower.kill_after(process, run, entries)

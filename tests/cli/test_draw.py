@@ -84,4 +84,4 @@ def test_every_registered_graph_is_drawn(tower: Tower, tmp_path: Path, form: str
 
     assert [Path(path).stem for path in written] == [graph["graph"] for graph in listed]
     assert all(graph["about"] for graph in listed)
-    assert all(Path(path).stat().st_size > 500 for path in written)
+    assert all(Path(path).stat().st_size > 200 for path in written)

@@ -21,7 +21,9 @@ def asked(order: str) -> tuple[str, ...]:
     return (f"Refund {order}, ann.smith@example.org", "--graph", "sequential", "--customer", "ann")
 
 
-@pytest.mark.parametrize("entries", [1, 2, 3, 5, 8, 10, 11, 13])
+@pytest.mark.parametrize(
+    "entries", [1, 3, 8, 11, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5, 10, 13))]
+)
 def test_a_killed_run_ends_as_it_would_have(office: Tower, entries: int) -> None:
     process, run = office.begin(*asked("T-001"))
     assert office.kill_after(process, run, entries)

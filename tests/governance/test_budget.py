@@ -136,7 +136,7 @@ async def test_a_tenant_has_its_budget_anew_each_day(build, limits, run, clock):
 def test_the_shipped_limits_are_read():
     limits = load_limits()
     assert (limits.run.model_calls, limits.run.tokens, limits.agent.model_calls) == (20, 60_000, 10)
-    assert limits.price("offline", 10**6, 10**6) == 0
+    assert limits.price("offline-1", 10**6, 10**6) == 0
     assert limits.price("never-heard-of", 1_000_000, 0) > 0
 
 

@@ -1,0 +1,51 @@
+"""Faults: how a step can fail, and what each failure means for the run's outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from governance.errors import ApprovalRejected, BudgetExhausted, Denied, EffectUnknown
+from governance.outcome import Status
+from models.governed import ModelFailed
+from nodes.state import Fault
+from tools.gateway import InvalidArguments, ToolFailed
+
+
+class Contradiction(Exception):
+    """A result fits its schema but not the records."""
+
+    def __init__(self, problems: Sequence[str], result: dict[str, Any]) -> None:
+        super().__init__("; ".join(problems))
+        self.result = result
+
+
+class GaveUp(Exception):
+    """The agent's turn ended without a valid result."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def fault(step: str, error: Exception) -> Fault:
+    """What an error means for the run's outcome."""
+    statuses: dict[type[Exception], Status] = {
+        Denied: Status.DENIED,
+        ApprovalRejected: Status.REJECTED,
+        BudgetExhausted: Status.BUDGET_EXHAUSTED,
+        EffectUnknown: Status.ESCALATED,
+        ModelFailed: Status.FAILED,
+        ToolFailed: Status.FAILED,
+        InvalidArguments: Status.FAILED,
+        Contradiction: Status.ESCALATED,
+    }
+    status = error.status if isinstance(error, GaveUp) else statuses.get(type(error), Status.FAILED)
+    return {"status": status, "step": step, "reason": str(error)}
+
+
+STEP_ERRORS = (
+    Denied, ApprovalRejected, BudgetExhausted, EffectUnknown, ModelFailed, ToolFailed, InvalidArguments,
+    Contradiction, GaveUp,
+)  # fmt: skip
+"""What a node turns into a fault; anything else, such as the control plane being away, stops the run."""
