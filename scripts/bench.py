@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import operator
 import os
 import statistics
 import subprocess
@@ -89,27 +91,36 @@ class Chains:
         self.plain = self._plain(Found).compile(checkpointer=saver)
 
     def _plain(self, schema: type[Any]) -> Any:
-        from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
+        from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
         from langgraph.graph import END, START, MessagesState, StateGraph
 
         from tools.spec import Caller, EffectKey
 
-        graph = StateGraph(MessagesState)
+        class State(MessagesState):
+            results: Annotated[dict[str, Any], operator.or_]
+
+        graph = StateGraph(State)
         previous = START
         for agent in self.agents:
             bound = self.model.bind_tools([agent.answer_schema], tool_choice="any")
 
-            async def node(state: MessagesState, agent: Any = agent, bound: Any = bound) -> dict[str, Any]:
-                prompt: list[AnyMessage] = [SystemMessage(agent.instructions), *state["messages"]]
+            async def node(state: State, agent: Any = agent, bound: Any = bound) -> dict[str, Any]:
+                # The same prompt as on the governed side, so that both ask for the same.
+                system = f"{agent.job}\n\n{agent.instructions}\n\nWrite in English."
+                prompt: list[AnyMessage] = [SystemMessage(system), *state["messages"]]
+                if state["results"]:
+                    earlier = json.dumps(state["results"])
+                    prompt.append(HumanMessage(f"Results of earlier steps:\n```json\n{earlier}\n```"))
                 answer = await bound.ainvoke(prompt)
                 found = schema.model_validate(answer.tool_calls[0]["args"])
-                return {"messages": [AIMessage(found.finding, name=agent.name)]}
+                said = AIMessage(f"finding: {found.finding}", name=agent.name)
+                return {"messages": [said], "results": {agent.name: found.model_dump()}}
 
             graph.add_node(agent.name, node)
             graph.add_edge(previous, agent.name)
             previous = agent.name
 
-        async def write(_state: MessagesState) -> dict[str, Any]:
+        async def write(_state: State) -> dict[str, Any]:
             given = {"desk": self.desk, "key": EffectKey(uuid4().hex)}
             caller = Caller("harbor", "sam", "bench", "C-10001")
             wanted = self.add_note.injected
