@@ -135,20 +135,29 @@ async def run(desk: Domain, name: str, seam: Seam | None) -> tuple[dict[str, Any
 
 
 @pytest.mark.parametrize("name", list(LETTERS))
-@pytest.mark.parametrize("seam", [Seam.MODEL, Seam.TOOL, Seam.DELIVERY])
+@pytest.mark.parametrize("seam", list(Seam))
 async def test_a_shut_seam_lets_nothing_through(desk, name, seam):
     before = rows()
 
     ended, model, closed = await run(desk, name, seam)
 
     status = ended["outcome"]["status"]
-    if closed.refused:
-        assert status in ("denied", "escalated", "completed", "limit_reached", "loop_detected", "failed")
     if seam is Seam.MODEL:
         assert model.asked == 0
         assert status == "denied"
     if seam is Seam.TOOL:
         assert rows() == before
+        assert closed.refused or name == "direct", "direct has no tools"
+        assert not closed.refused or status != "completed", "there is no silent success"
+    if seam is Seam.ROUTE and name == "adaptive":
+        assert status == "denied"
+        assert rows() == before
+    if seam is Seam.ROUTE and name == "handoff":
+        assert closed.refused
+        assert rows() == before
+    if seam is Seam.MEMORY and name == "direct":
+        assert status == "denied"
+        assert model.asked == 0
     if seam is Seam.DELIVERY:
         assert closed.refused == 1
         assert status == "denied"
