@@ -128,7 +128,8 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
     if status:
         say(outcome(record, masked(record)), f"\nMore: tower show {record.run.id}")
     for asked in waiting:
-        say("", request(asked), f"\nAnswer: tower approve {asked.id} --as USER   (or reject, edit)")
+        verbs = "|".join(verb for verb in asked.allowed if verb != "respond")
+        say("", request(asked), f"\nAnswer: tower {verbs} {asked.id} --as USER")
     return exit_code(status)
 
 
