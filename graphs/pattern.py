@@ -18,9 +18,9 @@ class PatternError(TowerError):
     """The pattern can't be built like this."""
 
 
-def new_graph() -> Graph:
-    """An empty graph with the schemas that all patterns share."""
-    return StateGraph(RunState, input_schema=TaskInput, output_schema=RunOutput, context_schema=Context)
+def new_graph(state: type[RunState] = RunState) -> Graph:
+    """An empty graph with the schemas that all patterns share; a pattern may extend the state."""
+    return StateGraph(state, input_schema=TaskInput, output_schema=RunOutput, context_schema=Context)
 
 
 def add(g: Graph, name: str, node: Node, *, to: Sequence[str] = (), human: bool = False) -> None:
