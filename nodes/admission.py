@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Protocol
 
@@ -18,6 +18,22 @@ from nodes.intake import Document, read_document
 Value = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Profile:
+    """What the records say about one customer.
+
+    Attributes:
+        known: Personal values, in the spellings that letters use → token kind.
+        trusted: Sets that arguments must come from; the `accounts` as plain IBANs.
+    """
+
+    known: Mapping[str, str] = field(default_factory=dict)
+    trusted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+NOBODY = Profile()
+
+
 class Directory(Protocol):
     """What admission asks a domain's own records."""
 
@@ -25,12 +41,8 @@ class Directory(Protocol):
         """The customer with this address, or None."""
         ...
 
-    async def known(self, tenant: str, subject: str) -> Mapping[str, str]:
-        """Personal values of a customer → token kind; an unknown customer has none."""
-        ...
-
-    async def trusted(self, tenant: str, subject: str) -> Mapping[str, frozenset[str]]:
-        """Sets that arguments must come from; the accounts as plain IBANs."""
+    async def profile(self, tenant: str, subject: str) -> Profile | None:
+        """The customer, or None where the tenant has none of this number."""
         ...
 
 
@@ -86,45 +98,43 @@ class Admission:
             msg = "the request is empty; give a text or a document"
             raise InvalidInput(msg)
         await plane.permit(user, "start_run", tenant=user.tenant, owner=user.id)
-        subject, verified, seeds = await self._subject(user, request)
-        masked = await plane.vault.tokenise(user.tenant, _compose(request, subject, verified), seeds)
+        subject, verified, profile = await self._subject(user, request)
+        masked = await plane.vault.tokenise(user.tenant, _compose(request, subject, verified), profile.known)
         graph_input = {"messages": [{"role": "user", "content": masked}]}
         run = await plane.open_run(
             graph=graph,
             user=user,
             subject=subject,
             verified=verified,
-            contract=await self._contract(plane, user, graph, subject),
+            contract=await self._contract(plane, user, graph, profile),
             input=graph_input,
             thread_id=thread_id,
         )
         return Admitted(run, graph_input)
 
-    async def _subject(self, user: User, request: Request) -> tuple[str | None, str, Mapping[str, str]]:
+    async def _subject(self, user: User, request: Request) -> tuple[str | None, str, Profile]:
         """The customer, from verified records only; what a letter says about it counts for nothing.
 
         Returns:
-            The customer, how it was verified, and its personal values → their kind.
+            The customer, how it was verified, and what the records say.
         """
         if request.customer:
-            known = await self.directory.known(user.tenant, request.customer)
-            if not known:
+            profile = await self.directory.profile(user.tenant, request.customer)
+            if not profile:
                 msg = f"there is no customer {request.customer} in tenant {user.tenant}"
                 raise InvalidInput(msg)
-            return request.customer, request.vouched, known
+            return request.customer, request.vouched, profile
         for document in request.documents:
             if document.sender and document.sender_verified:
                 found = await self.directory.by_email(user.tenant, document.sender)
                 if found:
-                    return found, "sender", await self.directory.known(user.tenant, found)
-        return None, "no", {}
+                    return found, "sender", await self.directory.profile(user.tenant, found) or NOBODY
+        return None, "no", NOBODY
 
-    async def _contract(self, plane: ControlPlane, user: User, graph: str, subject: str | None) -> Contract:
-        trusted = dict(await self.directory.trusted(user.tenant, subject)) if subject else {}
-        accounts = [
-            await plane.vault.token(user.tenant, "iban", iban) for iban in trusted.get("accounts", ())
-        ]
-        return Contract(self.contracts[graph], trusted | {"accounts": frozenset(accounts)})
+    async def _contract(self, plane: ControlPlane, user: User, graph: str, profile: Profile) -> Contract:
+        ibans = profile.trusted.get("accounts", ())
+        accounts = [await plane.vault.token(user.tenant, "iban", iban) for iban in ibans]
+        return Contract(self.contracts[graph], {**profile.trusted, "accounts": frozenset(accounts)})
 
 
 def _compose(request: Request, subject: str | None, verified: str) -> str:

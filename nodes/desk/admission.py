@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from governance.policy import declare_tools
-from nodes.admission import Admission
+from nodes.admission import Admission, Profile
 from nodes.mail import trust_mail_server
 from tools.desk import trusted
 from tools.desk.catalog import TOOLS
@@ -47,13 +45,10 @@ class DeskDirectory:
         """The customer with this address, or None."""
         return await trusted.find_by_email(Desk.current(), tenant, email)
 
-    async def known(self, tenant: str, subject: str) -> Mapping[str, str]:
-        """Personal values of a customer → token kind."""
-        return await trusted.known_values(Desk.current(), tenant, subject)
-
-    async def trusted(self, tenant: str, subject: str) -> Mapping[str, frozenset[str]]:
-        """The customer's own policies, claims, invoices and accounts."""
-        return await trusted.trusted_sets(Desk.current(), tenant, subject)
+    async def profile(self, tenant: str, subject: str) -> Profile | None:
+        """The customer's personal values, and its own policies, claims, invoices and accounts."""
+        records = await trusted.records_of(Desk.current(), tenant, subject)
+        return Profile(records.known, records.trusted) if records else None
 
 
 ADMISSION = Admission(

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from governance.principals import Run
 from governance.settings import Settings
 from nodes.action import Action
-from nodes.admission import Admission
+from nodes.admission import Admission, Profile
 from nodes.agent import Lookup
 from nodes.step import Step
 from nodes.team import Agent
@@ -161,12 +161,12 @@ class Customers:
     async def by_email(self, tenant: str, email: str) -> str | None:
         return next((name for name, mail in MAIL.items() if mail == email and tenant == "harbor"), None)
 
-    async def known(self, tenant: str, subject: str) -> Mapping[str, str]:
-        return {IBANS[subject]: "iban", MAIL[subject]: "email"} if subject in IBANS else {}
-
-    async def trusted(self, tenant: str, subject: str) -> Mapping[str, frozenset[str]]:
+    async def profile(self, tenant: str, subject: str) -> Profile | None:
+        if tenant != "harbor" or subject not in IBANS:
+            return None
         own = frozenset(order for order, owner in OWNERS.items() if owner == subject)
-        return {"accounts": frozenset({IBANS[subject]}), "orders": own}
+        known = {IBANS[subject]: "iban", MAIL[subject]: "email"}
+        return Profile(known, {"accounts": frozenset({IBANS[subject]}), "orders": own})
 
 
 CONTRACT = {"find_order": 20, "refund": 1}

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import String, bindparam, func, literal, select, union_all
 
 from tools.desk.iban import printed
 from tools.desk.records import ClaimRow, CustomerRow, InvoiceRow, PolicyRow
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import InstrumentedAttribute, Session
+    from collections.abc import Mapping
+
+    from sqlalchemy.orm import Session
 
     from tools.desk.database import Desk
 
+NUMBERS = {
+    "policies": PolicyRow.policy_number,
+    "claims": ClaimRow.claim_id,
+    "invoices": InvoiceRow.invoice_number,
+}
+ASKED = bindparam("customer_id", type_=String())
+# Built once: putting a statement together costs more than running it.
+CUSTOMER = select(CustomerRow.__table__).where(
+    CustomerRow.customer_id == ASKED, CustomerRow.tenant == bindparam("tenant")
+)
+OWN_NUMBERS = union_all(
+    *(
+        select(literal(name).label("kind"), number).where(number.class_.customer_id == ASKED)
+        for name, number in NUMBERS.items()
+    )
+)
 
-async def trusted_sets(desk: Desk, tenant: str, customer_id: str) -> dict[str, frozenset[str]]:
-    """The customer's own numbers by kind; `accounts` are raw IBANs, for the caller to tokenise.
 
-    Every set is empty for a customer that the tenant doesn't have.
+@dataclass(frozen=True)
+class Records:
+    """One customer's own values.
+
+    Attributes:
+        known: Personal values, in the spellings that letters use → token kind.
+        trusted: The customer's own numbers by kind; `accounts` are raw IBANs, for the caller to tokenise.
     """
 
-    def work(session: Session) -> dict[str, frozenset[str]]:
-        def of(column: InstrumentedAttribute[str]) -> frozenset[str]:
-            query = select(column).join(CustomerRow, CustomerRow.customer_id == column.class_.customer_id)
-            own = query.where(CustomerRow.tenant == tenant, CustomerRow.customer_id == customer_id)
-            return frozenset(session.scalars(own))
+    known: Mapping[str, str]
+    trusted: Mapping[str, frozenset[str]]
 
-        customer = _customer(session, tenant, customer_id)
-        return {
-            "customers": frozenset({customer_id} if customer else ()),
-            "policies": of(PolicyRow.policy_number),
-            "claims": of(ClaimRow.claim_id),
-            "invoices": of(InvoiceRow.invoice_number),
-            "accounts": frozenset({customer.iban} if customer and customer.iban else ()),
-        }
+
+async def records_of(desk: Desk, tenant: str, customer_id: str) -> Records | None:
+    """What the records say about a customer, or None where the tenant doesn't have it."""
+
+    def work(session: Session) -> Records | None:
+        given = {"customer_id": customer_id, "tenant": tenant}
+        connection = session.connection()
+        customer = connection.execute(CUSTOMER, given).one_or_none()
+        if customer is None:
+            return None
+        own = connection.execute(OWN_NUMBERS, given).all()
+        trusted = {name: frozenset(number for kind, number in own if kind == name) for name in NUMBERS}
+        trusted["customers"] = frozenset({customer_id})
+        trusted["accounts"] = frozenset({customer.iban} if customer.iban else ())
+        return Records(_spellings(customer), trusted)
 
     return await desk.read(work)
 
@@ -51,22 +78,7 @@ async def find_by_email(desk: Desk, tenant: str, email: str) -> str | None:
     return await desk.read(work)
 
 
-async def known_values(desk: Desk, tenant: str, customer_id: str) -> dict[str, str]:
-    """The customer's personal values → token kind, in the spellings that letters use."""
-
-    def work(session: Session) -> dict[str, str]:
-        row = _customer(session, tenant, customer_id)
-        return _spellings(row) if row else {}
-
-    return await desk.read(work)
-
-
-def _customer(session: Session, tenant: str, customer_id: str) -> CustomerRow | None:
-    row = session.get(CustomerRow, customer_id)
-    return row if row and row.tenant == tenant else None
-
-
-def _spellings(row: CustomerRow) -> dict[str, str]:
+def _spellings(row: Any) -> dict[str, str]:
     born = row.birthdate
     values: dict[str | None, str] = {
         row.name: "person",

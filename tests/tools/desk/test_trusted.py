@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import update
 
 from tools.desk.records import CustomerRow
-from tools.desk.trusted import find_by_email, known_values, trusted_sets
+from tools.desk.trusted import find_by_email, records_of
 
 
 async def test_trusted_sets_are_the_customers_own(office):
@@ -13,7 +13,9 @@ async def test_trusted_sets_are_the_customers_own(office):
         "open_claim", policy_number="HM-200001", peril="fire", loss_date="2026-06-20", amount=1
     )
     iban = (await office.call("find_customer", customer_id="C-10001")).iban
-    assert await trusted_sets(office.desk, "harbor", "C-10001") == {
+    records = await records_of(office.desk, "harbor", "C-10001")
+    assert records is not None
+    assert records.trusted == {
         "customers": {"C-10001"},
         "policies": {"HM-200001"},
         "claims": {claim.claim_id},
@@ -22,10 +24,8 @@ async def test_trusted_sets_are_the_customers_own(office):
     }
 
 
-async def test_another_tenants_customer_has_empty_sets(office):
-    sets = await trusted_sets(office.desk, "lakeside", "C-10001")
-    assert set(sets.values()) == {frozenset()}
-    assert await known_values(office.desk, "lakeside", "C-10001") == {}
+async def test_another_tenants_customer_is_nobody(office):
+    assert await records_of(office.desk, "lakeside", "C-10001") is None
 
 
 async def test_find_by_email(office):
@@ -41,7 +41,9 @@ async def test_an_address_that_two_customers_share_identifies_neither(office):
 
 
 async def test_known_values_have_the_spellings_of_letters(office):
-    known = await known_values(office.desk, "harbor", "C-10001")
+    records = await records_of(office.desk, "harbor", "C-10001")
+    assert records is not None
+    known = records.known
     assert known["Marta Lindqvist"] == "person"
     assert known["marta.lindqvist@example.org"] == "email"
     assert known["DE85999000000041720035"] == known["DE85 9990 0000 0041 7200 35"] == "iban"
@@ -51,6 +53,7 @@ async def test_known_values_have_the_spellings_of_letters(office):
 
 
 async def test_missing_values_are_left_out(office):
-    known = await known_values(office.desk, "harbor", "C-10007")
-    assert "email" not in known.values()
-    assert None not in known
+    records = await records_of(office.desk, "harbor", "C-10007")
+    assert records is not None
+    assert "email" not in records.known.values()
+    assert None not in records.known
