@@ -79,12 +79,13 @@ async def _demo(inbox: Path, *, json: bool) -> int:
 
 async def _play(opened: Session, expectation: Expectation, inbox: Path, *, json: bool) -> Record:
     """Run one document; where it stops at a person, another process answers in that person's name."""
+    from cli.drive import drive
     from cli.intake import request_of
 
     request = await request_of([str(inbox / expectation.file)], expectation.customer, expectation.vouched)
     record = await opened.start("adaptive", request)
     with Progress("adaptive", quiet=json).running() as progress:
-        record = await opened.drive(record, progress.step)
+        record = await drive(opened, record, progress.step)
     for _ in range(expectation.approvals):
         waiting = [asked for asked in await opened.pending(record.run.id) if "approve" in asked.allowed]
         if not waiting:

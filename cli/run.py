@@ -109,9 +109,11 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
     """Drive a run, report how it stands, and return the exit code."""
     from asyncio import CancelledError
 
+    from cli.drive import drive
+
     try:
         with Progress(record.run.graph, quiet=json).running() as progress:
-            record = await opened.drive(record, progress.step)
+            record = await drive(opened, record, progress.step)
     except CancelledError:
         complain(f"interrupted; nothing is lost. Go on with: tower resume {record.run.id}")
         raise

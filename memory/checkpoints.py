@@ -13,7 +13,6 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from governance.errors import InvalidInput
 from governance.settings import Settings
-from memory.postgres_saver import postgres_saver
 from memory.sqlite_saver import sqlite_saver
 
 
@@ -41,6 +40,9 @@ async def open_checkpointer(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]
         async with sqlite_saver(str(path), serde) as saver:
             yield saver
     elif url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+        # A server's driver takes a while to load, and most commands have a file.
+        from memory.postgres_saver import postgres_saver  # noqa: PLC0415
+
         async with postgres_saver(url.replace("postgresql+psycopg://", "postgresql://"), serde) as saver:
             yield saver
     else:
