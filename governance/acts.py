@@ -95,6 +95,7 @@ class Clearance:
         replay: The stored result where the act was done before; then don't act.
         attempt: 1 for the first attempt; more after a crash between intent and result.
         approved_by: The person whose approval was consumed, if any.
+        ailing: Breakers that count failures, to be told when this succeeds.
     """
 
     act: Act
@@ -104,3 +105,4 @@ class Clearance:
     done_before: bool = False
     attempt: int = 1
     approved_by: str | None = None
+    ailing: frozenset[str] = frozenset()

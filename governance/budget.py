@@ -34,10 +34,13 @@ class Scope:
     limit: Budget
 
 
-def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> None:
+def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> dict[str, Cost]:
     """Reserve `cost` for the act `key` in every scope, or in none.
 
     An act that has a reservation open keeps it and reserves nothing more.
+
+    Returns:
+        What each scope has reserved and spent now, by name; empty where nothing was reserved.
 
     Raises:
         BudgetExhausted: A scope has less left; nothing was reserved.
@@ -48,7 +51,7 @@ def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> None:
         (key, json.dumps([scope.name for scope in scopes]), json.dumps(units(cost))),
     )
     if not new:
-        return
+        return {}
     names = [scope.name for scope in scopes]
     asked_of_all = units(cost)
     totals = _add(tx, names, asked_of_all, _NONE)
@@ -59,6 +62,7 @@ def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> None:
                 _add(tx, names, _negative(asked_of_all), _NONE)
                 tx.execute("DELETE FROM reservations WHERE key = ?", (key,))
                 raise BudgetExhausted(scope.name, unit, limit)
+    return {name: Cost(*total) for name, total in totals.items()}
 
 
 def settle(tx: Tx, key: str, used: Cost | None = None) -> bool:
@@ -79,6 +83,17 @@ def settle(tx: Tx, key: str, used: Cost | None = None) -> bool:
 def charge(tx: Tx, scopes: Sequence[Scope], used: Cost) -> None:
     """Count what was used without a reservation."""
     _add(tx, [scope.name for scope in scopes], _NONE, units(used))
+
+
+def left_open(tx: Tx, run_id: str) -> list[str]:
+    """Keys of a run's reservations that nobody settled."""
+    rows = tx.all("SELECT key FROM reservations WHERE key > ? AND key < ?", (f"{run_id}/", f"{run_id}0"))
+    return [key for (key,) in rows]
+
+
+def minus(total: Cost, part: Cost) -> Cost:
+    """What is left of a cost without a part of it."""
+    return Cost(*(t - p for t, p in zip(units(total), units(part), strict=True)))
 
 
 def by_unit(cost: Cost) -> dict[str, int]:

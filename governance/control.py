@@ -83,7 +83,9 @@ class ControlPlane(Hearing):
                 it is certain that nothing was done. Otherwise it is unknown whether it acted.
         """
         again = clearance.act.repeatable if retry is None else retry
-        await self.store.transact(lambda tx: self.gate.fail(tx, clearance, error, used, retry=again))
+        await self.store.transact(
+            lambda tx: self.gate.fail(tx, clearance, error, used, retry=again, blame=retry is not True)
+        )
 
     async def register_agent(self, identity: AgentIdentity) -> None:
         """Note an agent the first time that it is seen."""

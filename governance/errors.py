@@ -46,8 +46,8 @@ class BudgetExhausted(TowerError):
     """The act would cost more than what is left.
 
     Attributes:
-        scope: `tenant:…`, `run:…` or `agent:…`.
-        unit: `model_calls`, `tool_calls`, `handoffs`, `tokens` or `micros`.
+        scope: `tenant:…`, `run:…`, `worker:…` or `agent:…`.
+        unit: `model_calls`, `tool_calls`, `handoffs`, `tokens`, `micros` or `seconds`.
     """
 
     def __init__(self, scope: str, unit: str, limit: int) -> None:
@@ -58,11 +58,40 @@ class BudgetExhausted(TowerError):
 
 
 class EffectUnknown(TowerError):
-    """An earlier attempt may or may not have acted; a person or a reconciler must settle it."""
+    """An earlier attempt may or may not have acted; a person or a reconciler must settle it.
 
-    def __init__(self, key: str) -> None:
-        super().__init__(f"effect {key} was begun and its result was never seen; a person must settle it")
+    Attributes:
+        attempt: Which attempt it is that nobody knows the end of.
+    """
+
+    def __init__(self, key: str, attempt: int = 1) -> None:
+        super().__init__(
+            f"nobody knows whether {key} happened; a person must settle it with `tower effects settle`"
+        )
         self.key = key
+        self.attempt = attempt
+
+
+class BreakerOpen(TowerError):
+    """Something failed so often in a row that it isn't tried until it had time to recover.
+
+    Attributes:
+        name: `model:…`, `tool:…` or `agent:…`.
+        until: When one attempt is let through, RFC 3339.
+    """
+
+    def __init__(self, name: str, until: str) -> None:
+        super().__init__(f"the breaker of {name} is open until {until}; see `tower effects breakers`")
+        self.name = name
+        self.until = until
+
+
+class RateLimited(TowerError):
+    """It was asked for more often than its rate allows, and the rate says to refuse."""
+
+    def __init__(self, bucket: str, per_minute: int) -> None:
+        super().__init__(f"{bucket} may do this {per_minute} times a minute; try later, or see `limits.toml`")
+        self.bucket = bucket
 
 
 class ControlUnavailable(TowerError):

@@ -7,16 +7,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from governance import agents, approvals, budget, journal, runs
+from governance import agents, approvals, breakers, budget, journal, rates, runs, timers
 from governance.acts import Act, Clearance, Cost, Decision, Effect, Json, Seam
 from governance.approvals import CONSUMED, EXPIRED, REJECTED, Approval
 from governance.audit import AuditLog, Entry
-from governance.budget import Scope
 from governance.clock import Clock
 from governance.errors import (
     ApprovalRejected,
     ApprovalRequired,
-    BudgetExhausted,
     ControlUnavailable,
     Denied,
     EffectUnknown,
@@ -24,11 +22,13 @@ from governance.errors import (
 )
 from governance.journal import Found, Standing
 from governance.judge import Judge
-from governance.limits import Limits
+from governance.limits import ApprovalRules, Limits
+from governance.refusals import denied, refusal_entry
+from governance.spending import NOTHING, Spending
 from governance.store import Tx
+from governance.timers import Standing as RunStanding
 from governance.workers import Worker
 
-_NOTHING = Cost()
 _LEASE_MARGIN = timedelta(seconds=30)  # beyond an attempt's timeout, for what is slow around it
 REVIEW = ("approve", "edit", "reject")
 
@@ -46,6 +46,7 @@ class Gate:
     audit: AuditLog
     worker: Worker
     clock: Clock
+    spending: Spending
 
     def clear(self, tx: Tx, act: Act) -> Clearance | TowerError | Wait:
         """Clear an act; a refusal is returned, not raised, so that its audit entry is committed.
@@ -89,45 +90,73 @@ class Gate:
         act = clearance.act
         first = journal.finish(tx, clearance.key, result, attempt=clearance.attempt, now=self.clock())
         if first:
-            self._pay(tx, act, used)
+            self.spending.pay(tx, act, used)
             runs.add_trust(tx, act.actor.run.id, trusts)
         body: dict[str, Json] = {"result": hashlib.sha256(result.encode()).hexdigest()}
         if trusts:
             body["trusts"] = {name: sorted(values) for name, values in trusts.items()}
         self.audit.append(tx, Entry.of_act("settled" if first else "discarded", act, cost=used, **body))
+        for name in breakers.recovered(tx, clearance.ailing):
+            self.audit.append(tx, Entry("breaker_closed", resource=name))
 
-    def fail(self, tx: Tx, clearance: Clearance, error: str, used: Cost, *, retry: bool) -> None:
-        """Write that an attempt ended without a result."""
+    def fail(
+        self, tx: Tx, clearance: Clearance, error: str, used: Cost, *, retry: bool, blame: bool = True
+    ) -> None:
+        """Write that an attempt ended without a result.
+
+        Args:
+            blame: It counts against the model or tool, which would have done it if all were well.
+        """
         act = clearance.act
         first = journal.fail(
             tx, clearance.key, error, attempt=clearance.attempt, retry=retry, now=self.clock()
         )
         if first:
-            self._pay(tx, act, used)
+            self.spending.pay(tx, act, used)
         kind = "failed" if retry or not first else "unknown"
         self.audit.append(tx, Entry.of_act(kind, act, cost=used, error=error, attempt=clearance.attempt))
+        if blame and first:
+            self.blame(tx, breakers.names(act)[0])
+
+    def blame(self, tx: Tx, name: str) -> None:
+        """Count a failure of a model, a tool or an agent."""
+        if breakers.failed(tx, name, self.limits.breakers, self.clock()):
+            self.audit.append(tx, Entry("breaker_opened", resource=name))
 
     def release(self, tx: Tx, clearance: Clearance) -> None:
         """Take back a clearance that nobody received, so nobody acted."""
-        self.fail(tx, clearance, "cancelled before it was begun", _NOTHING, retry=True)
+        self.fail(tx, clearance, "cancelled before it was begun", NOTHING, retry=True, blame=False)
 
-    def ask(self, tx: Tx, act: Act, description: str, allowed: tuple[str, ...]) -> Approval:
-        """Find the question for this act, or ask it."""
+    def ask(
+        self,
+        tx: Tx,
+        act: Act,
+        description: str,
+        allowed: tuple[str, ...],
+        rules: ApprovalRules | None = None,
+    ) -> Approval:
+        """Find the question for this act, or ask it; by the deployment's rules unless others are given."""
         found = approvals.existing(tx, act, self.policy.version, self.clock())
-        return found or self._create(tx, act, description, allowed)
+        return found or self._create(tx, act, description, allowed, rules)
 
-    def _begin(self, tx: Tx, act: Act, found: Found, now: datetime) -> Clearance:
+    def _begin(self, tx: Tx, act: Act, found: Found, now: datetime) -> Clearance | Wait:
         if found.standing is Standing.IN_DOUBT:
             journal.give_up(tx, act.key, now=now)
             budget.settle(tx, act.key)
-            raise EffectUnknown(act.key)
-        self._check_run(tx, act)
+            self.hold(tx, act.actor.run.id)
+            raise EffectUnknown(act.key, found.attempts)
+        standing = self._check_run(tx, act, now)
         objection = agents.objection(tx, act.actor.agent, now)
         if objection:
             raise Denied(objection)
+        lease = self._lease(act)
+        rules, passed = self.limits.breakers, breakers.names(act)
+        ailing = breakers.check(tx, passed, rules, now, lease) if standing.troubled and passed else ()
         self._check_contract(tx, act)
         decision, grant = self._decide(tx, act)
-        self._reserve(tx, act, found, now)
+        if self.limits.rates and not rates.take(tx, act, self.limits.rates, now):
+            return Wait()
+        self.spending.reserve(tx, act, found, now)
         if grant:
             approvals.consume(tx, grant, act)
         approver = grant.decided_by if grant else None
@@ -136,19 +165,30 @@ class Gate:
             body |= {"approval": grant.id, "approved_by": approver}
         self.audit.append(tx, Entry.of_act("cleared", act, decision, act.cost, **body))
         attempt = journal.begin(
-            tx, act, decision, worker=self.worker.id, now=now, lease=self._lease(act), approved_by=approver
+            tx, act, decision, worker=self.worker.id, now=now, lease=lease, approved_by=approver
         )
-        return Clearance(act, act.key, decision, attempt=attempt, approved_by=approver)
+        return Clearance(
+            act, act.key, decision, attempt=attempt, approved_by=approver, ailing=frozenset(ailing)
+        )
 
-    def _check_run(self, tx: Tx, act: Act) -> None:
+    def hold(self, tx: Tx, run_id: str) -> None:
+        """Let a run wait for a person, which costs it no time."""
+        runs.mark(tx, run_id, runs.WAITING)
+        timers.pause(tx, run_id, self.clock())
+
+    def _check_run(self, tx: Tx, act: Act, now: datetime) -> RunStanding:
         run_id = act.actor.run.id
-        state = runs.state(tx, run_id)
-        if state is None or state == runs.ENDED:
-            why = f"run {run_id} has ended" if state else f"there is no run {run_id}"
+        found = timers.read(tx, run_id)
+        if found is None or found.state == runs.ENDED:
+            why = f"run {run_id} has ended" if found else f"there is no run {run_id}"
             msg = f"{why}; open a new one"
             raise Denied(msg)
-        if state != runs.RUNNING:
+        if found.state != runs.RUNNING:
             runs.mark(tx, run_id, runs.RUNNING)
+        longest = timedelta(seconds=max(self.limits.timeouts.model, self.limits.timeouts.tool))
+        found = timers.proceed(tx, run_id, found, now, longest=longest + _LEASE_MARGIN)
+        self.spending.check_time(act, found, now)
+        return found
 
     def _check_contract(self, tx: Tx, act: Act) -> None:
         if act.seam is not Seam.TOOL:
@@ -166,13 +206,13 @@ class Gate:
         if decision.effect is Effect.ALLOW:
             return decision, None
         if decision.effect is Effect.DENY:
-            raise _denied(act, decision)
+            raise denied(act, decision)
         grant = approvals.grant_for(tx, act, decision.version)
         if grant is None:
             raise self._missing(tx, act)
         approved = self.judge(tx, act, approved=True)
         if approved.effect is not Effect.ALLOW:
-            raise _denied(act, approved)
+            raise denied(act, approved)
         return approved, grant
 
     def _missing(self, tx: Tx, act: Act) -> TowerError:
@@ -183,15 +223,22 @@ class Gate:
             found = self._create(tx, act, description, REVIEW)
         if found.state in {REJECTED, EXPIRED}:
             return ApprovalRejected(found.id, found.reason)
-        runs.mark(tx, act.actor.run.id, runs.WAITING)
+        self.hold(tx, act.actor.run.id)
         return ApprovalRequired(found.id)
 
-    def _create(self, tx: Tx, act: Act, description: str, allowed: tuple[str, ...]) -> Approval:
+    def _create(
+        self,
+        tx: Tx,
+        act: Act,
+        description: str,
+        allowed: tuple[str, ...],
+        rules: ApprovalRules | None = None,
+    ) -> Approval:
         approval = approvals.create(
             tx,
             act,
             policy_version=self.policy.version,
-            rules=self.limits.approvals,
+            rules=rules or self.limits.approvals,
             description=description,
             allowed=allowed,
             now=self.clock(),
@@ -202,27 +249,6 @@ class Gate:
         self.audit.append(tx, replace(entry, policy_version=approval.policy_version))
         return approval
 
-    def _reserve(self, tx: Tx, act: Act, found: Found, now: datetime) -> None:
-        if found.abandoned and budget.settle(tx, act.key):
-            # Nobody knows what the dead worker used, so all of it counts.
-            self.audit.append(tx, Entry.of_act("abandoned", act, cost=act.cost, attempt=found.attempts))
-        if act.cost != _NOTHING:
-            budget.reserve(tx, act.key, self._scopes(act, now), act.cost)
-
-    def _pay(self, tx: Tx, act: Act, used: Cost) -> None:
-        if act.cost != _NOTHING:
-            budget.settle(tx, act.key, used)
-        elif used != _NOTHING:
-            budget.charge(tx, self._scopes(act, self.clock()), used)
-
-    def _scopes(self, act: Act, now: datetime) -> list[Scope]:
-        run = act.actor.run
-        return [
-            Scope(f"tenant:{run.user.tenant}/{now:%Y-%m-%d}", self.limits.tenant),
-            Scope(f"run:{run.id}", self.limits.run),
-            Scope(f"agent:{run.id}/{act.actor.agent.name}", self.limits.agent),
-        ]
-
     def _lease(self, act: Act) -> timedelta:
         timeouts = self.limits.timeouts
         seconds = timeouts.model if act.seam is Seam.MODEL else timeouts.tool
@@ -230,21 +256,4 @@ class Gate:
 
     def refuse(self, tx: Tx, act: Act, refusal: TowerError) -> None:
         """Write down that an act was refused, and why."""
-        policies = refusal.policies if isinstance(refusal, Denied) else ()
-        effect = Effect.APPROVE if isinstance(refusal, ApprovalRequired) else Effect.DENY
-        decision = Decision(effect, policies, self.policy.version)
-        body: dict[str, Json] = {
-            "reason": str(refusal),
-            "args": dict(act.args),
-            "refusal": type(refusal).__name__,
-        }
-        if isinstance(refusal, ApprovalRequired | ApprovalRejected):
-            body["approval"] = refusal.approval_id
-        if isinstance(refusal, BudgetExhausted):
-            body |= {"scope": refusal.scope, "unit": refusal.unit, "limit": refusal.limit}
-        self.audit.append(tx, Entry.of_act("refused", act, decision, **body))
-
-
-def _denied(act: Act, decision: Decision) -> Denied:
-    reason = decision.reason or f"policy doesn't let {act.actor.agent.name} do {act.action}"
-    return Denied(reason, decision.policies)
+        self.audit.append(tx, refusal_entry(act, refusal, self.policy.version))

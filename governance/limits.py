@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
@@ -16,6 +16,8 @@ from governance.errors import ControlUnavailable
 from governance.settings import Settings
 
 UNITS = tuple(unit.name for unit in fields(Cost))
+RATED = ("tool", "agent", "user", "tenant")
+"""What may have a rate."""
 _STRICT = ConfigDict(extra="forbid")
 _MILLION = 1_000_000
 
@@ -34,6 +36,18 @@ class Budget:
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
+class WorkerLimit(Budget):
+    """Most that a worker and all who work for it may use in one run.
+
+    Attributes:
+        seconds: Longest that it may work at a stretch; waiting for people doesn't count.
+    """
+
+    seconds: float | None = None
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
 class Price:
     """Micros for a million tokens."""
 
@@ -48,6 +62,7 @@ class Timeouts:
 
     model: float = 120
     tool: float = 60
+    remote: float = 10
 
 
 @with_config(_STRICT)
@@ -76,11 +91,102 @@ class ApprovalRules:
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
+class Times:
+    """How long a run may take.
+
+    Attributes:
+        run_seconds: Most that it may be at work; waiting for a person doesn't count. None is no limit.
+        service_hours: From request to outcome, waiting included; a later run is shown as late.
+    """
+
+    run_seconds: int | None = None
+    service_hours: float | None = None
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When something that fails is left alone.
+
+    Attributes:
+        failures: So many in a row open the breaker; 0 is never.
+        cool_down: Seconds until one attempt is let through.
+    """
+
+    failures: int = 5
+    cool_down: float = 60
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something may be done.
+
+    Attributes:
+        burst: So many at once after a pause.
+        over: What becomes of an act above the rate: it waits for its turn, or is refused.
+    """
+
+    per_minute: int
+    burst: int = 1
+    over: Literal["wait", "refuse"] = "refuse"
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """When the front door takes which pattern, and what it has to know before it learns.
+
+    Attributes:
+        one_agent_tasks: So many tasks of one specialist are one agent's work.
+        coupled: Percent of the needs that tie parallel tasks together, from which they are coupled.
+        evidence: Recorded runs of a class of task from which the records decide; and the weight of
+            runs that two patterns each need before one of them may leave the front door.
+        forget: What a recorded run counts for after each later one (0 to 1).
+        rework_tokens: What a run that solves nothing costs elsewhere, in tokens.
+        confidence: Percent; a result that is less sure of itself goes one rung up.
+    """
+
+    one_agent_tasks: int = 3
+    coupled: int = 25
+    evidence: int = 10
+    forget: float = 0.97
+    rework_tokens: int = 20_000
+    confidence: int = 30
+
+    def __post_init__(self) -> None:
+        if not 0 < self.forget <= 1 or min(self.evidence, self.rework_tokens) < 1:
+            msg = "front_door: forget is above 0 and at most 1; evidence and rework_tokens are at least 1"
+            raise ValueError(msg)
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who answers where a person stands in an agent's place, and by when.
+
+    Attributes:
+        roles: Roles of which one is needed to answer.
+        hours: From asking until the deputy is asked, and again until no answer means no.
+        deputy: Roles that are asked after `hours`; nobody if empty.
+    """
+
+    roles: tuple[str, ...]
+    hours: float = 24
+    deputy: tuple[str, ...] = ()
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All limits of a deployment.
 
     Attributes:
+        workers: Worker of a supervisor → its limits.
+        people: Name of a person's place in a team → who answers there.
         degrade_at: Share of the run's budget (0 to 1) from which the degrade step applies.
+        degrade: The degrade step: model role → the cheaper role that answers in its place.
+        rates: `tool:NAME`, `agent:NAME`, `user:NAME`, `tenant:NAME`, or `tool:*` for each of them.
         anchor_interval: Audit entries between two anchors.
     """
 
@@ -90,20 +196,34 @@ class Limits:
     prices: Mapping[str, Price] = field(default_factory=lambda: {"default": Price(0, 0)})
     timeouts: Timeouts = Timeouts()
     approvals: ApprovalRules = ApprovalRules()
+    workers: Mapping[str, WorkerLimit] = field(default_factory=dict)
+    people: Mapping[str, Person] = field(default_factory=dict)
+    front_door: FrontDoor = FrontDoor()
     degrade_at: float = 0.8
+    degrade: Mapping[str, str] = field(default_factory=dict)
+    times: Times = Times()
+    breakers: BreakerRules = BreakerRules()
+    rates: Mapping[str, Rate] = field(default_factory=dict)
     anchor_interval: int = 100
 
     def __post_init__(self) -> None:
-        numbers = [getattr(budget, unit) for budget in (self.run, self.agent, self.tenant) for unit in UNITS]
+        budgets = (self.run, self.agent, self.tenant, *self.workers.values())
+        numbers = [getattr(budget, unit) for budget in budgets for unit in UNITS]
         if any(number is not None and number < 0 for number in numbers):
             msg = "a budget is below 0; 0 means zero, and a unit that is left out has no limit"
             raise ValueError(msg)
         if not 0 <= self.degrade_at <= 1:
             msg = f"degrade_at is {self.degrade_at}; it is a share from 0 to 1"
             raise ValueError(msg)
-        if self.anchor_interval < 1 or min(self.timeouts.model, self.timeouts.tool) <= 0:
-            msg = "anchor_interval and timeouts must be above 0"
+        spans = [worker.seconds for worker in self.workers.values() if worker.seconds is not None]
+        spans += [person.hours for person in self.people.values()]
+        if self.anchor_interval < 1 or min(self.timeouts.model, self.timeouts.tool, *spans) <= 0:
+            msg = "anchor_interval, timeouts, a worker's seconds and a person's hours must be above 0"
             raise ValueError(msg)
+        for name, rate in self.rates.items():
+            if name.partition(":")[0] not in RATED or min(rate.per_minute, rate.burst) < 1:
+                msg = f"rate {name!r} isn't KIND:NAME with one of {', '.join(RATED)} and numbers from 1"
+                raise ValueError(msg)
 
     def price(self, model: str, tokens_in: int, tokens_out: int) -> int:
         """Micros that these tokens cost, rounded up; an unknown model costs the default price."""

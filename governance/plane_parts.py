@@ -12,6 +12,7 @@ from governance.judge import Policy
 from governance.limits import Limits
 from governance.principals import AgentIdentity, Run
 from governance.settings import Settings
+from governance.spending import Spending
 from governance.store import ControlStore
 from governance.workers import Worker
 
@@ -39,6 +40,7 @@ class Parts:
         self.clock = clock
         self.audit = AuditLog(store, Anchors(settings.home), interval=limits.anchor_interval, clock=clock)
         self.worker = Worker(settings.home)
-        self.gate = Gate(policy, limits, self.audit, self.worker, clock)
+        self.spending = Spending(limits, self.audit, clock)
+        self.gate = Gate(policy, limits, self.audit, self.worker, clock, self.spending)
         self._runs_seen: dict[str, Run] = {}
         self._agents_seen: set[AgentIdentity] = set()

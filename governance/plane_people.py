@@ -14,6 +14,7 @@ from governance.audit import Entry
 from governance.decisions import Rules
 from governance.errors import ControlUnavailable, Denied, TowerError
 from governance.gate import REVIEW
+from governance.limits import ApprovalRules
 from governance.plane_runs import RunBook
 from governance.principals import User
 from governance.store import Tx
@@ -44,15 +45,23 @@ class Hearing(RunBook):
             raise Denied(decision.reason or f"{user.id} may not {action}", decision.policies)
 
     async def request_approval(
-        self, act: Act, description: str, allowed: tuple[str, ...] = REVIEW
+        self,
+        act: Act,
+        description: str,
+        allowed: tuple[str, ...] = REVIEW,
+        rules: ApprovalRules | None = None,
     ) -> Approval:
-        """Ask a person about an act before it is tried; the same question is asked once."""
+        """Ask a person about an act before it is tried; the same question is asked once.
+
+        Args:
+            rules: Who may answer and by when; the deployment's rules by default.
+        """
         act = await self.own(act)
 
         def work(tx: Tx) -> Approval:
-            asked = self.gate.ask(tx, act, description, allowed)
+            asked = self.gate.ask(tx, act, description, allowed, rules)
             if asked.state == approvals.PENDING:
-                runs.mark(tx, asked.run, runs.WAITING)
+                self.gate.hold(tx, asked.run)
             return asked
 
         return await self.store.transact(work)

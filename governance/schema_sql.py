@@ -43,9 +43,20 @@ TABLES = (
         decided TEXT, message TEXT, answer_hash TEXT, consumed_by TEXT)""",
     "CREATE INDEX IF NOT EXISTS approvals_by_binding ON approvals (run, action, policy_version)",
     "CREATE INDEX IF NOT EXISTS approvals_by_state ON approvals (tenant, state)",
+    """CREATE TABLE IF NOT EXISTS choices (
+        run TEXT NOT NULL, position TEXT NOT NULL, tenant TEXT NOT NULL, job TEXT NOT NULL,
+        pattern TEXT NOT NULL, status TEXT NOT NULL, quality INTEGER NOT NULL,
+        model_calls BIGINT NOT NULL, tokens BIGINT NOT NULL, micros BIGINT NOT NULL,
+        millis BIGINT NOT NULL, ended TEXT NOT NULL, PRIMARY KEY (run, position)) {flat}""",
+    "CREATE INDEX IF NOT EXISTS choices_by_job ON choices (tenant, job, ended)",
     """CREATE TABLE IF NOT EXISTS delegations (
         tenant TEXT NOT NULL, giver TEXT NOT NULL, roles TEXT NOT NULL, receiver TEXT NOT NULL,
         until TEXT NOT NULL, PRIMARY KEY (tenant, giver, receiver))""",
+    """CREATE TABLE IF NOT EXISTS run_times (
+        run TEXT PRIMARY KEY, idle {number} NOT NULL, waits_since TEXT, active TEXT NOT NULL) {flat}""",
+    """CREATE TABLE IF NOT EXISTS breakers (
+        name TEXT PRIMARY KEY, failures INTEGER NOT NULL, opened TEXT, probe TEXT) {flat}""",
+    """CREATE TABLE IF NOT EXISTS rates (bucket TEXT PRIMARY KEY, free_at {number} NOT NULL) {flat}""",
     """CREATE TABLE IF NOT EXISTS audit (
         seq {number} PRIMARY KEY, time TEXT NOT NULL, prev TEXT NOT NULL, kind TEXT NOT NULL,
         tenant TEXT, run TEXT, seam TEXT, actor TEXT, agent_version TEXT, user_id TEXT, action TEXT,

@@ -1,0 +1,96 @@
+"""Timers: how long a run was at work, and how long it waited, which costs it nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from governance.clock import moment, stamp
+from governance.store import Tx
+
+NOTED_EVERY = timedelta(seconds=30)
+"""A run's last activity is kept to this precision, so that a short run writes nothing."""
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands, as read before an act.
+
+    Attributes:
+        state: Of the run.
+        created: When it was admitted.
+        idle: What didn't count as work so far.
+        waits_since: Since when it has waited for a person, if it does.
+        active: When it was last known to be at work.
+        troubled: Some breaker counts failures.
+    """
+
+    state: str
+    created: datetime
+    idle: timedelta
+    waits_since: datetime | None
+    active: datetime
+    troubled: bool = False
+
+    def worked(self, now: datetime) -> timedelta:
+        """How long the run was at work."""
+        return now - self.created - self.idle - self.waiting(now)
+
+    def waited(self, now: datetime) -> timedelta:
+        """How long it was not at work: it waited for a person, or nobody ran it."""
+        return self.idle + self.waiting(now)
+
+    def waiting(self, now: datetime) -> timedelta:
+        """How long it has been waiting by now."""
+        return now - self.waits_since if self.waits_since else timedelta()
+
+
+def read(tx: Tx, run_id: str) -> Standing | None:
+    """Where a run stands, or None if there is none."""
+    row = tx.one(
+        "SELECT r.state, r.created, t.idle, t.waits_since, t.active, EXISTS (SELECT 1 FROM breakers)"
+        " FROM runs r LEFT JOIN run_times t ON t.run = r.id WHERE r.id = ?",
+        (run_id,),
+    )
+    if row is None:
+        return None
+    state, created, idle, since, active, troubled = row
+    return Standing(
+        state,
+        moment(created),
+        (idle or 0) * _MICROSECOND,
+        moment(since) if since else None,
+        moment(active or created),
+        bool(troubled),
+    )
+
+
+def pause(tx: Tx, run_id: str, now: datetime) -> None:
+    """Stop the run's clock: a person is asked."""
+    tx.execute(
+        "INSERT INTO run_times (run, idle, waits_since, active) VALUES (?, 0, ?, ?)"
+        " ON CONFLICT (run) DO UPDATE"
+        " SET waits_since = COALESCE(run_times.waits_since, excluded.waits_since)",
+        (run_id, stamp(now), stamp(now)),
+    )
+
+
+def proceed(tx: Tx, run_id: str, found: Standing, now: datetime, *, longest: timedelta) -> Standing:
+    """Let the run's clock go on; what lies between two acts further apart than any act lasts isn't work.
+
+    Args:
+        longest: That one act may take.
+    """
+    gap = now - found.active
+    if found.waits_since is None and gap <= NOTED_EVERY:
+        return found
+    lost = found.waiting(now) if found.waits_since else gap if gap > longest + NOTED_EVERY else timedelta()
+    idle = found.idle + lost
+    tx.execute(
+        "INSERT INTO run_times (run, idle, waits_since, active) VALUES (?, ?, NULL, ?)"
+        " ON CONFLICT (run) DO UPDATE SET idle = excluded.idle, waits_since = NULL, active = excluded.active",
+        (run_id, idle // _MICROSECOND, stamp(now)),
+    )
+    return Standing(found.state, found.created, idle, None, now, found.troubled)
