@@ -9,8 +9,10 @@ from sqlalchemy import select
 
 from tools.desk import lookup
 from tools.desk.database import Desk
+from tools.desk.neighbours import BILLING
 from tools.desk.records import InvoiceRow
 from tools.desk.terms import CustomerId, InvoiceKind, InvoiceNumber, InvoiceStatus, Record
+from tools.remote.system import behind
 from tools.spec import Caller, tool
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Invoice(Record):
     paid_on: dt.date | None
 
 
+@behind(BILLING)
 @tool(owner="billing", data=("billing",), needs=("desk",))
 async def list_invoices(customer_id: CustomerId, *, desk: Desk, caller: Caller) -> list[Invoice]:
     """List all invoices of a customer, premiums and repair bills, with their status.
@@ -50,6 +53,7 @@ async def list_invoices(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
     return await desk.read(work)
 
 
+@behind(BILLING)
 @tool(owner="billing", data=("billing",), needs=("desk",))
 async def get_invoice(invoice_number: InvoiceNumber, *, desk: Desk, caller: Caller) -> Invoice:
     """Look up one invoice with its amount, dates and status.

@@ -6,6 +6,7 @@ from tools.desk.billing import get_invoice, list_invoices
 from tools.desk.claims import get_claim, list_claims, open_claim, withdraw_claim
 from tools.desk.contacts import add_note, list_contacts, remove_note
 from tools.desk.customers import change_account, change_address, find_customer
+from tools.desk.history import list_prior_claims
 from tools.desk.letters import cancel_letter, send_letter
 from tools.desk.payments import pay_claim, recall_payment
 from tools.desk.policies import assess_amount, check_coverage, get_policy, list_policies
@@ -19,6 +20,7 @@ TOOLS = (
     get_invoice,
     get_claim,
     list_claims,
+    list_prior_claims,
     list_contacts,
     check_coverage,
     assess_amount,

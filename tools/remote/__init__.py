@@ -1,0 +1,1 @@
+"""Tools whose answers come from another system, through the same gateway as all the others."""
