@@ -24,6 +24,7 @@ READ = {
     "get_invoice": 8,
     "list_claims": 4,
     "get_claim": 8,
+    "list_prior_claims": 4,
     "list_contacts": 4,
     "search_wording": 6,
 }
