@@ -59,11 +59,13 @@ async def ask(
         try:
             async with asyncio.timeout(plane.limits.timeouts.model):
                 answer = await _call(choice, messages, tools, must_call=must_call)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             # Shielded: a cancelled step still has to write down that its attempt was made.
             await asyncio.shield(
                 plane.fail(clearance, f"{type(error).__name__}: {error}", Cost(model_calls=1))
             )
+            if isinstance(error, asyncio.CancelledError):
+                raise
             if attempt + 1 == attempts:
                 msg = f"{choice.provider} model {choice.model} failed {attempts} times: {error}"
                 raise ModelFailed(msg) from error

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from governance.outcome import Status
 from nodes.place import PATH_KEY, path_of
-from nodes.state import Context, RunState
+from nodes.state import Context, RunOutput, RunState
 from nodes.step import Node
 
+Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
-def delegate_node(name: str, graph: CompiledStateGraph[Any, Any, Any, Any]) -> Node:
+
+def delegate_node(name: str, graph: Compiled) -> Node:
     """Make a node that runs `graph` on the conversation so far.
 
     Its interrupts surface at the root, its acts are budgeted and logged in the same run, and its
@@ -22,10 +26,7 @@ def delegate_node(name: str, graph: CompiledStateGraph[Any, Any, Any, Any]) -> N
     """
 
     async def delegate(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
-        visit = state.get("visits", {}).get(name, 0)
-        path = "/".join(part for part in (path_of(config), name, str(visit)) if part)
-        inner: RunnableConfig = {"configurable": {**config.get("configurable", {}), PATH_KEY: path}}
-        ended = await graph.ainvoke({"messages": state["messages"]}, inner, context=runtime.context)
+        ended = await run_nested(name, graph, state["messages"], state, config, runtime)
         outcome = ended["outcome"]
         update: dict[str, Any] = {
             "visits": {name: 1},
@@ -38,3 +39,19 @@ def delegate_node(name: str, graph: CompiledStateGraph[Any, Any, Any, Any]) -> N
         return update
 
     return delegate
+
+
+async def run_nested(  # noqa: PLR0913 - a node's three, and three that are the nested graph's
+    name: str,
+    graph: Compiled,
+    messages: Sequence[AnyMessage],
+    state: RunState,
+    config: RunnableConfig,
+    runtime: Runtime[Context],
+) -> RunOutput:
+    """Run a graph at this visit of this step, on these messages; when resumed it goes on where it was."""
+    visit = state.get("visits", {}).get(name, 0)
+    path = "/".join(part for part in (path_of(config), name, str(visit)) if part)
+    inner: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), PATH_KEY: path}}
+    ended: RunOutput = await graph.ainvoke({"messages": list(messages)}, inner, context=runtime.context)
+    return ended

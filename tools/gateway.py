@@ -68,8 +68,13 @@ async def call(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: 
     clearance = await control().clear(act)
     if clearance.done_before:
         return clearance.replay
-    # A cancelled branch never cancels a started effect, nor the writing of its result.
-    return await asyncio.shield(asyncio.create_task(_execute(tool, clearance)))
+    # A cancelled branch never cancels a started effect, nor the writing of its result: it waits for both.
+    started = asyncio.create_task(_execute(tool, clearance))
+    try:
+        return await asyncio.shield(started)
+    except asyncio.CancelledError:
+        await asyncio.wait({started})
+        raise
 
 
 async def _execute(tool: Tool, clearance: Clearance) -> Json:

@@ -170,5 +170,6 @@ class Customers:
 
 
 CONTRACT = {"find_order": 20, "refund": 1}
-ADMISSION = Admission(Customers(), dict.fromkeys(("single", "sequential", "handoff", "adaptive"), CONTRACT))
+GRAPHS = ("concurrent", "single", "sequential", "handoff", "adaptive")
+ADMISSION = Admission(Customers(), dict.fromkeys(GRAPHS, CONTRACT))
 TOOLBOX = Toolbox([find_order, refund, take_back])

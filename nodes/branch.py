@@ -1,0 +1,204 @@
+"""A branch: one member's look at the task, bounded in number and time; it may be absent, never lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphBubbleUp
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from governance.control import control
+from governance.errors import ControlUnavailable
+from governance.outcome import Outcome, Status
+from governance.principals import Run
+from models.governed import ModelFailed
+from nodes.agent import work
+from nodes.delegate import delegate_node
+from nodes.faults import STEP_ERRORS, GaveUp, fault
+from nodes.place import current_run
+from nodes.state import Context, Fault, RunState
+from nodes.step import Node, Step
+from nodes.turn import turn_for
+from nodes.verdict import Absence, Verdict
+
+Found = tuple[dict[str, Any], list[Fault]]
+"""A verdict, and the writes that were refused on the way to it."""
+
+
+class Absent(Exception):
+    """The branch ended without a verdict."""
+
+    def __init__(self, status: str, error: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.error = status, error
+
+
+@dataclass
+class _Places:
+    semaphore: asyncio.Semaphore
+    users: int = 0
+
+
+# Keyed by event loop too, since a server runs graphs in several; an entry lives while it is used.
+_places: dict[tuple[asyncio.AbstractEventLoop, str, int], _Places] = {}
+_overdue: set[asyncio.Task[None]] = set()
+
+
+@asynccontextmanager
+async def place(run_id: str, limit: int) -> AsyncIterator[None]:
+    """Hold one of the `limit` places that the run's branches share."""
+    key = (asyncio.get_running_loop(), run_id, limit)
+    places = _places.setdefault(key, _Places(asyncio.Semaphore(limit)))
+    places.users += 1
+    try:
+        async with places.semaphore:
+            yield
+    finally:
+        places.users -= 1
+        if not places.users:
+            del _places[key]
+
+
+def limit_for(config: RunnableConfig, declared: int) -> int:
+    """How many branches may be at work: what the run or a parent pattern was given, else what is declared."""
+    return max(1, config.get("max_concurrency") or declared)
+
+
+def branch_node(step: Step, *, max_concurrency: int, timeout: timedelta) -> Node:
+    """Make the node of an agent's branch; it writes a verdict or an absence, and nothing else ends it."""
+
+    async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
+        run = await current_run(config)
+
+        async def look() -> Found:
+            return await _examine(step, state, config, runtime.context)
+
+        here = place(run.id, limit_for(config, max_concurrency))
+        return await _kept(step.name, run, in_time(look, here, run=run, name=step.name, timeout=timeout))
+
+    return node
+
+
+def nested_node(
+    graph: CompiledStateGraph[Any, Any, Any, Any],
+    schema: type[Verdict],
+    *,
+    max_concurrency: int,
+    timeout: timedelta,
+) -> Node:
+    """Make the node of a branch that is a pattern itself; its outcome's result is its verdict.
+
+    It takes no place of its own: its agents take places of this team's, so that one limit holds for all.
+    """
+    name = graph.get_name()
+    delegate = delegate_node(name, graph)
+
+    async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
+        run = await current_run(config)
+        limited: RunnableConfig = {**config, "max_concurrency": limit_for(config, max_concurrency)}
+
+        async def look() -> Found:
+            outcome = (await delegate(state, limited, runtime))["results"][name]
+            return _verdict_of(outcome, schema), []
+
+        return await _kept(name, run, in_time(look, nullcontext(), run=run, name=name, timeout=timeout))
+
+    return node
+
+
+def _verdict_of(outcome: Outcome, schema: type[Verdict]) -> dict[str, Any]:
+    if outcome["status"] not in (Status.COMPLETED, Status.PARTIAL):
+        raise Absent(outcome["status"], "Outcome", "; ".join(outcome["reasons"]))
+    said = {field: outcome["result"].get(field) for field in ("choice", "confidence", "reason")}
+    verdict = schema.model_validate({**said, "evidence": outcome["evidence"]})
+    return verdict.model_dump(mode="json")
+
+
+async def in_time(
+    look: Callable[[], Awaitable[Found]],
+    here: AbstractAsyncContextManager[None],
+    *,
+    run: Run,
+    name: str,
+    timeout: timedelta,  # noqa: ASYNC109 - `asyncio.timeout` would wait for work that won't be cancelled
+) -> Found:
+    """Do a branch's work once it has its place, and cancel it when its time is up.
+
+    An effect that has begun is not cancelled: the gateway carries it through and writes its result.
+    What the work still returns is discarded, and the audit log says so.
+
+    Raises:
+        Absent: Too late. Whatever the work raises comes through.
+    """
+    begun = asyncio.get_running_loop().create_future()
+
+    async def held() -> Found:
+        async with here:
+            begun.set_result(None)
+            return await look()
+
+    task = asyncio.create_task(held())
+    try:
+        await asyncio.wait({task, begun}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task}, timeout=timeout.total_seconds())
+        if task.done():
+            return task.result()
+    finally:
+        task.cancel()
+    discard = asyncio.create_task(_discard(task, run, name))
+    _overdue.add(discard)
+    discard.add_done_callback(_overdue.discard)
+    # As long as a started effect may take; what can't be cancelled at all doesn't hold the others.
+    await asyncio.wait({discard}, timeout=control().limits.timeouts.tool)
+    raise Absent(Status.FAILED, "TimeoutError", f"no verdict within {timeout.total_seconds():g} s")
+
+
+async def _discard(task: asyncio.Task[Found], run: Run, name: str) -> None:
+    await asyncio.wait({task})
+    if not task.cancelled() and not task.exception():
+        await control().note(run, "late_result", {"branch": name, "discarded": task.result()[0]})
+
+
+async def _kept(name: str, run: Run, looked: Awaitable[Found]) -> dict[str, Any]:
+    """What came of a branch, in the state's form; edges of a failed node aren't followed, so none fails."""
+    visited = {"visits": {name: 1}}
+    try:
+        verdict, refused = await looked
+    except (GraphBubbleUp, ControlUnavailable):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a branch raises, the others' verdicts count
+        absence = _absence(name, error)
+        await control().note(run, "branch_absent", dict(absence))
+        return {**visited, "absences": {name: absence}}
+    return {**visited, "verdicts": {name: verdict}, "faults": refused}
+
+
+def _absence(name: str, error: Exception) -> Absence:
+    if isinstance(error, Absent):
+        return {"branch": name, "status": error.status, "error": error.error, "reason": str(error)}
+    known = isinstance(error, STEP_ERRORS)
+    status = fault(name, error)["status"] if known else Status.FAILED
+    return {"branch": name, "status": status, "error": type(error).__name__, "reason": str(error)}
+
+
+async def _examine(step: Step, state: RunState, config: RunnableConfig, context: Context | None) -> Found:
+    """Let the step's agent work, then its fallback if it has one."""
+    agents = [step.agent, *([step.fallback] if step.fallback else [])]
+    refused: list[Fault] = []
+    for agent in agents:
+        turn = await turn_for(agent, step.name, state, config, context)
+        turn.refused = refused
+        try:
+            return await work(turn, check=step.check, state=state, repairs=step.repairs), refused
+        except (GaveUp, ModelFailed):
+            if agent is agents[-1]:
+                raise
+    msg = "a branch has at least one agent"
+    raise AssertionError(msg)
