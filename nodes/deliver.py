@@ -51,7 +51,8 @@ def deliver_node(compose: Compose = last_answer) -> Node:
         try:
             cleared = await control().clear(_delivery(actor, outcome))
         except Denied as error:
-            outcome |= {"status": Status.DENIED, "answer": "", "reasons": [*outcome["reasons"], error.reason]}
+            status = worst([Status(outcome["status"]), Status.DENIED])  # a cancelled run stays cancelled
+            outcome |= {"status": status, "answer": "", "reasons": [*outcome["reasons"], error.reason]}
         settles = cleared if cleared and not cleared.done_before else None
         concluded = await control().conclude(actor.run.id, outcome, settles)
         outcome["usage"] = concluded["usage"]

@@ -59,6 +59,7 @@ ADMISSION = Admission(
         "single": {**READ, **SERVICE, "change_account": 1},
         "sequential": {**READ, **CLAIM},
         "handoff": {**READ, **SERVICE},
+        "group_chat": {"get_claim": 8, "search_wording": 6, "check_letter": 12},
         "adaptive": {**READ, **SERVICE, **CLAIM, "change_account": 1},
     },
 )

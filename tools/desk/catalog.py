@@ -6,6 +6,7 @@ from tools.desk.billing import get_invoice, list_invoices
 from tools.desk.claims import get_claim, list_claims, open_claim, withdraw_claim
 from tools.desk.contacts import add_note, list_contacts, remove_note
 from tools.desk.customers import change_account, change_address, find_customer
+from tools.desk.drafting import check_letter
 from tools.desk.history import list_prior_claims
 from tools.desk.letters import cancel_letter, send_letter
 from tools.desk.payments import pay_claim, recall_payment
@@ -32,6 +33,7 @@ TOOLS = (
     recall_payment,
     add_note,
     remove_note,
+    check_letter,
     send_letter,
     cancel_letter,
     change_address,
