@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
-from governance.acts import Act, Cost, Seam
+from governance.acts import Act, Cost, Json, Seam
 from governance.control import control
 from governance.principals import Actor, AgentIdentity
 
 
-async def clear_route(actor: Actor, target: AgentIdentity, sequence: int, reason: str) -> None:
-    """Have a hand-over, a choice of pattern or of speaker cleared and logged.
+async def clear_route(
+    actor: Actor,
+    target: AgentIdentity,
+    sequence: int,
+    reason: str,
+    *,
+    handoffs: int = 1,
+    facts: Mapping[str, Json] | None = None,
+) -> None:
+    """Have a hand-over, a choice of pattern or of speaker, or an assignment cleared and logged.
+
+    Args:
+        handoffs: What it counts as; 0 where the work comes back to whoever gave it out.
+        facts: What else policy sees, such as an assignment's likeness to the run's objective.
 
     Raises:
         Denied: Policy has no such edge.
@@ -24,9 +37,11 @@ async def clear_route(actor: Actor, target: AgentIdentity, sequence: int, reason
         args={},
         request_hash=hashlib.sha256(target.name.encode()).hexdigest()[:16],
         sequence=sequence,
-        cost=Cost(handoffs=1),
-        facts={"from": actor.agent.kind, "to": target.kind},
+        cost=Cost(handoffs=handoffs),
+        facts={**(facts or {}), "from": actor.agent.kind, "to": target.kind},
     )
     clearance = await control().clear(act)
     if not clearance.done_before:
-        await control().settle(clearance, {"to": target.name, "reason": reason[:500]}, Cost(handoffs=1))
+        await control().settle(
+            clearance, {"to": target.name, "reason": reason[:500]}, Cost(handoffs=handoffs)
+        )

@@ -1,0 +1,60 @@
+"""Workers: who may be given a step of a plan, and what such a step must say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Field, create_model
+
+from nodes.ledger import PlanStep, ProgressLedger, TaskLedger
+from nodes.team import Agent
+from tools.spec import Tool
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A member of an investigation.
+
+    Attributes:
+        agent: In whose name a step is done; policy judges its kind.
+        lookup: A step for it is one call of this tool with the step's typed arguments, and no
+            model is asked; without it the agent works on the step's task with its own tools.
+    """
+
+    agent: Agent
+    lookup: Tool | None = None
+
+    @property
+    def name(self) -> str:
+        """The agent's name, as plans give it."""
+        return self.agent.name
+
+
+def ledgers_for(workers: Sequence[Worker]) -> tuple[type[TaskLedger], type[ProgressLedger]]:
+    """The schemas of both ledgers, in which a step names one of the workers and gives what it needs."""
+    kinds = [_step_of(worker) for worker in workers]
+    step: Any = Annotated[Union[tuple(kinds)], Field(discriminator="worker")] if len(kinds) > 1 else kinds[0]  # noqa: UP007 - made of values
+    task = create_model(
+        "TaskLedger",
+        __base__=TaskLedger,
+        __doc__=TaskLedger.__doc__,
+        plan=(list[step], TaskLedger.model_fields["plan"]),
+    )
+    progress = create_model(
+        "ProgressLedger",
+        __base__=ProgressLedger,
+        __doc__=ProgressLedger.__doc__,
+        next=(list[step], ProgressLedger.model_fields["next"]),
+    )
+    return task, progress
+
+
+def _step_of(worker: Worker) -> type[PlanStep]:
+    fields: dict[str, Any] = {
+        "worker": (Annotated[Literal[worker.name], Field(description=worker.agent.job)], ...),
+    }
+    if worker.lookup:
+        fields["args"] = (Annotated[worker.lookup.args, Field(description=worker.lookup.description)], ...)
+    return create_model(f"{worker.name}_step", __base__=PlanStep, **fields)
