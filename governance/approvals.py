@@ -108,6 +108,7 @@ def create(
     rules: ApprovalRules,
     description: str,
     allowed: tuple[str, ...],
+    requester: str,
     now: datetime,
 ) -> Approval:
     """Ask for an act; the same question under an older policy version is void from here on."""
@@ -134,7 +135,7 @@ def create(
         asked_hash=asked_hash,
         args_hash=asked_hash,
         policy_version=policy_version,
-        requester=run.user.id,
+        requester=requester,
         act=act_to_json(act),
         args=dict(act.args),
         description=description,
@@ -203,6 +204,14 @@ def expire(tx: Tx, approval: Approval, now: datetime) -> Approval:
     return current
 
 
+def void(tx: Tx, run_id: str, why: str) -> None:
+    """Take back what a run still asks, since it has ended."""
+    tx.execute(
+        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND state = ?",
+        (EXPIRED, why, run_id, PENDING),
+    )
+
+
 def record(tx: Tx, approval: Approval) -> None:
     """Write a person's decision."""
     tx.execute(
@@ -214,6 +223,15 @@ def record(tx: Tx, approval: Approval) -> None:
             approval.answer_hash, approval.id, PENDING,
         ),
     )  # fmt: skip
+
+
+def withdraw(tx: Tx, approval: Approval, reason: str) -> None:
+    """Take a question back, so that nobody answers it and no later act finds it."""
+    tx.execute(
+        "UPDATE approvals SET state = ?, message = ?, asked_hash = '', args_hash = '' WHERE id = ?"
+        " AND state = ?",
+        (EXPIRED, reason, approval.id, PENDING),
+    )
 
 
 def may_answer(user: User, approval: Approval) -> bool:

@@ -12,6 +12,8 @@ from governance.errors import BreakerOpen
 from governance.limits import BreakerRules
 from governance.store import Tx
 
+AGENT = "agent:"
+
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
@@ -32,7 +34,7 @@ def names(act: Act) -> tuple[str, ...]:
     """The breakers that an act passes: those of the model and the agent that asks it, or of the tool."""
     if act.seam is Seam.MODEL:
         facts = act.facts
-        return f"model:{facts.get('provider')}/{facts.get('model')}", f"agent:{act.actor.agent.name}"
+        return f"model:{facts.get('provider')}/{facts.get('model')}", f"{AGENT}{act.actor.agent.name}"
     return (f"tool:{act.action}",) if act.seam is Seam.TOOL else ()
 
 
@@ -54,7 +56,8 @@ def check(tx: Tx, wanted: Sequence[str], rules: BreakerRules, now: datetime, lea
         if until and now < until:
             raise BreakerOpen(breaker.name, stamp(until))
     for breaker in found:
-        if breaker.opened:
+        # An agent asks several times before it is known whether it gives a valid result.
+        if breaker.opened and not breaker.name.startswith(AGENT):
             tx.execute("UPDATE breakers SET probe = ? WHERE name = ?", (stamp(now + lease), breaker.name))
     return {breaker.name for breaker in found}
 

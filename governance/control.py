@@ -14,7 +14,7 @@ from governance.audit import Entry
 from governance.errors import TowerError
 from governance.gate import Wait
 from governance.limits import load_limits
-from governance.plane_people import Hearing
+from governance.plane_effects import Effects
 from governance.principals import AgentIdentity, User
 from governance.settings import Settings
 from governance.store import ControlStore, Tx
@@ -23,7 +23,7 @@ _POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.25)
 _LONGEST_POLL_SECONDS = 0.5
 
 
-class ControlPlane(Hearing):
+class ControlPlane(Effects):
     """Clears acts, keeps their results, and remembers everything that was asked and answered.
 
     Safe to use from any thread and any event loop; all I/O happens in the store's threads.
@@ -37,6 +37,8 @@ class ControlPlane(Hearing):
             ApprovalRequired: A person must say yes first; the question is asked.
             ApprovalRejected: The person said no, or nobody answered in time.
             BudgetExhausted: It would cost more than what is left.
+            BreakerOpen: What it needs has failed too often of late.
+            RateLimited: It comes too often.
             EffectUnknown: Whoever began it before is gone, and a repeat might act twice.
             ControlUnavailable: The control plane can't answer.
         """

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from governance import agents, approvals, breakers, budget, journal, rates, runs, timers
+from governance import agents, approvals, budget, journal, rates, runs, timers
 from governance.acts import Act, Clearance, Cost, Decision, Effect, Json, Seam
 from governance.approvals import CONSUMED, EXPIRED, REJECTED, Approval
 from governance.audit import AuditLog, Entry
@@ -26,6 +26,7 @@ from governance.limits import ApprovalRules, Limits
 from governance.refusals import denied, refusal_entry
 from governance.spending import NOTHING, Spending
 from governance.store import Tx
+from governance.switchboard import Switchboard
 from governance.timers import Standing as RunStanding
 from governance.workers import Worker
 
@@ -47,6 +48,7 @@ class Gate:
     worker: Worker
     clock: Clock
     spending: Spending
+    switchboard: Switchboard
 
     def clear(self, tx: Tx, act: Act) -> Clearance | TowerError | Wait:
         """Clear an act; a refusal is returned, not raised, so that its audit entry is committed.
@@ -96,8 +98,7 @@ class Gate:
         if trusts:
             body["trusts"] = {name: sorted(values) for name, values in trusts.items()}
         self.audit.append(tx, Entry.of_act("settled" if first else "discarded", act, cost=used, **body))
-        for name in breakers.recovered(tx, clearance.ailing):
-            self.audit.append(tx, Entry("breaker_closed", resource=name))
+        self.switchboard.forgive(tx, clearance.ailing)
 
     def fail(
         self, tx: Tx, clearance: Clearance, error: str, used: Cost, *, retry: bool, blame: bool = True
@@ -116,12 +117,7 @@ class Gate:
         kind = "failed" if retry or not first else "unknown"
         self.audit.append(tx, Entry.of_act(kind, act, cost=used, error=error, attempt=clearance.attempt))
         if blame and first:
-            self.blame(tx, breakers.names(act)[0])
-
-    def blame(self, tx: Tx, name: str) -> None:
-        """Count a failure of a model, a tool or an agent."""
-        if breakers.failed(tx, name, self.limits.breakers, self.clock()):
-            self.audit.append(tx, Entry("breaker_opened", resource=name))
+            self.switchboard.blame_act(tx, act)
 
     def release(self, tx: Tx, clearance: Clearance) -> None:
         """Take back a clearance that nobody received, so nobody acted."""
@@ -134,10 +130,11 @@ class Gate:
         description: str,
         allowed: tuple[str, ...],
         rules: ApprovalRules | None = None,
+        requester: str | None = None,
     ) -> Approval:
         """Find the question for this act, or ask it; by the deployment's rules unless others are given."""
         found = approvals.existing(tx, act, self.policy.version, self.clock())
-        return found or self._create(tx, act, description, allowed, rules)
+        return found or self._create(tx, act, description, allowed, rules, requester)
 
     def _begin(self, tx: Tx, act: Act, found: Found, now: datetime) -> Clearance | Wait:
         if found.standing is Standing.IN_DOUBT:
@@ -150,10 +147,9 @@ class Gate:
         if objection:
             raise Denied(objection)
         lease = self._lease(act)
-        rules, passed = self.limits.breakers, breakers.names(act)
-        ailing = breakers.check(tx, passed, rules, now, lease) if standing.troubled and passed else ()
         self._check_contract(tx, act)
         decision, grant = self._decide(tx, act)
+        ailing = self.switchboard.check(tx, act, now, lease) if standing.troubled else frozenset()
         if self.limits.rates and not rates.take(tx, act, self.limits.rates, now):
             return Wait()
         self.spending.reserve(tx, act, found, now)
@@ -167,9 +163,7 @@ class Gate:
         attempt = journal.begin(
             tx, act, decision, worker=self.worker.id, now=now, lease=lease, approved_by=approver
         )
-        return Clearance(
-            act, act.key, decision, attempt=attempt, approved_by=approver, ailing=frozenset(ailing)
-        )
+        return Clearance(act, act.key, decision, attempt=attempt, approved_by=approver, ailing=ailing)
 
     def hold(self, tx: Tx, run_id: str) -> None:
         """Let a run wait for a person, which costs it no time."""
@@ -233,6 +227,7 @@ class Gate:
         description: str,
         allowed: tuple[str, ...],
         rules: ApprovalRules | None = None,
+        requester: str | None = None,
     ) -> Approval:
         approval = approvals.create(
             tx,
@@ -241,6 +236,7 @@ class Gate:
             rules=rules or self.limits.approvals,
             description=description,
             allowed=allowed,
+            requester=requester or act.actor.run.user.id,
             now=self.clock(),
         )
         entry = Entry.of_act(
@@ -251,8 +247,7 @@ class Gate:
 
     def _lease(self, act: Act) -> timedelta:
         timeouts = self.limits.timeouts
-        seconds = timeouts.model if act.seam is Seam.MODEL else timeouts.tool
-        return timedelta(seconds=seconds) + _LEASE_MARGIN
+        return timedelta(seconds=timeouts.model if act.seam is Seam.MODEL else timeouts.tool) + _LEASE_MARGIN
 
     def refuse(self, tx: Tx, act: Act, refusal: TowerError) -> None:
         """Write down that an act was refused, and why."""

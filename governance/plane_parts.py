@@ -14,6 +14,7 @@ from governance.principals import AgentIdentity, Run
 from governance.settings import Settings
 from governance.spending import Spending
 from governance.store import ControlStore
+from governance.switchboard import Switchboard
 from governance.workers import Worker
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Parts:
         self.audit = AuditLog(store, Anchors(settings.home), interval=limits.anchor_interval, clock=clock)
         self.worker = Worker(settings.home)
         self.spending = Spending(limits, self.audit, clock)
-        self.gate = Gate(policy, limits, self.audit, self.worker, clock, self.spending)
+        switchboard = Switchboard(limits.breakers, self.audit, clock)
+        self.gate = Gate(policy, limits, self.audit, self.worker, clock, self.spending, switchboard)
         self._runs_seen: dict[str, Run] = {}
         self._agents_seen: set[AgentIdentity] = set()

@@ -23,13 +23,18 @@ from governance.store import Tx
 class Hearing(RunBook):
     """Questions to people and their answers, each in the audit log."""
 
-    async def permit(self, user: User, action: str, *, tenant: str, owner: str | None = None) -> None:
+    async def permit(
+        self, user: User, action: str, *, tenant: str, owner: str | None = None, **facts: Json
+    ) -> None:
         """Ask policy whether a person may do something.
+
+        Args:
+            facts: What else policy sees, such as the `graph` of a run to start.
 
         Raises:
             Denied: They may not; the refusal is in the audit log.
         """
-        decision = self.policy.permit(user, action, tenant=tenant, owner=owner)
+        decision = self.policy.permit(user, action, tenant=tenant, owner=owner, **facts)
         if decision.effect is not Effect.ALLOW:
             entry = Entry(
                 "refused",
@@ -39,7 +44,7 @@ class Hearing(RunBook):
                 decision=decision.effect.value,
                 policies=decision.policies,
                 policy_version=decision.version,
-                body={"tenant": tenant, "owner": owner},
+                body={"tenant": tenant, "owner": owner, **facts},
             )
             await self.store.transact(lambda tx: self.audit.append(tx, entry))
             raise Denied(decision.reason or f"{user.id} may not {action}", decision.policies)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from governance import budget, journal, runs
+from governance import budget, events, journal, runs, timers
 from governance.acts import Act, Clearance, Json
 from governance.audit import Entry
+from governance.clock import stamp
 from governance.contract import Contract
 from governance.errors import Denied
+from governance.events import Event
 from governance.plane_parts import Parts
 from governance.principals import Run, User
 from governance.runs import Record
@@ -32,12 +34,17 @@ class RunBook(Parts):
         subject: str | None = None,
         verified: str = "no",
         thread_id: str = "",
+        event: Event | None = None,
     ) -> Run:
         """Admit a request: fix for whom, about whom and under which contract it runs.
 
         Args:
             input: What the graph is given, personal values as tokens already.
             thread_id: Empty where it is bound later.
+            event: What it is opened by; an event opens one run at most.
+
+        Raises:
+            EventSeen: The event was handled before; nothing was opened.
         """
         run = Run(runs.new_id(), thread_id, graph, user, subject, verified, self.policy.version, contract)
 
@@ -50,6 +57,8 @@ class RunBook(Parts):
                 "contract": contract.to_json(),
             }
             self.audit.append(tx, Entry.of_run("run_opened", run, **body))
+            if event:
+                events.take(tx, self.audit, event, run)
 
         await self.store.transact(work)
         return self.keep(run)
@@ -62,6 +71,12 @@ class RunBook(Parts):
         """
         known = self._runs_seen.get(run_id)
         return known or self.keep((await self.record(run_id)).run)
+
+    async def trusted(self, run_id: str) -> frozenset[str]:
+        """Every value that our own records vouch for in a run: its contract's, and what its effects made."""
+        added = await self.store.read(lambda tx: runs.added_trust(tx, run_id))
+        known = (await self.run(run_id)).contract.trusted
+        return frozenset().union(*known.values(), *added.values())
 
     async def record(self, run_id: str) -> Record:
         """The run with its input, state and outcome."""
@@ -86,6 +101,7 @@ class RunBook(Parts):
         run = await self.run(run_id)
 
         def work(tx: Tx) -> None:
+            self._settle_open(tx, run_id)
             if runs.close(tx, run_id, dict(outcome), self.clock()):
                 self.audit.append(tx, Entry.of_run("run_ended", run, status=str(outcome.get("status"))))
 
@@ -109,6 +125,7 @@ class RunBook(Parts):
         def work(tx: Tx) -> dict[str, Any]:
             if delivery:
                 self.gate.settle(tx, delivery, result, delivery.act.cost, {})
+            self._settle_open(tx, run_id)
             closed = {**outcome, "usage": self._used(tx, run_id)}
             if runs.close(tx, run_id, closed, self.clock()):
                 self.audit.append(tx, Entry.of_run("run_ended", run, status=status))
@@ -116,12 +133,20 @@ class RunBook(Parts):
 
         return await self.store.transact(work)
 
+    def _settle_open(self, tx: Tx, run_id: str) -> None:
+        """Count what the dead reserved and nobody took up again; what is at work settles by itself."""
+        for key in budget.left_open(tx, run_id):
+            begun = tx.one("SELECT worker, lease FROM journal WHERE key = ? AND state = 'open'", (key,))
+            if begun and (self.worker.died(begun[0]) or begun[1] <= stamp(self.clock())):
+                budget.settle(tx, key)
+
     async def usage(self, run_id: str) -> dict[str, Any]:
         """What a run has used, by unit.
 
         Returns:
-            Each unit; `percent` of the scarcest; `degraded`, whether the degrade step applies; and
-            `agents`, the units by agent.
+            Each unit; `seconds` at work and `waited_seconds` beside it; `late`, whether the service
+            level is missed; `percent` of the scarcest unit; `degraded`, whether the degrade step
+            applies; and `agents`, the units by agent.
         """
         return await self.store.read(lambda tx: self._used(tx, run_id))
 
@@ -130,10 +155,28 @@ class RunBook(Parts):
         share = budget.share(spent, self.limits.run)
         return {
             **budget.by_unit(spent),
+            **self._times(tx, run_id),
             "percent": round(100 * share),
             "degraded": share >= self.limits.degrade_at,
             "agents": {name: budget.by_unit(cost) for name, cost in by_agent.items()},
         }
+
+    def _times(self, tx: Tx, run_id: str) -> dict[str, Any]:
+        """Seconds at work and waiting, and whether the service level is missed."""
+        found, now = timers.read(tx, run_id), self.clock()
+        if found is None:
+            return {"seconds": 0, "waited_seconds": 0, "late": False}
+        hours = self.limits.times.service_hours
+        return {
+            "seconds": round(found.worked(now).total_seconds()),
+            "waited_seconds": round(found.waited(now).total_seconds()),
+            "late": hours is not None and (now - found.created).total_seconds() > hours * 3600,
+        }
+
+    def role(self, run_id: str, asked: str) -> str:
+        """The model role that answers: the declared cheaper one once the run's budget runs low."""
+        low = self.spending.scarce.get(run_id, False)
+        return self.limits.degrade.get(asked, asked) if low else asked
 
     async def note(self, run: Run, kind: str, body: Mapping[str, Json]) -> None:
         """Add an audit entry about a run."""

@@ -1,0 +1,220 @@
+"""The control plane's dealings with effects: those that nobody knows the end of, and those taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from governance import approvals, breakers, effects, journal, runs, timers
+from governance.acts import Act, Json
+from governance.approvals import Approval
+from governance.audit import Entry
+from governance.contract import Contract
+from governance.effects import Recorded
+from governance.errors import Denied, InvalidInput
+from governance.journal import State
+from governance.outcome import Status
+from governance.plane_people import Hearing
+from governance.principals import AgentIdentity, Run, User
+from governance.store import Tx
+
+UNDO = "undo"
+"""The graph's name of a run that takes another one back."""
+
+
+class Effects(Hearing):
+    """What was done, what may have been done, and what is done about it."""
+
+    async def effect(self, key: str) -> Recorded:
+        """One tool call as it stands."""
+        return await self.store.read(lambda tx: effects.get(tx, key))
+
+    async def effects(self, run_id: str) -> list[Recorded]:
+        """All tool calls of a run, in order."""
+        return await self.store.read(lambda tx: effects.of_run(tx, run_id))
+
+    async def unsettled(self, tenant: str) -> list[Recorded]:
+        """Effects of a tenant that a person must settle: in doubt, or not taken back."""
+        states = [State.UNKNOWN.value, State.FAILED.value]
+        found = await self.store.read(lambda tx: effects.in_state(tx, tenant, states))
+        return [each for each in found if each.state == State.UNKNOWN or each.graph == UNDO]
+
+    async def resolve(
+        self,
+        key: str,
+        *,
+        attempt: int,
+        result: Json | None,
+        by: str,
+        reason: str = "",
+        trusts: Mapping[str, Collection[str]] | None = None,
+        states: Sequence[State] = (State.UNKNOWN,),
+    ) -> bool:
+        """Write what became of an act that nobody knew the end of.
+
+        Args:
+            attempt: The one that was looked into.
+            result: What it would have returned, personal values as tokens; None: it did not happen.
+            by: Whoever found out: a tool's own query, or a person.
+            trusts: What it adds to the run's trusted sets, as in `settle`.
+
+        Returns:
+            False if it was settled otherwise meanwhile; nothing was changed.
+        """
+        stored = None if result is None else journal.encode(result)
+
+        def work(tx: Tx) -> bool:
+            if not effects.resolve(tx, key, stored, attempt=attempt, states=states, now=self.clock()):
+                return False
+            found = effects.get(tx, key)
+            runs.add_trust(tx, found.run, trusts or {})
+            body = {"happened": result is not None, "by": by, "reason": reason}
+            entry = Entry(
+                "resolved",
+                tenant=found.tenant,
+                run=found.run,
+                seam="tool",
+                actor=found.agent,
+                user=by,
+                action=found.action,
+                resource=f"Tool::{found.action}",
+                key=key,
+                body=body,
+            )
+            self.audit.append(tx, entry)
+            return True
+
+        return await self.store.transact(work)
+
+    async def settle_effect(
+        self,
+        user: User,
+        key: str,
+        *,
+        result: Json | None,
+        reason: str,
+        trusts: Mapping[str, Collection[str]] | None = None,
+    ) -> Recorded:
+        """Take a person's word for what became of an effect.
+
+        Args:
+            result: What it would have returned; None: it did not happen, and may be tried again.
+
+        Raises:
+            Denied: They may not say so.
+            InvalidInput: No such effect in their tenant, no reason given, or it isn't in doubt.
+        """
+        found = await self.effect(key)
+        if found.tenant != user.tenant:
+            msg = f"there is no effect {key!r}; `tower effects list` shows them"
+            raise InvalidInput(msg)
+        await self.permit(user, "settle_effect", tenant=found.tenant, owner=found.owner)
+        if not reason.strip():
+            msg = "say how you know: --reason"
+            raise InvalidInput(msg)
+        # What a compensation failed to do, a person may have done by hand.
+        states = (State.UNKNOWN, State.FAILED) if found.graph == UNDO else (State.UNKNOWN,)
+        settled = await self.resolve(
+            key,
+            attempt=found.attempt,
+            result=result,
+            by=user.id,
+            reason=reason,
+            trusts=trusts,
+            states=states,
+        )
+        if not settled:
+            msg = f"{key} is {found.state}, so there is nothing to settle"
+            raise InvalidInput(msg)
+        return await self.effect(key)
+
+    async def under_way(self, effect: Recorded) -> bool:
+        """Whether a worker that may be alive is at an effect."""
+        alive = effect.lease > self.clock() and not self.worker.died(effect.worker)
+        return effect.state == State.OPEN and alive
+
+    async def doubt(self, effect: Recorded) -> Recorded:
+        """Mark an effect as unknown that was begun by somebody who is gone."""
+        if effect.state == State.OPEN and not await self.under_way(effect):
+            await self.store.transact(lambda tx: journal.give_up(tx, effect.key, now=self.clock()))
+            return await self.effect(effect.key)
+        return effect
+
+    async def open_undo(self, user: User, run_id: str, tools: Mapping[str, int]) -> Run:
+        """Open the run that takes another run back, or find it; the other one ends, if it hasn't.
+
+        Args:
+            tools: The compensations, and how often each is needed.
+
+        Raises:
+            Denied: The person may not undo it.
+        """
+        origin = (await self.record(run_id)).run
+        await self.permit(user, "undo_run", tenant=origin.user.tenant, owner=origin.user.id)
+
+        def work(tx: Tx) -> Run:
+            self._cancel(tx, origin, user)
+            undo_id = f"{UNDO}-{run_id.removeprefix('run-')}"
+            if timers.read(tx, undo_id):
+                return runs.get(tx, undo_id).run
+            trusted = dict(origin.contract.trusted)
+            for name, values in runs.added_trust(tx, run_id).items():
+                trusted[name] = trusted.get(name, frozenset()) | values
+            run = Run(
+                id=undo_id,
+                thread_id="",
+                graph=UNDO,
+                user=user,
+                subject=origin.subject,
+                verified=origin.verified,
+                policy_version=self.policy.version,
+                contract=Contract(tools, trusted),
+            )
+            runs.open_run(tx, run, {"undoes": run_id}, self.clock())
+            body: dict[str, Json] = {"graph": UNDO, "undoes": run_id, "contract": run.contract.to_json()}
+            self.audit.append(tx, Entry.of_run("run_opened", run, **body))
+            self.audit.append(tx, Entry.of_run("undo_opened", origin, user, undo_run=undo_id))
+            return run
+
+        return self.keep(await self.store.transact(work))
+
+    async def say_yes(self, user: User, act: Act, *, requester: str, description: str) -> Approval:
+        """Ask about an act in somebody's name, and take it as answered by a person who may answer.
+
+        Args:
+            requester: Who started what is taken back; whoever that is can't be the one who agrees.
+        """
+
+        def work(tx: Tx) -> Approval:
+            asked = self.gate.ask(tx, act, description, ("approve", "reject"), requester=requester)
+            if asked.state != approvals.PENDING:
+                return asked
+            try:
+                return self._decide(tx, user, {"approval_id": asked.id, "type": "approve"})
+            except Denied:
+                self.gate.hold(tx, act.actor.run.id)
+                return asked
+
+        return await self.store.transact(work)
+
+    async def breakers(self) -> list[breakers.Breaker]:
+        """What has failed of late, by name."""
+        return await self.store.read(breakers.listed)
+
+    async def blame_agent(self, agent: AgentIdentity) -> None:
+        """Count that an agent gave no valid result."""
+        name = f"agent:{agent.name}"
+        await self.store.transact(lambda tx: self.gate.switchboard.blame(tx, name))
+
+    async def trust_agent(self, agent: AgentIdentity) -> None:
+        """Forget an agent's failures, since it gave a valid result; costs nothing where it has none."""
+        name = f"agent:{agent.name}"
+        if name in self.gate.switchboard.ailing_agents:
+            await self.store.transact(lambda tx: self.gate.switchboard.forgive(tx, [name]))
+
+    def _cancel(self, tx: Tx, run: Run, user: User) -> None:
+        """End a run that is about to be taken back, so that nothing more is done in it."""
+        reason = f"taken back by {user.id}"
+        outcome = {"status": Status.CANCELLED.value, "answer": "", "reasons": [reason]}
+        if runs.close(tx, run.id, outcome, self.clock()):
+            approvals.void(tx, run.id, reason)
+            self.audit.append(tx, Entry.of_run("run_ended", run, user, status=Status.CANCELLED.value))
