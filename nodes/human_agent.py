@@ -1,0 +1,164 @@
+"""A person in an agent's place: given a task, asked in the inbox, with a deadline and a deputy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage, HumanMessage
+from pydantic import BaseModel, ValidationError
+
+from governance.acts import Act, Cost, Seam
+from governance.approvals import EXPIRED, Approval
+from governance.control import control
+from governance.errors import ApprovalRejected
+from governance.gate import REVIEW
+from governance.limits import ApprovalRules, Person
+from governance.outcome import Status
+from nodes.faults import GaveUp
+from nodes.review import decided
+from nodes.team import Agent
+from nodes.turn import Turn
+
+TRIES = 3
+"""How often a person is asked for an answer that fits the schema."""
+
+SHOWN = 2_000
+"""Characters of the task that the inbox shows; the run has the rest."""
+
+
+class Said(BaseModel):
+    """What the person answered, in words."""
+
+    answer: str
+
+
+@dataclass(frozen=True)
+class HumanAgent(Agent):
+    """A person who stands where an agent stands, in any pattern.
+
+    Who may answer, by when, and who is the deputy is in `limits.toml` under `people.NAME`. The
+    answer is held to the schema and to the step's check like an agent's.
+    """
+
+    kind: str = "person"
+    job: str = ""
+    prompt: Path = field(init=False, default=Path())
+    owner: str = "operations"
+    returns: type[BaseModel] | None = Said
+
+    @cached_property
+    def instructions(self) -> str:
+        """What a person is told besides the job: nothing."""
+        return ""
+
+
+async def ask_person(turn: Turn) -> BaseModel:
+    """Put the turn's task to a person and wait for an answer that fits.
+
+    Raises:
+        ApprovalRejected: They declined, or neither they nor their deputy answered in time.
+        GaveUp: What they answered never fitted the schema.
+        Denied: Policy doesn't take answers in this place.
+    """
+    schema = turn.agent.returns or Said
+    problem = ""
+    for _ in range(TRIES):
+        values = await _answer(turn, schema, problem)
+        try:
+            said = schema.model_validate(values)
+        except ValidationError as error:
+            problem = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            note = {"agent": turn.agent.name, "problem": problem}
+            await control().note(turn.actor.run, "invalid_output", note)
+            continue
+        turn.new.append(AIMessage(json.dumps(values, ensure_ascii=False), name=turn.agent.name))
+        return said
+    msg = f"{turn.agent.name} gave no valid answer in {TRIES} tries: {problem}"
+    raise GaveUp(Status.FAILED, msg)
+
+
+async def _answer(turn: Turn, schema: type[BaseModel], problem: str) -> Any:
+    """Ask the person, then the deputy; the answer is cleared and used once."""
+    last: ApprovalRejected | None = None
+    for asked_as, rules in _chain(turn.agent.name):
+        act, allowed = _question(turn, schema, asked_as)
+        asked = await control().request_approval(act, _described(turn, schema, problem), allowed, rules)
+        try:
+            approval = await decided(asked.id)
+        except ApprovalRejected as error:
+            if (await control().approval(asked.id)).state != EXPIRED:
+                raise
+            last = error
+            continue
+        return await _take(act, approval)
+    assert last  # noqa: S101 - somebody is always asked
+    raise last
+
+
+def _chain(name: str) -> Iterator[tuple[str, ApprovalRules]]:
+    """Who is asked, one after another when nobody answers in time."""
+    limits = control().limits
+    default = Person(limits.approvals.roles_for("ask_human"), limits.approvals.expires_hours)
+    person = limits.people.get(name, default)
+    yield "", ApprovalRules(person.hours, person.roles)
+    if person.deputy:
+        yield " (deputy)", ApprovalRules(person.hours, person.deputy)
+
+
+def _question(turn: Turn, schema: type[BaseModel], asked_as: str) -> tuple[Act, tuple[str, ...]]:
+    """The question as an act, at a place that is the same when the step runs again."""
+    sequence = turn.next()
+    place = f"{turn.actor.position}/{sequence}{asked_as}"
+    allowed: tuple[str, ...] = REVIEW
+    try:
+        draft = schema().model_dump_json()
+    except ValidationError:  # there is nothing to say yes to before it is filled in
+        draft, allowed = "{}", ("edit", "reject")
+    act = Act(
+        seam=Seam.ROUTE,
+        actor=turn.actor,
+        action="ask_human",
+        resource=("Agent", "human"),
+        args={"step": place, "values": draft},
+        request_hash=hashlib.sha256(place.encode()).hexdigest()[:16],
+        sequence=sequence,
+    )
+    return act, allowed
+
+
+def _described(turn: Turn, schema: type[BaseModel], problem: str) -> str:
+    """What the inbox shows: the job, the task, and what `values` must hold."""
+    told = "\n\n".join(message.text for message in turn.prompt if isinstance(message, HumanMessage))
+    parts = [
+        f"{turn.agent.name}: {turn.agent.job}",
+        told[-SHOWN:],
+        f"The last answer didn't fit: {problem}" if problem else "",
+        f"`values` is JSON with {_fields(schema)}",
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _fields(schema: type[BaseModel]) -> str:
+    properties: Mapping[str, Mapping[str, Any]] = schema.model_json_schema().get("properties", {})
+    return "; ".join(
+        f"{name} ({spec.get('type') or spec.get('enum') or 'value'}"
+        + (f": {spec['description']})" if spec.get("description") else ")")
+        for name, spec in properties.items()
+    )
+
+
+async def _take(act: Act, approval: Approval) -> Any:
+    """Have the answer cleared in the person's place, which uses the grant up."""
+    values = str(approval.args.get("values", ""))
+    clearance = await control().clear(replace(act, args=dict(approval.args)))
+    await control().settle(clearance, {"values": values}, Cost())
+    try:
+        return json.loads(values)
+    except ValueError:
+        return values  # fits no schema, and so is asked about again
