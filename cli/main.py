@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from cli import approvals, audit, demo, doctor, graphs, run
+from cli import approvals, audit, demo, doctor, explain, graphs, run, watch
 from cli.terminal import Exit, complain
 
 EPILOG = (
@@ -26,9 +26,11 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich's panels double the time that `--help` takes
 )
 app.command("run")(run.start)
+app.command("watch")(watch.watch)
 app.command("resume")(run.resume)
 app.command("runs")(run.listing)
 app.command("show")(run.show)
+app.command("explain")(explain.explain)
 app.command("approvals")(approvals.listing)
 app.command("approve")(approvals.approve)
 app.command("reject")(approvals.reject)

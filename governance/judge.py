@@ -27,3 +27,6 @@ class Policy(Judge, Protocol):
 
     def permit(self, user: User, action: str, *, tenant: str, owner: str | None = None) -> Decision:
         """What policy says to what a person does."""
+
+    def writes(self, action: str) -> bool:
+        """Whether a tool may change something; True of a tool that isn't known."""

@@ -55,6 +55,7 @@ class PolicyEngine:
         self.trusted_sets = files.trusted
         self._files = files
         self._tools = frozenset(tool.name for tool in tools)
+        self._reading = frozenset(tool.name for tool in tools if not tool.writes)
         self._base = Entities.from_json_str(json.dumps([_tool(tool) for tool in tools]), files.schema)
         self._agent = lru_cache(maxsize=1024)(self._with_agent)
         # The same question has the same answer for as long as the policy set, which never changes.
@@ -97,6 +98,10 @@ class PolicyEngine:
         except Undecidable as problem:
             return self._deny(str(problem))
         return self._permitted(user, action, tenant, owner, context)
+
+    def writes(self, action: str) -> bool:
+        """Whether a tool may change something; of one that isn't known nobody can say that it doesn't."""
+        return action not in self._reading
 
     def _decide(
         self, name: str, kind: str, action: str, resource: tuple[str, str], context: str, *, approved: bool

@@ -1,77 +1,83 @@
-"""Adaptive: a front door that picks the simplest pattern for a request and says why."""
+"""Adaptive: a front door that picks the simplest pattern for a request, says why, and learns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, get_args
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
-from langgraph.types import Command
 
-from governance.principals import AgentIdentity
+from governance.outcome import Status
 from graphs.pattern import Graph, PatternError, add, check_names, new_graph
-from nodes.agent import work
-from nodes.delegate import delegate_node
+from nodes.choose import choose_node
 from nodes.deliver import deliver_node
-from nodes.faults import STEP_ERRORS, fault
-from nodes.route import clear_route
-from nodes.state import Context, RunState
-from nodes.step import Node
+from nodes.ladder import QUALITY, WEIGH, rung_node, weigh_node
+from nodes.selection import Job
 from nodes.team import Agent
-from nodes.turn import turn_for
 
 
-def adaptive(chooser: Agent, patterns: Mapping[str, CompiledStateGraph[Any, Any, Any, Any]]) -> Graph:
+def adaptive(
+    chooser: Agent,
+    jobs: Sequence[Job],
+    patterns: Mapping[str, CompiledStateGraph[Any, Any, Any, Any]],
+    *,
+    max_climbs: int = 2,
+) -> Graph:
     """Build a front door over compiled patterns.
 
     Args:
-        chooser: Returns a schema with `pattern` (one of the names) and `reason`.
-        patterns: Name → graph, the simplest first.
+        chooser: Returns a schema with `job` (one of the names), `reason`, and, where it can plan, `plan`
+            (a list of `nodes.topology.Task`); it names no pattern.
+        jobs: Classes of task. A rung that isn't among `patterns` is left out of its ladder, and where
+            none is left a person gets the request.
+        patterns: Name → graph.
+        max_climbs: How often a run may go one rung up after an outcome that doesn't pass the gate.
 
     Raises:
-        PatternError: The chooser's schema offers other names than there are patterns.
+        PatternError: The chooser may name other jobs than there are, or no ladder leads to a pattern.
     """
     check_names(patterns)
-    offered = set(chooser.returns.model_fields["pattern"].annotation.__args__) if chooser.returns else set()  # type: ignore[union-attr]
-    if offered != set(patterns):
-        msg = f"{chooser.name} may choose {sorted(offered)}, but the patterns are {sorted(patterns)}"
+    check_names(job.name for job in jobs)
+    field = chooser.returns.model_fields.get("job") if chooser.returns else None
+    offered = set(get_args(field.annotation)) if field else set()
+    if offered != {job.name for job in jobs}:
+        msg = f"{chooser.name} may name {sorted(offered)}, but the jobs are {sorted(j.name for j in jobs)}"
+        raise PatternError(msg)
+    known = {job.name: replace(job, ladder=tuple(p for p in job.ladder if p in patterns)) for job in jobs}
+    idle = set(patterns) - {pattern for job in known.values() for pattern in job.ladder}
+    if idle:
+        msg = f"no job's ladder leads to {', '.join(sorted(idle))}; name it there or leave it out"
         raise PatternError(msg)
     g = new_graph()
-    add(g, chooser.name, _choose_node(chooser), to=[*patterns, "deliver"])
+    add(g, chooser.name, choose_node(chooser, known), to=[*patterns, "deliver"])
     for name, graph in patterns.items():
-        add(g, name, delegate_node(name, graph))
-        g.add_edge(name, "deliver")
+        add(g, name, rung_node(name, graph))
+        g.add_edge(name, WEIGH)
+    add(g, WEIGH, weigh_node(chooser, known, max_climbs), to=[*patterns, "deliver"])
     add(g, "deliver", deliver_node(_pass_on))
     g.add_edge(START, chooser.name)
     g.add_edge("deliver", END)
     return g
 
 
-def _choose_node(chooser: Agent) -> Node:
-    async def choose(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
-        visited: dict[str, Any] = {"visits": {chooser.name: 1}}
-        choice: dict[str, Any]
-        try:
-            turn = await turn_for(chooser, chooser.name, state, config, runtime.context)
-            choice = await work(turn, state=state)
-            pattern = AgentIdentity(choice["pattern"], "pattern", "1", chooser.owner)
-            await clear_route(turn.actor, pattern, turn.next(), choice["reason"])
-        except STEP_ERRORS as error:
-            return Command(goto="deliver", update=visited | {"faults": [fault(chooser.name, error)]})
-        return Command(goto=choice["pattern"], update=visited | {"results": {chooser.name: choice}})
-
-    return choose
-
-
 def _pass_on(results: Mapping[str, Any]) -> dict[str, Any]:
-    """The chosen pattern's outcome, with the choice and its reason beside the result."""
-    chosen = [result for result in results.values() if "status" in result]
-    if not chosen:
+    """The last rung's outcome, with the choice beside its result and what was tried among the reasons."""
+    choice: Any = next((result for result in results.values() if "ladder" in result), None)
+    if choice is None:
         return {"result": dict(results)}
-    outcome = chosen[-1]
-    choice: Any = next((r for r in results.values() if "pattern" in r), {})
-    passed = {key: outcome[key] for key in ("answer", "evidence", "dissent", "undone")}
-    return passed | {"result": {**outcome["result"], "routed": choice}}
+    routed = {"job": choice["job"], "rule": choice["rule"]["because"], "reason": choice["reason"]}
+    tried = results.get(WEIGH, {}).get("tried", ())
+    if not tried:
+        return {"result": {"routed": routed}}
+    last = tried[-1]
+    outcome, below = results[last["pattern"]], [f"{rung['pattern']}: {rung['flaw']}" for rung in tried[:-1]]
+    passed = {key: outcome[key] for key in ("answer", "evidence", "dissent", "undone", "status")}
+    reasons = [*below, *outcome["reasons"]]
+    if last["flaw"]:
+        reasons.append(f"{last['pattern']}: {last['flaw']}; {last.get('stopped', '')}")
+        if outcome["status"] in QUALITY:
+            passed["status"] = Status.ESCALATED
+    result = {**outcome["result"], "routed": {"pattern": last["pattern"], **routed}}
+    return passed | {"reasons": reasons, "result": result}

@@ -2,10 +2,11 @@
 
 from graphs.adaptive import adaptive
 from graphs.desk import direct, handoff, sequential, single
-from nodes.desk.agents import FRONT_DOOR
+from nodes.desk.front_door import FRONT_DOOR, JOBS
 
 graph = adaptive(
     FRONT_DOOR,
+    JOBS,
     {
         "direct": direct.graph,
         "single": single.graph,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict, Route
+from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
 from nodes.team import Agent
 from tools.desk.billing import get_invoice, list_invoices
 from tools.desk.claims import get_claim, list_claims
@@ -14,15 +14,6 @@ from tools.desk.policies import assess_amount, check_coverage, get_policy, list_
 from tools.desk.wording import search_wording
 
 PROMPTS = Path(__file__).parent / "prompts"
-
-FRONT_DOOR = Agent(
-    name="choose",
-    kind="front-door",
-    job="Choose the way of working that fits a request.",
-    prompt=PROMPTS / "front-door.md",
-    owner="operations",
-    returns=Route,
-)
 
 EXTRACT = Agent(
     name="extract",

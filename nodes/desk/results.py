@@ -94,28 +94,3 @@ class Answer(BaseModel):
         list[str],
         Field(min_length=1, description="`source` of each passage that the answer rests on, copied exactly"),
     ]
-
-
-class Route(BaseModel):
-    """Which way of working fits the request."""
-
-    pattern: Annotated[
-        Literal["direct", "single", "sequential", "handoff"],
-        Field(
-            description="The simplest way of working that can do it.\n"
-            "- direct: a question about what the insurance covers or how something works, e.g. "
-            "is my luggage covered if I leave it in the car?; what is the deductible for?; "
-            "does the wording say anything about frost?; do you also offer loans or savings accounts?\n"
-            "- single: one small service task on the customer's own records, e.g. "
-            "please change my address; when is my next premium due?; call me back; "
-            "which policies do I have?\n"
-            "- sequential: a claim: a loss has happened and the customer wants money for it, e.g. "
-            "a pipe burst and I enclose the repair invoice; "
-            "I had a car accident, please reimburse the garage bill; "
-            "my dog was operated, here is the vet's invoice\n"
-            "- handoff: a complaint, or several concerns at once that need different specialists, e.g. "
-            "you charged me twice and nobody answers, I want to complain; "
-            "the invoice is wrong and also my address has changed"
-        ),
-    ]
-    reason: Reason

@@ -15,8 +15,10 @@ from governance.settings import Settings
 from nodes.action import Action
 from nodes.admission import Admission, Profile
 from nodes.agent import Lookup
+from nodes.selection import Job
 from nodes.step import Step
 from nodes.team import Agent
+from nodes.topology import Task
 from tools.registry import Toolbox
 from tools.spec import Caller, Cents, EffectKey, Personal, Risk, tool
 
@@ -114,9 +116,10 @@ class Verdict(BaseModel):
 
 
 class Choice(BaseModel):
-    """Which way of working fits."""
+    """What is wanted."""
 
-    pattern: Literal["single", "sequential", "handoff"]
+    job: Literal["lookup", "refund", "other"]
+    plan: list[Task] = []
     reason: str
 
 
@@ -149,6 +152,20 @@ def refund_args(results: Mapping[str, Any], _run: Run) -> dict[str, Any] | None:
     return facts | {"iban": results["find_order"]["iban"]}
 
 
+JOBS = (
+    Job("lookup", (Task(name="look", skill="cashier", tools=True),), ("single", "handoff", "sequential")),
+    Job(
+        "refund",
+        (
+            Task(name="read", skill="reader"),
+            Task(name="judge", skill="judge", tools=True, needs=["read"]),
+            Task(name="pay", skill="cashier", tools=True, needs=["judge"]),
+        ),
+        ("sequential",),
+    ),
+    Job("other"),
+)
+
 STEPS = [
     Step(READER, check=facts_agree, fallback=SECOND_READER),
     Action(CASHIER, find_order, lambda results, _run: {"order_id": results["read"]["order_id"]}),
@@ -170,6 +187,6 @@ class Customers:
 
 
 CONTRACT = {"find_order": 20, "refund": 1}
-GRAPHS = ("concurrent", "single", "sequential", "handoff", "adaptive")
+GRAPHS = ("concurrent", "single", "sequential", "handoff", "adaptive", "magentic", "supervisor")
 ADMISSION = Admission(Customers(), dict.fromkeys(GRAPHS, CONTRACT))
 TOOLBOX = Toolbox([find_order, refund, take_back])

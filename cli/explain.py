@@ -1,0 +1,128 @@
+"""Explain: why a run went the way it went, out of what the journal and the audit log recorded then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.terminal import As, Exit, Json, dump, finish, say
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cli.session import Session
+    from governance.choices import Explanation
+    from governance.runs import Record
+
+
+def explain(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Its id, such as run-1a2b….")],
+    user: As = None,
+    json: Json = False,
+) -> None:
+    """Show why this pattern: the task graph in numbers, the rule, the records then, policy, climbs."""
+
+    async def work() -> int:
+        from cli.session import session
+
+        async with session(user) as opened:
+            found = await sections(opened, await opened.record(run_id))
+        if json:
+            dump({"run": run_id} | {name: value for name, (value, _) in found.items()})
+            return Exit.COMPLETED
+        for _, shown in found.values():
+            say(*shown, "")
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+Section = tuple[Any, list["RenderableType"]]
+"""For machines, and for people."""
+
+
+async def sections(opened: Session, record: Record) -> dict[str, Section]:
+    """What there is to explain about a run; each question that can be asked of it is a section."""
+    from cli.timeline import heading
+    from governance.choices import explanations
+
+    made = await explanations(opened.plane, record.run.id)
+    choices = [{**choice.body, "entry": choice.entry, "unaltered": choice.unaltered} for choice in made]
+    shown: list[RenderableType] = [heading(record)]
+    if not made:
+        shown.append(f"Nobody chose: it was started as {record.run.graph}, by its name.")
+    for number, choice in enumerate(made):
+        shown += ["", _climb(choice) if number else _choice(choice)]
+    return {"choices": (choices, shown)}
+
+
+def _choice(choice: Explanation) -> RenderableType:
+    return _table(_why(choice.body), choice)
+
+
+def _climb(choice: Explanation) -> RenderableType:
+    climbed = choice.body["climbed"]
+    rows = [("climbed", f"from {climbed['from']} to {choice.body['to']}"), ("because", climbed["why"])]
+    return _table(iter(rows), choice)
+
+
+def _why(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    shape, rule = body["shape"], body["rule"]
+    yield "went to", f"{body['to']}, since {_decided(body)}"
+    said = str(body["reason"]).removeprefix(f"{body['job']}: ")
+    yield "job", f"{body['job']}, as the chooser says: {said}"
+    needs = (f" (after {', '.join(task['needs'])})" if task["needs"] else "" for task in body["plan"])
+    tasks = [f"{task['name']}{after}" for task, after in zip(body["plan"], needs, strict=True)]
+    source = "the usual ones" if body["planned_by"] == "usual" else "planned by the chooser"
+    if tasks:
+        yield "tasks", f"{', '.join(tasks)}; {source}"
+    numbers = ("tasks", "width", "depth", "coupling", "circular", "skills")
+    yield "in numbers", ", ".join(f"{name} {shape[name]}" for name in numbers)
+    if body["ladder"]:
+        yield "rule", f"{rule['name']} → {rule['pattern']}: {rule['because']}"
+        yield "ladder", " → ".join(body["ladder"])
+    for pattern, reason in body["ruled_out"].items():
+        yield "policy rules out", f"{pattern}: {reason}"
+    for pattern, reason in body["left"].items():
+        yield "has left", f"{pattern}: {reason}"
+    for pattern in body["ladder"]:
+        yield "records then", _record(pattern, body)
+
+
+def _decided(body: Mapping[str, Any]) -> str:
+    return {
+        "rule": "that is what its task graph calls for",
+        "nearest": f"that is the nearest open rung to {body['rule']['pattern']}",
+        "records": "it drew the highest quality from what was recorded",
+        "nobody": "no pattern is for this; a person has to look at it",
+    }[str(body["by"])]
+
+
+def _record(pattern: str, body: Mapping[str, Any]) -> str:
+    arm = body["records"].get(pattern)
+    if not arm:
+        return f"{pattern}: none"
+    drew = f", drew {body['draws'][pattern]:.2f}" if pattern in body["draws"] else ""
+    return (
+        f"{pattern}: runs {arm['runs']}, quality {arm['quality']:.2f}, {arm['tokens']:,.0f} tokens, "
+        f"{arm['seconds']:.1f} s{drew}"
+    )
+
+
+def _table(rows: Iterator[tuple[str, str]], choice: Explanation) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    last = ""
+    for label, value in rows:
+        table.add_row("" if label == last else label, Text(" ".join(value.split())))
+        last = label
+    kept = f"entry {choice.entry} of the audit log holds its hash"
+    same = "and it is as it was written" if choice.unaltered else "AND IT WAS ALTERED SINCE"
+    table.add_row("recorded", Text(f"{kept}, {same}", style="" if choice.unaltered else "bold red"))
+    return table
