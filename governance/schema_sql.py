@@ -49,6 +49,10 @@ TABLES = (
         model_calls BIGINT NOT NULL, tokens BIGINT NOT NULL, micros BIGINT NOT NULL,
         millis BIGINT NOT NULL, ended TEXT NOT NULL, PRIMARY KEY (run, position)) {flat}""",
     "CREATE INDEX IF NOT EXISTS choices_by_job ON choices (tenant, job, ended)",
+    """CREATE TABLE IF NOT EXISTS events (
+        key TEXT PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, run TEXT NOT NULL,
+        place TEXT NOT NULL, body TEXT NOT NULL, entry BIGINT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS events_by_place ON events (place) WHERE place <> ''",
     """CREATE TABLE IF NOT EXISTS delegations (
         tenant TEXT NOT NULL, giver TEXT NOT NULL, roles TEXT NOT NULL, receiver TEXT NOT NULL,
         until TEXT NOT NULL, PRIMARY KEY (tenant, giver, receiver))""",

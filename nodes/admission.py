@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from governance.contract import Contract
 from governance.control import ControlPlane, control
 from governance.errors import InvalidInput
+from governance.events import Event
 from governance.principals import Run, User
 from nodes.intake import Document, read_document
 
@@ -83,10 +84,16 @@ class Admission:
     directory: Directory
     contracts: Mapping[str, Mapping[str, int]]
 
-    async def admit(self, user: User, graph: str, request: Request, thread_id: str) -> Admitted:
+    async def admit(
+        self, user: User, graph: str, request: Request, thread_id: str, event: Event | None = None
+    ) -> Admitted:
         """Open a run.
 
+        Args:
+            event: What it is opened by, if anything; an event opens one run at most.
+
         Raises:
+            EventSeen: The event was handled before; nothing was opened.
             Denied: The user may not start runs, or there is no such graph for anyone.
             InvalidInput: There is nothing in the request.
         """
@@ -97,7 +104,7 @@ class Admission:
         if not request.text.strip() and not request.documents:
             msg = "the request is empty; give a text or a document"
             raise InvalidInput(msg)
-        await plane.permit(user, "start_run", tenant=user.tenant, owner=user.id)
+        await plane.permit(user, "start_run", tenant=user.tenant, owner=user.id, graph=graph)
         subject, verified, profile = await self._subject(user, request)
         masked = await plane.vault.tokenise(user.tenant, _compose(request, subject, verified), profile.known)
         graph_input = {"messages": [{"role": "user", "content": masked}]}
@@ -109,8 +116,19 @@ class Admission:
             contract=await self._contract(plane, user, graph, profile),
             input=graph_input,
             thread_id=thread_id,
+            event=event,
         )
         return Admitted(run, graph_input)
+
+    async def addition(self, user: User, request: Request) -> tuple[str | None, str]:
+        """What arrives while a run waits: about which verified customer, and as its graph may see it.
+
+        Raises:
+            InvalidInput: The customer is unknown.
+        """
+        subject, verified, profile = await self._subject(user, request)
+        text = _compose(request, subject, verified)
+        return subject, await control().vault.tokenise(user.tenant, text, profile.known)
 
     async def _subject(self, user: User, request: Request) -> tuple[str | None, str, Profile]:
         """The customer, from verified records only; what a letter says about it counts for nothing.

@@ -14,6 +14,7 @@ from governance.control import control
 from governance.errors import ApprovalRejected
 from governance.outcome import Status
 from governance.principals import AgentIdentity
+from nodes.events import arrived
 from nodes.place import actor_at
 from nodes.review import decided
 from nodes.state import RunState
@@ -25,6 +26,7 @@ DESK = AgentIdentity("escalation", "escalation", "1", "operations")
 async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
     """Put the open question to a person; an edit answers it, a "no" ends the run.
 
+    A document that arrives meanwhile withdraws the question: the step's agents look again.
     An edit goes back to the step, which holds it against schema and records like any result.
     """
     question = state["question"]
@@ -41,6 +43,9 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         request_hash=hashlib.sha256(values.encode()).hexdigest()[:16],
         sequence=1,
     )
+    if document := await arrived(act):
+        again = {"visits": {"escalate": 1}, "question": None, "messages": [document]}
+        return Command(goto=question["step"], update=again)
     description = f"{question['step']}: {question['reason']}"
     asked = await control().request_approval(act, description, allowed=("edit", "reject"))
     visited = {"visits": {"escalate": 1}, "question": None}

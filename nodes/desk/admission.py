@@ -24,7 +24,6 @@ READ = {
     "get_invoice": 8,
     "list_claims": 4,
     "get_claim": 8,
-    "list_prior_claims": 4,
     "list_contacts": 4,
     "search_wording": 6,
 }
@@ -59,6 +58,7 @@ ADMISSION = Admission(
         "single": {**READ, **SERVICE, "change_account": 1},
         "sequential": {**READ, **CLAIM},
         "handoff": {**READ, **SERVICE},
+        "concurrent": {**READ, "check_coverage": 8, "claim_signals": 4, "compare_cost": 4, "claim_history": 4},
         "group_chat": {"get_claim": 8, "search_wording": 6, "check_letter": 12},
         "adaptive": {**READ, **SERVICE, **CLAIM, "change_account": 1},
     },

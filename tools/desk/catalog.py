@@ -7,11 +7,11 @@ from tools.desk.claims import get_claim, list_claims, open_claim, withdraw_claim
 from tools.desk.contacts import add_note, list_contacts, remove_note
 from tools.desk.customers import change_account, change_address, find_customer
 from tools.desk.drafting import check_letter
-from tools.desk.history import list_prior_claims
 from tools.desk.letters import cancel_letter, send_letter
 from tools.desk.payments import pay_claim, recall_payment
 from tools.desk.policies import assess_amount, check_coverage, get_policy, list_policies
 from tools.desk.settlement import reopen_claim, settle_claim
+from tools.desk.signals import claim_history, claim_signals, compare_cost
 
 TOOLS = (
     find_customer,
@@ -21,10 +21,12 @@ TOOLS = (
     get_invoice,
     get_claim,
     list_claims,
-    list_prior_claims,
     list_contacts,
     check_coverage,
     assess_amount,
+    claim_signals,
+    compare_cost,
+    claim_history,
     open_claim,
     withdraw_claim,
     settle_claim,

@@ -12,6 +12,6 @@ BILLING = System(
 HISTORY = System(
     name="history", version="1.0", transport="tools.remote.rest", process="tools.desk.systems.history"
 )
-"""The insurers' register of claims, behind a REST API."""
+"""What customers did before, behind a REST API."""
 
 NEIGHBOURS = (BILLING, HISTORY)
