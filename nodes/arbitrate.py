@@ -68,8 +68,7 @@ async def _arbitrated(
         said = {"reason": str(error)}
     else:
         if said["choice"] in distinct(verdicts):
-            grounds = {name: said[name] for name in ("confidence", "reason", "evidence")}
-            return await panel.settled(state, config, said["choice"], by=agent.name, said=grounds)
+            return await panel.settled(state, config, said["choice"], by=agent.name, said=said)
         goto, update = await panel.go_on(state, config, later)
     return goto, {**update, "results": {agent.name: said, **update.get("results", {})}}
 

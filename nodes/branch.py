@@ -116,7 +116,7 @@ def nested_node(
 def _verdict_of(outcome: Outcome, schema: type[Verdict]) -> dict[str, Any]:
     if outcome["status"] not in (Status.COMPLETED, Status.PARTIAL):
         raise Absent(outcome["status"], "Outcome", "; ".join(outcome["reasons"]))
-    said = {field: outcome["result"].get(field) for field in ("choice", "confidence", "reason")}
+    said = {field: value for field, value in outcome["result"].items() if field in schema.model_fields}
     verdict = schema.model_validate({**said, "evidence": outcome["evidence"]})
     return verdict.model_dump(mode="json")
 

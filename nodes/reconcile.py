@@ -85,11 +85,11 @@ class Panel:
         dissent = [{"branch": name, **verdicts[name]} for name in verdicts if name not in behind]
         result = {
             **self._found(state),
+            **_grounds([verdicts[name] for name in behind]),
+            **(said or {}),
             "choice": choice,
             "settled_by": by,
             "dissent": dissent,
-            **_grounds([verdicts[name] for name in behind]),
-            **(said or {}),
         }
         run = await current_run(config)
         votes = {each: supporters(verdicts, each) for each in distinct(verdicts)}
@@ -138,22 +138,26 @@ def reconciled(results: Mapping[str, Any]) -> dict[str, Any]:
     absent: list[Absence] = found.get("absent", [])
     statuses = [Status.PARTIAL for _ in absent]
     statuses += [Status(each["status"]) for each in absent if each["status"] in CONTROLS]
-    kept = ("choice", "settled_by", "confidence", "reason", "verdicts", "absent")
     return {
         "status": worst(statuses),
-        "answer": f"{found['choice']}: {found['reason']}" if "choice" in found else "",
+        "answer": _in_words(found) if "choice" in found else "",
         "reasons": [f"{each['branch']}: {each['error']}: {each['reason']}" for each in absent],
         "evidence": found.get("evidence", []),
         "dissent": found.get("dissent", []),
         "undone": [each["branch"] for each in absent],
-        "result": {name: found[name] for name in kept if name in found},
+        "result": {name: value for name, value in found.items() if name not in ("evidence", "dissent")},
     }
 
 
+def _in_words(found: Mapping[str, Any]) -> str:
+    differ = [f"{each['branch']} says {each['choice']}" for each in found["dissent"]]
+    return f"{found['choice']} ({', '.join([found['settled_by'], *differ])}): {found['reason']}"
+
+
 def _grounds(behind: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Confidence, reason and evidence of those behind a choice; the reason is the surest one's."""
+    """What those behind a choice say: evidence of all, mean confidence, the rest as the surest says it."""
     if not behind:
         return {"confidence": 0, "reason": "no branch had this position", "evidence": []}
     surest = max(behind, key=lambda verdict: int(verdict["confidence"]))
     evidence = [finding for verdict in behind for finding in verdict["evidence"]]
-    return {"confidence": confidence(behind), "reason": surest["reason"], "evidence": evidence}
+    return {**surest, "confidence": confidence(behind), "evidence": evidence}

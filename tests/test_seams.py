@@ -33,6 +33,7 @@ LETTERS = {
         "On 2026-05-12 a pipe burst in my kitchen and water damaged the floor. My policy is HM-200001, "
         "the repair invoice INV-300001 is over EUR 486.00 in total. Please reimburse it."
     ),
+    "concurrent": "Please assess claim CL-400015.",
     "handoff": "I was charged twice for the same premium invoice and I complain about that.",
 }
 LETTERS["adaptive"] = LETTERS["sequential"]

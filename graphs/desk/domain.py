@@ -21,7 +21,7 @@ async def _readiness(tenant: str) -> list[Any]:
     return await quality.report(Desk.current(), tenant)
 
 
-PATTERNS = ("adaptive", "direct", "single", "sequential", "handoff", "group_chat")
+PATTERNS = ("adaptive", "direct", "single", "sequential", "concurrent", "handoff", "group_chat")
 
 DOMAIN = Domain(
     name="desk",

@@ -35,7 +35,7 @@ def _findings(facts: Facts) -> list[str]:
         if call.failed or call.name.startswith(HANDOFF):
             continue
         records = call.result if isinstance(call.result, list) else [call.result]
-        kept = [_values(record, call.args) for record in records if isinstance(record, Mapping)]
+        kept = [in_short(record, call.args) for record in records if isinstance(record, Mapping)]
         if kept:
             more = f" and {len(kept) - MAX_RECORDS} more" if len(kept) > MAX_RECORDS else ""
             lines.append(f"{call.name}: {'; '.join(filter(None, kept[:MAX_RECORDS])) or 'done'}{more}.")
@@ -46,7 +46,7 @@ def _findings(facts: Facts) -> list[str]:
     return lines
 
 
-def _values(record: Mapping[str, Any], args: Mapping[str, Any]) -> str:
+def in_short(record: Mapping[str, Any], args: Mapping[str, Any]) -> str:
     """What a record says beyond what was asked with."""
     plain = [
         f"{name.replace('_', ' ')} {value}"

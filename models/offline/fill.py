@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from models.offline import linking, options, prose, quantities, strings
+from models.offline.answer import in_short
 from models.offline.facts import Facts, Record
 from models.offline.found import Found
 from models.offline.schema import Field, Schema, fields
@@ -118,7 +120,7 @@ def _list(one: Field, items: Field, facts: Facts, filled: Filled) -> Found | Non
     if items.options:
         return _several_options(items, facts)
     if items.kind == "object":
-        return None
+        return _quoted(items, facts)
     if cited := _cited(one, facts, filled):
         return cited
     if items.pattern:
@@ -136,6 +138,21 @@ def _cited(one: Field, facts: Facts, filled: Filled) -> Found | None:
     values = [record.values[name] for record in used for name in sorted(names) if name in record.values]
     distinct = [value for i, value in enumerate(values) if value not in values[:i]]
     return Found(distinct, linking.COPIED, used=used) if distinct else None
+
+
+def _quoted(items: Field, facts: Facts) -> Found | None:
+    """What each tool found, for a list of objects that have a source and a quote."""
+    parts = {one.name: one for one in fields(items.spec, items.root)}
+    if set(parts) != {"source", "quote"}:
+        return None
+    found = [
+        {"source": call.name, "quote": quote}
+        for call in facts.calls
+        if isinstance(call.result, Mapping)
+        and parts["quote"].takes(quote := in_short(call.result, call.args))
+        and parts["source"].takes(call.name)
+    ]
+    return Found(found, linking.COPIED) if found else None
 
 
 def _several_options(items: Field, facts: Facts) -> Found | None:
