@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.forking import Forker
 
 CONFIGURES = ("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_", "TOWER_")
 
@@ -28,3 +31,11 @@ def tower_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "tower-home"
     monkeypatch.setenv("TOWER_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    """Starts commands without the two seconds that their imports take."""
+    forker = Forker()
+    yield forker
+    forker.close()

@@ -6,8 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -20,25 +18,19 @@ def commands() -> list[list[str]]:
     return [shlex.split(line) for line in lines]
 
 
-def test_every_tower_command_of_the_readme_works_in_its_order(tmp_path):
+def test_every_tower_command_of_the_readme_works_in_its_order(tmp_path, forker):
     shutil.copy(ROOT / "examples/inbox/02-large-claim.pdf", tmp_path / "my-letter.pdf")
     names: dict[str, str] = {}
     ran = []
     for command in commands():
         arguments = [names.get(word, word) for word in command]
-        done = subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TOWER_HOME": str(tmp_path / "home")},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        env = os.environ | {"TOWER_HOME": str(tmp_path / "home")}
+        process = forker.start(arguments, env, tmp_path)
+        said, errors = process.communicate()
         waits = command[0] == "run"
-        assert done.returncode == (3 if waits else 0), f"{command}: {done.stdout}{done.stderr}"
+        assert process.poll() == (3 if waits else 0), f"{command}: {said}{errors}"
         for name, form in (("RUN", r"run-[0-9a-f]{16}"), ("ID", r"apr-[0-9a-f]+")):
-            found = re.search(form, done.stdout)
+            found = re.search(form, said)
             if found and name not in names:
                 names[name] = found[0]
         ran.append(command[0])

@@ -8,9 +8,8 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from evals.expectations import Expectation, read_manifest
+from tests.forking import Forked, Forker
 
 ROOT = Path(__file__).parent.parent.parent
 INBOX = ROOT / "examples" / "inbox"
@@ -28,30 +28,26 @@ class Tower:
     """A home, and the command run in it."""
 
     home: Path
+    forker: Forker
     env: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"TOWER_HOME": str(self.home), "PYTHONPATH": str(ROOT)} | self.env
+        return os.environ | {"TOWER_HOME": str(self.home)} | self.env
 
     def __call__(self, *args: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cli.main", *args]
-        return subprocess.run(
-            command, env=self.environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=120
-        )
+        process = self.forker.start(args, self.environment, cwd)
+        said, errors = process.communicate()
+        return subprocess.CompletedProcess(args, process.poll() or 0, said, errors)
 
     def json(self, *args: str) -> Any:
         done = self(*args, "--json")
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
-    def begin(self, *args: str) -> tuple[subprocess.Popen[str], str]:
+    def begin(self, *args: str) -> tuple[Forked, str]:
         """Start `tower run … --json` and wait for the run's id."""
-        command = [sys.executable, "-m", "cli.main", "run", *args, "--json"]
-        process = subprocess.Popen(
-            command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr
+        process = self.forker.start(["run", *args, "--json"], self.environment, ROOT)
         line = process.stderr.readline()
         if not line.startswith("run "):
             pytest.fail(line + process.communicate()[1])
@@ -68,7 +64,7 @@ class Tower:
         finally:
             db.close()
 
-    def kill_after(self, process: subprocess.Popen[str], run: str, entries: int) -> bool:
+    def kill_after(self, process: Forked, run: str, entries: int) -> bool:
         """End the process the hard way once the run has so many audit entries; False if it ended first."""
         while process.poll() is None:
             if self.entries(run) >= entries:
@@ -104,16 +100,16 @@ def large_claim(manifest: list[Expectation]) -> Expectation:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory, forker: Forker) -> Path:
     """A home whose records, index and keys are ready, to be copied."""
     home = tmp_path_factory.mktemp("prepared") / "home"
-    done = Tower(home)("doctor")
+    done = Tower(home, forker)("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     return home
 
 
 @pytest.fixture
-def tower(prepared: Path, tmp_path: Path) -> Iterator[Tower]:
+def tower(prepared: Path, tmp_path: Path, forker: Forker) -> Tower:
     home = tmp_path / "home"
     shutil.copytree(prepared, home)
-    return Tower(home)
+    return Tower(home, forker)

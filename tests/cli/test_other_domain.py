@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Tower
+from tests.forking import Forker
 
 REFUND = "SELECT count(*) FROM refunds WHERE key LIKE ?"
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Tower:
-    return Tower(tmp_path / "home", {"TOWER_DOMAIN": "tests.cli.office"})
+def office(tmp_path: Path, forker: Forker) -> Tower:
+    return Tower(tmp_path / "home", forker, {"TOWER_DOMAIN": "tests.cli.office"})
 
 
 def asked(order: str) -> tuple[str, ...]:

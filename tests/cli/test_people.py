@@ -77,7 +77,7 @@ def test_decided_without_resuming_the_run_goes_on_later(tower: Tower, waiting: d
 
 def test_nobody_acts_without_a_key(tower: Tower) -> None:
     assert tower("runs", "--as", "mallory").returncode == 4
-    assert Tower(tower.home, {"TOWER_KEY": "sam.guessed"})("runs").returncode == 4
+    assert Tower(tower.home, tower.forker, {"TOWER_KEY": "sam.guessed"})("runs").returncode == 4
     (tower.home / "keys" / "sam.key").write_text("sam.forged\n")
     assert tower("run", "Am I covered?").returncode == 4
 
