@@ -11,6 +11,7 @@ from governance.errors import InvalidInput
 
 if TYPE_CHECKING:
     from governance.approvals import Approval
+    from governance.effects import Recorded
 
 DECISIONS = ("approve", "edit", "reject", "respond")
 _OLD_NAMES = {"accept": "approve", "response": "respond", "ignore": "reject", "edit": "edit"}
@@ -55,12 +56,24 @@ def parse(answer: Json) -> Answer:
 
 
 def hitl_request(approval: Approval) -> dict[str, Any]:
-    """The request in LangChain's form, with the id that the answer must carry."""
+    """The request in LangChain's form, with the id that the answer must carry and the asking step's path."""
     action = {"name": approval.action, "args": dict(approval.args), "description": approval.description}
     return {
         "approval_id": approval.id,
+        "path": approval.act["position"],
         "action_requests": [action],
         "review_configs": [{"action_name": approval.action, "allowed_decisions": list(approval.allowed)}],
+    }
+
+
+def doubt_request(effect: Recorded) -> dict[str, Json]:
+    """What a run shows that waits for an effect to be settled; it is settled past the graph, as any."""
+    said = f"nobody knows whether this happened; `tower effects settle {effect.key}`, then resume"
+    action = {"name": effect.action, "args": {}, "description": said}
+    return {
+        "effect": effect.key,
+        "action_requests": [action],
+        "review_configs": [{"action_name": effect.action, "allowed_decisions": []}],
     }
 
 

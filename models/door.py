@@ -49,15 +49,38 @@ def choose(role: str) -> Choice:
     return Choice("offline", roles[role]["offline"], remote=False)
 
 
+def fallbacks(role: str) -> tuple[Choice, ...]:
+    """The models that stand in where the role's own fails, in the order of `models/roles.toml`.
+
+    Each is written `provider/model`; one whose provider isn't configured is left out.
+    """
+    declared = tomllib.loads(ROLES.read_text(encoding="utf-8")).get(role, {}).get("fallbacks", [])
+    there = {
+        "openai": bool(os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")),
+        "local": bool(os.environ.get("TOWER_LOCAL_GGUF")),
+        "offline": True,
+    }
+    pairs = [str(name).partition("/")[::2] for name in declared]
+    return tuple(
+        Choice(provider, model, provider == "openai") for provider, model in pairs if there[provider]
+    )
+
+
 @lru_cache
-def _choice(role: str, _environment: tuple[str | None, ...]) -> Choice:
-    return choose(role)
+def _choices(role: str, _environment: tuple[str | None, ...]) -> tuple[Choice, ...]:
+    first = choose(role)
+    return (first, *(choice for choice in fallbacks(role) if choice != first))
+
+
+def choices(role: str) -> tuple[Choice, ...]:
+    """The model for a role and those that stand in for it, read once per environment."""
+    names = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "TOWER_LOCAL_GGUF", "TOWER_MODEL")
+    return _choices(role, tuple(os.environ.get(name) for name in names))
 
 
 def configured(role: str) -> Choice:
-    """`choose`, read once per environment."""
-    names = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "TOWER_LOCAL_GGUF", "TOWER_MODEL")
-    return _choice(role, tuple(os.environ.get(name) for name in names))
+    """The model for a role."""
+    return choices(role)[0]
 
 
 _override: list[BaseChatModel] = []

@@ -12,9 +12,9 @@ from langchain_core.messages import AIMessage, BaseMessage, message_to_dict, mes
 
 from governance.acts import Act, Cost, Seam
 from governance.control import control
-from governance.errors import TowerError
+from governance.errors import BreakerOpen, TowerError
 from governance.principals import Actor
-from models.door import Choice, configured, raw_model
+from models.door import Choice, choices, raw_model
 
 ANSWER_TOKENS = 1_000
 """What an answer is reckoned at before it is known."""
@@ -36,6 +36,9 @@ async def ask(
 ) -> AIMessage:
     """Ask the model of a role, as an act at the model seam.
 
+    Where the run's budget runs low, the cheaper role answers that the limits declare; where a model
+    fails, those that stand in for it. Whichever answered, a resumed step finds its answer again.
+
     Args:
         role: From `models/roles.toml`.
         messages: The whole prompt; personal values as tokens.
@@ -43,37 +46,57 @@ async def ask(
         sequence: Count of acts at this position, so that a resumed step finds its answer again.
         tools: Tool schemas in OpenAI's form.
         must_call: The answer has to be a tool call.
-        attempts: Provider attempts; each is cleared and budgeted.
+        attempts: Of each model; every one is cleared and budgeted.
 
     Raises:
-        ModelFailed: Every attempt failed.
-        Denied, BudgetExhausted: The control plane said no.
+        ModelFailed: Every attempt failed, or has failed so often that none is made.
+        Denied, BudgetExhausted, RateLimited: The control plane said no.
     """
-    choice = configured(role)
-    act = _act(choice, role, messages, tools, actor, sequence)
+    failure = ModelFailed("attempts must be at least 1")
+    for choice in choices(control().role(actor.run.id, role)):
+        act = _act(choice, role, messages, tools, actor, sequence)
+        try:
+            return await _answer(choice, act, messages, tools, must_call=must_call, attempts=attempts)
+        except ModelFailed as error:
+            failure = error
+    raise failure
+
+
+async def _answer(
+    choice: Choice,
+    act: Act,
+    messages: Sequence[BaseMessage],
+    tools: Sequence[Mapping[str, Any]],
+    *,
+    must_call: bool,
+    attempts: int,
+) -> AIMessage:
+    """One model's answer, from the journal where it was given before."""
     plane = control()
-    for attempt in range(attempts):
-        clearance = await plane.clear(act)
+    said = ""
+    for _ in range(attempts):
+        try:
+            clearance = await plane.clear(act)
+        except BreakerOpen as error:
+            raise ModelFailed(str(error)) from error
         if clearance.done_before:
             return _read(clearance.replay)
         try:
             async with asyncio.timeout(plane.limits.timeouts.model):
                 answer = await _call(choice, messages, tools, must_call=must_call)
         except (Exception, asyncio.CancelledError) as error:
+            said = f"{type(error).__name__}: {error}"
+            cancelled = isinstance(error, asyncio.CancelledError)
             # Shielded: a cancelled step still has to write down that its attempt was made.
-            await asyncio.shield(
-                plane.fail(clearance, f"{type(error).__name__}: {error}", Cost(model_calls=1))
-            )
-            if isinstance(error, asyncio.CancelledError):
+            failed = plane.fail(clearance, said, Cost(model_calls=1), retry=True if cancelled else None)
+            await asyncio.shield(failed)
+            if cancelled:
                 raise
-            if attempt + 1 == attempts:
-                msg = f"{choice.provider} model {choice.model} failed {attempts} times: {error}"
-                raise ModelFailed(msg) from error
             continue
         await asyncio.shield(plane.settle(clearance, message_to_dict(answer), _used(choice, answer)))
         return answer
-    msg = "attempts must be at least 1"
-    raise ValueError(msg)
+    msg = f"{choice.provider} model {choice.model} failed {attempts} times: {said}"
+    raise ModelFailed(msg)
 
 
 def _act(
@@ -84,10 +107,10 @@ def _act(
     actor: Actor,
     sequence: int,
 ) -> Act:
+    # Not the model: an answer that was paid for counts, whichever model a second try would ask.
     prompt = json.dumps(
         [
-            choice.provider,
-            choice.model,
+            role,
             [[m.type, m.content, getattr(m, "tool_calls", None)] for m in messages],
             tools,
         ],

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from governance.errors import ApprovalRejected, BudgetExhausted, Denied, EffectUnknown
+from pydantic import ValidationError
+
+from governance.errors import ApprovalRejected, BudgetExhausted, Denied, EffectUnknown, RateLimited
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.state import Fault
@@ -28,6 +30,11 @@ class GaveUp(Exception):
         self.status = status
 
 
+def misfit(error: ValidationError) -> str:
+    """What doesn't fit a schema, field by field."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+
+
 def fault(step: str, error: Exception) -> Fault:
     """What an error means for the run's outcome."""
     statuses: dict[type[Exception], Status] = {
@@ -35,17 +42,18 @@ def fault(step: str, error: Exception) -> Fault:
         ApprovalRejected: Status.REJECTED,
         BudgetExhausted: Status.BUDGET_EXHAUSTED,
         EffectUnknown: Status.ESCALATED,
+        RateLimited: Status.LIMIT_REACHED,
         ModelFailed: Status.FAILED,
         ToolFailed: Status.FAILED,
         InvalidArguments: Status.FAILED,
         Contradiction: Status.ESCALATED,
     }
     status = error.status if isinstance(error, GaveUp) else statuses.get(type(error), Status.FAILED)
-    return {"status": status, "step": step, "reason": str(error)}
+    return {"status": status.value, "step": step, "reason": str(error)}
 
 
 STEP_ERRORS = (
     Denied, ApprovalRejected, BudgetExhausted, EffectUnknown, ModelFailed, ToolFailed, InvalidArguments,
-    Contradiction, GaveUp,
+    Contradiction, GaveUp, RateLimited,
 )  # fmt: skip
 """What a node turns into a fault; anything else, such as the control plane being away, stops the run."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from langgraph.types import interrupt
 
-from governance.answers import hitl_request
+from governance.answers import doubt_request, hitl_request
 from governance.control import control
-from governance.errors import ApprovalRejected, ApprovalRequired
+from governance.errors import ApprovalRejected, ApprovalRequired, EffectUnknown
+from governance.journal import State
 from tools.gateway import call
 
 if TYPE_CHECKING:
@@ -35,8 +36,16 @@ async def decided(approval_id: str) -> Approval:
     return approval
 
 
+async def settled(key: str) -> None:
+    """Wait until a person has said what became of an effect, with `tower effects settle`."""
+    while (effect := await control().effect(key)).state == State.UNKNOWN:
+        interrupt(doubt_request(effect))
+
+
 async def carry_out(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: int) -> Json:
     """Call a tool; where that needs a person's yes, wait for it, then call what the person approved.
+
+    Where nobody knows whether it was done, wait until a person has said so.
 
     Raises:
         ApprovalRejected: The person said no. For the rest see `tools.gateway.call`.
@@ -46,3 +55,5 @@ async def carry_out(tool: Tool, args: Mapping[str, Json], *, actor: Actor, seque
             return await call(tool, args, actor=actor, sequence=sequence)
         except ApprovalRequired as needed:
             args = (await decided(needed.approval_id)).args
+        except EffectUnknown as doubt:
+            await settled(doubt.key)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from governance.acts import Act, Clearance, Cost, Json, Seam
 from governance.control import control
-from governance.errors import TowerError
+from governance.errors import BreakerOpen, EffectUnknown, TowerError
 from governance.principals import Actor
-from tools.spec import Caller, EffectKey, Tool, personal_kind
+from tools.binding import arguments, injected, made, masked
+from tools.doubt import reconcile
+from tools.spec import Tool
 
 
 class InvalidArguments(TowerError):
@@ -22,7 +24,15 @@ class InvalidArguments(TowerError):
 
 
 class ToolFailed(TowerError):
-    """The tool raised, or took too long."""
+    """The tool refused, or what only reads raised or took too long."""
+
+
+class _Lost(Exception):
+    """An attempt ended without an answer."""
+
+
+ATTEMPTS = 2
+"""Of what may be repeated; each is cleared and budgeted."""
 
 
 def act_for(tool: Tool, args: Mapping[str, Json], actor: Actor, sequence: int) -> Act:
@@ -54,6 +64,9 @@ def act_for(tool: Tool, args: Mapping[str, Json], actor: Actor, sequence: int) -
 async def call(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: int) -> Json:
     """Call a tool for an agent.
 
+    What may be repeated is tried again under the same key where an attempt was lost. An effect that
+    nobody saw the end of is looked up by the tool's own query; where that can't tell, a person must.
+
     Args:
         args: Personal values as tokens; they are revealed only inside the execution.
 
@@ -61,15 +74,38 @@ async def call(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: 
         The result as JSON, personal values as tokens.
 
     Raises:
-        InvalidArguments, ToolFailed: The agent can be told.
-        Denied, ApprovalRequired, ApprovalRejected, BudgetExhausted, EffectUnknown: From the control plane.
+        InvalidArguments, ToolFailed: The agent can be told; nothing was done.
+        Denied, ApprovalRequired, ApprovalRejected, BudgetExhausted, RateLimited: From the control plane.
+        EffectUnknown: It may have been done.
     """
     act = act_for(tool, args, actor, sequence)
-    clearance = await control().clear(act)
-    if clearance.done_before:
-        return clearance.replay
+    lost = ""
+    left = ATTEMPTS if act.repeatable else 1
+    while True:
+        try:
+            clearance = await control().clear(act)
+        except BreakerOpen as error:
+            msg = f"{tool.name} can't be used now: {error}"
+            raise ToolFailed(msg) from error
+        except EffectUnknown as doubt:
+            happened = await reconcile(tool, act, doubt.attempt)
+            if happened is None:
+                raise
+            if lost and not happened:
+                raise ToolFailed(lost) from doubt
+            continue
+        if clearance.done_before:
+            return clearance.replay
+        left -= 1
+        try:
+            return await _shielded(_execute(tool, clearance, last=left <= 0))
+        except _Lost as error:
+            lost = str(error)
+
+
+async def _shielded(work: Coroutine[Any, Any, Json]) -> Json:
     # A cancelled branch never cancels a started effect, nor the writing of its result: it waits for both.
-    started = asyncio.create_task(_execute(tool, clearance))
+    started = asyncio.create_task(work)
     try:
         return await asyncio.shield(started)
     except asyncio.CancelledError:
@@ -77,64 +113,25 @@ async def call(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: 
         raise
 
 
-async def _execute(tool: Tool, clearance: Clearance) -> Json:
+async def _execute(tool: Tool, clearance: Clearance, *, last: bool) -> Json:
     plane, act = control(), clearance.act
     tenant = act.actor.run.user.tenant
     used = Cost(tool_calls=1)
     try:
-        real = {name: await plane.vault.reveal_json(tenant, value) for name, value in act.args.items()}
-        # Back through the schema: the tool gets dates and enums, not their JSON.
-        arguments = {name: getattr(tool.args.model_validate(real), name) for name in real}
+        given = await arguments(tool, act)
         async with asyncio.timeout(plane.limits.timeouts.tool):
-            result = await tool.run(**arguments, **_injected(tool, clearance))
+            returned = await tool.run(**given, **injected(tool, act))
+        result = await masked(tool, tenant, returned)
     except Exception as error:  # whatever a tool raises, its intent must not stay open
         text = await plane.vault.tokenise(tenant, str(error) or type(error).__name__, {})
+        noted, msg = f"{type(error).__name__}: {text}", f"{tool.name} failed: {text}"
         # A typed refusal is certain to have done nothing; a timeout or a crash may have acted.
-        refused = isinstance(error, TowerError)
-        await plane.fail(clearance, f"{type(error).__name__}: {text}", used, retry=refused or None)
-        msg = f"{tool.name} failed: {text}"
-        raise ToolFailed(msg) from error
-    raw = tool.result.dump_python(result, mode="json")
-    masked = await plane.vault.tokenise_json(tenant, raw, dict(_personal(result)))
-    await plane.settle(clearance, masked, used, trusts=_made(tool, masked))
-    return masked
-
-
-def _made(tool: Tool, result: Json) -> dict[str, list[str]]:
-    """What the tool made that the rest of the run may use, from the result and never from arguments."""
-    if tool.yields is None:
-        return {}
-    name, source = tool.yields
-    return {name: [str(result[source])]}
-
-
-def _injected(tool: Tool, clearance: Clearance) -> dict[str, Any]:
-    run = clearance.act.actor.run
-    given: dict[str, Any] = {}
-    for name, kind in tool.injected.items():
-        if name == "key":
-            given[name] = EffectKey(clearance.key)
-        elif name == "caller":
-            given[name] = Caller(run.user.tenant, run.user.id, run.id, run.subject)
-        else:
-            given[name] = kind.current()
-    return given
-
-
-def _personal(value: Any) -> Iterator[tuple[str, str]]:
-    """Every personal value in a result, with its token kind."""
-    if isinstance(value, BaseModel):
-        for name, field in type(value).model_fields.items():
-            inner = getattr(value, name)
-            kind = next((mark.kind for mark in field.metadata if hasattr(mark, "kind")), None)
-            kind = kind or personal_kind(field.annotation)
-            if kind and inner:
-                yield str(inner), kind
-            else:
-                yield from _personal(inner)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _personal(item)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _personal(item)
+        if isinstance(error, TowerError):
+            await plane.fail(clearance, noted, used, retry=True)
+            raise ToolFailed(msg) from error
+        await plane.fail(clearance, noted, used, retry=False if last and tool.writes else None)
+        if last and not tool.writes:
+            raise ToolFailed(msg) from error
+        raise _Lost(msg) from error
+    await plane.settle(clearance, result, used, trusts=made(tool, result))
+    return result

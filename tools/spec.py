@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, NewType, TypeVar, get_args, get_origin, get_type_hints
@@ -64,6 +65,10 @@ class Tool:
         needs: What must exist for it to work (`desk`, `wordings`, …).
         yields: `(trusted set, field of the result)`: what it made may be used by the rest of the
             run, such as `("claims", "id")` for a tool that opens a claim.
+        settled_by: What it asks after an attempt that nobody knows the end of: a reading tool that
+            gets the key and returns this one's result, or None where it certainly didn't happen.
+            One that can't tell raises.
+        window: For how long its compensation still works; None is for as long as the records stand.
     """
 
     name: str
@@ -76,6 +81,8 @@ class Tool:
     data: tuple[str, ...]
     needs: tuple[str, ...]
     yields: tuple[str, str] | None = None
+    settled_by: Tool | None = None
+    window: timedelta | None = None
 
     @property
     def description(self) -> str:
@@ -135,7 +142,7 @@ def personal_kind(hint: Any) -> str | None:
     return next((kind for part in get_args(hint) if (kind := personal_kind(part))), None)
 
 
-def tool(
+def tool(  # noqa: PLR0913 - one declaration each
     *,
     owner: str,
     risk: Risk = Risk.LOW,
@@ -145,6 +152,8 @@ def tool(
     data: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
     yields: tuple[str, str] | None = None,
+    settled_by: Tool | None = None,
+    window: timedelta | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Tool]:
     """Make a tool of an async function.
 
@@ -153,7 +162,8 @@ def tool(
     classmethod `current()`. Defaults and descriptions come from the annotations.
 
     Raises:
-        ValueError: The function has no docstring, or reads but names a compensation.
+        ValueError: The function has no docstring, reads but names a compensation, or has a window
+            without one.
     """
 
     def wrap(function: Callable[..., Awaitable[Any]]) -> Tool:
@@ -164,6 +174,11 @@ def tool(
         if undo and not writes:
             msg = f"tool {name} only reads, so there is nothing that {undo} could undo"
             raise ValueError(msg)
-        return Tool(name, function, owner, risk, writes, idempotent, undo, data, needs, yields)
+        if window and not undo:
+            msg = f"tool {name} has a window in which to undo it and no tool that does; name one in undo"
+            raise ValueError(msg)
+        return Tool(
+            name, function, owner, risk, writes, idempotent, undo, data, needs, yields, settled_by, window
+        )
 
     return wrap
