@@ -83,13 +83,21 @@ def given(assignee: Assignee, state: TeamState, run: Run) -> list[AnyMessage]:
     """What a worker is told."""
     if assignee.context == "shared":
         return [*state["messages"], *([HumanMessage(state["task"])] if state["task"] else [])]
-    about = f"Customer: {run.subject} (verified: {run.verified})\n\n" if run.subject else ""
-    told: list[AnyMessage] = [HumanMessage(about + (state["task"] or assignee.job))]
-    seen = {name: state["results"][name]["result"] for name in assignee.sees if name in state["results"]}
-    if seen:
-        found = json.dumps(seen, ensure_ascii=False, default=str)
-        told.append(HumanMessage(f"Results of earlier steps:\n```json\n{found}\n```"))
-    return told
+    about = f"Customer: {run.subject} (verified: {run.verified})" if run.subject else ""
+    seen = [
+        f'<document name="{name}" origin="worker">\n{_found(state["results"][name])}\n</document>'
+        for name in assignee.sees
+        if name in state["results"]
+    ]
+    return [HumanMessage("\n\n".join(filter(None, [about, state["task"] or assignee.job, *seen])))]
+
+
+def _found(outcome: Outcome) -> str:
+    """What a worker found, in words where it used any."""
+    result = json.dumps(outcome["result"], ensure_ascii=False, default=str) if outcome["result"] else ""
+    return (outcome["answer"] or result or "; ".join(outcome["reasons"])).replace(
+        "</document", "&lt;/document"
+    )
 
 
 def _reported(name: str, task: str, outcome: Outcome) -> dict[str, Any]:

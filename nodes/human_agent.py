@@ -20,7 +20,7 @@ from governance.errors import ApprovalRejected
 from governance.gate import REVIEW
 from governance.limits import ApprovalRules, Person
 from governance.outcome import Status
-from nodes.faults import GaveUp
+from nodes.faults import GaveUp, misfit
 from nodes.review import decided
 from nodes.team import Agent
 from nodes.turn import Turn
@@ -73,7 +73,7 @@ async def ask_person(turn: Turn) -> BaseModel:
         try:
             said = schema.model_validate(values)
         except ValidationError as error:
-            problem = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            problem = misfit(error)
             note = {"agent": turn.agent.name, "problem": problem}
             await control().note(turn.actor.run, "invalid_output", note)
             continue

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import AIMessage
 from langgraph.graph.state import CompiledStateGraph
 
+from governance.control import ControlPlane, use_control
+from governance.limits import WorkerLimit
 from graphs.sequential import sequential
 from graphs.supervisor import supervisor
 from models.scripted import ScriptedChatModel
 from nodes.assign import Assignment
 from nodes.assignee import Assignee
-from tests.scenarios.conftest import calls, says
+from tests.scenarios.conftest import Office, calls, says
 from tests.second.office import STEPS, A, agent, find_order
 
 BOSS = agent("boss", "lead", returns=Assignment)
@@ -48,6 +51,14 @@ def flat(saver: Any, **knobs: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Two workers under one boss."""
     workers = {"a": A, "b": agent("b", "cashier", tools=(find_order,))}
     return supervisor(BOSS, workers, **knobs).compile(name="supervisor", checkpointer=saver)
+
+
+def limit(desk: Office, worker: str, **most: Any) -> None:
+    """Hold a worker to limits, as `workers.NAME` in limits.toml would."""
+    plane = desk.plane
+    limits = replace(plane.limits, workers={worker: WorkerLimit(**most)})
+    desk.plane = ControlPlane(plane.settings, plane.store, plane.policy, limits, plane.vault, plane.clock)
+    use_control(desk.plane)
 
 
 def whole_story(order: dict[str, Any], clerk: AIMessage | None = None) -> ScriptedChatModel:
