@@ -26,14 +26,23 @@ class Effort:
 
     Attributes:
         millis: Time at work, each act's own; waiting for a person doesn't count.
-        effects: Tools of the whole run that changed something, or may have.
-        asked: Whether a person was asked anything in the run.
     """
 
     model_calls: int
     tokens: int
     micros: int
     millis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What a run has left behind so far.
+
+    Attributes:
+        effects: Tools that changed something, or may have.
+        asked: Whether a person was asked anything.
+    """
+
     effects: tuple[str, ...]
     asked: bool
 
@@ -72,8 +81,13 @@ class Explanation:
 
 
 async def effort(plane: Parts, run: Run, position: str) -> Effort:
-    """What the acts below a position of a run took, and what the run has done to the world."""
-    return await plane.store.read(lambda tx: _effort(plane, tx, run, position))
+    """What the acts below a position of a run took."""
+    return await plane.store.read(lambda tx: _effort(tx, run, position))
+
+
+async def traces(plane: Parts, run: Run) -> Traces:
+    """What a run has left behind so far, by the journal."""
+    return await plane.store.read(lambda tx: _traces(plane, tx, run))
 
 
 async def record(plane: Parts, run: Run, position: str, trial: Trial) -> None:
@@ -114,21 +128,22 @@ async def explanations(plane: Parts, run_id: str) -> list[Explanation]:
     return await plane.store.read(lambda tx: _explanations(tx, run_id))
 
 
-def _effort(plane: Parts, tx: Tx, run: Run, position: str) -> Effort:
-    acts = tx.all("SELECT key, seam, action, state, begun, ended FROM journal WHERE run = ?", (run.id,))
-    costs = tx.all("SELECT key, cost FROM audit WHERE run = ? AND kind IN ('settled', 'failed')", (run.id,))
+def _effort(tx: Tx, run: Run, position: str) -> Effort:
     below = f"{run.id}/{position}/"
+    acts = tx.all("SELECT key, begun, ended FROM journal WHERE run = ? AND ended IS NOT NULL", (run.id,))
+    costs = tx.all("SELECT key, cost FROM audit WHERE run = ? AND kind IN ('settled', 'failed')", (run.id,))
     used = [json.loads(cost) for key, cost in costs if key and key.startswith(below)]
+    times = [moment(ended) - moment(begun) for key, begun, ended in acts if key.startswith(below)]
     spent = {unit: sum(cost.get(unit, 0) for cost in used) for unit in _UNITS}
-    times = [moment(e) - moment(b) for key, _, _, _, b, e in acts if e and key.startswith(below)]
-    effects = {
-        action
-        for _, seam, action, state, _, _ in acts
-        if seam == "tool" and state != "failed" and plane.policy.writes(action)
-    }
+    return Effort(**spent, millis=sum(round(time.total_seconds() * 1000) for time in times))
+
+
+def _traces(plane: Parts, tx: Tx, run: Run) -> Traces:
+    tools = tx.all(
+        "SELECT DISTINCT action FROM journal WHERE run = ? AND seam = 'tool' AND state <> 'failed'", (run.id,)
+    )
     asked = tx.one("SELECT 1 FROM approvals WHERE run = ?", (run.id,)) is not None
-    millis = sum(round(time.total_seconds() * 1000) for time in times)
-    return Effort(**spent, millis=millis, effects=tuple(sorted(effects)), asked=asked)
+    return Traces(tuple(sorted(name for (name,) in tools if plane.policy.writes(name))), asked)
 
 
 def _explanations(tx: Tx, run_id: str) -> list[Explanation]:

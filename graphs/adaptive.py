@@ -53,7 +53,7 @@ def adaptive(
     g = new_graph()
     add(g, chooser.name, choose_node(chooser, known), to=[*patterns, "deliver"])
     for name, graph in patterns.items():
-        add(g, name, rung_node(name, graph))
+        add(g, name, rung_node(name, graph, chooser, max_climbs))
         g.add_edge(name, WEIGH)
     add(g, WEIGH, weigh_node(chooser, known, max_climbs), to=[*patterns, "deliver"])
     add(g, "deliver", deliver_node(_pass_on))

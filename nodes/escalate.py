@@ -14,10 +14,11 @@ from governance.control import control
 from governance.errors import ApprovalRejected
 from governance.outcome import Status
 from governance.principals import AgentIdentity
+from nodes.climb import may_climb
 from nodes.events import arrived
 from nodes.place import actor_at
 from nodes.review import decided
-from nodes.state import RunState
+from nodes.state import Fault, RunState
 
 DESK = AgentIdentity("escalation", "escalation", "1", "operations")
 """Not a model: the part of the control plane that asks people."""
@@ -26,6 +27,7 @@ DESK = AgentIdentity("escalation", "escalation", "1", "operations")
 async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
     """Put the open question to a person; an edit answers it, a "no" ends the run.
 
+    Where a higher rung of a ladder may still do it, nobody is asked yet: the pattern fails.
     A document that arrives meanwhile withdraws the question: the step's agents look again.
     An edit goes back to the step, which holds it against schema and records like any result.
     """
@@ -33,10 +35,14 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
     if question is None:
         msg = "escalate was reached without a question"
         raise AssertionError(msg)
+    actor = await actor_at(DESK, "escalate", state, config)
+    if question["on_reject"] == Status.FAILED and await may_climb(actor.run, config):
+        given_up: Fault = {"status": Status.FAILED, "step": question["step"], "reason": question["reason"]}
+        return Command(goto="deliver", update={"visits": {"escalate": 1}, "faults": [given_up]})
     values = json.dumps(question["values"], sort_keys=True, default=str)
     act = Act(
         seam=Seam.ROUTE,
-        actor=await actor_at(DESK, "escalate", state, config),
+        actor=actor,
         action="ask_human",
         resource=("Agent", "human"),
         args={"step": question["step"], "values": values},

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
@@ -19,7 +18,8 @@ from governance.outcome import Status
 from governance.principals import Actor
 from nodes.agent import NEEDS_MODEL
 from nodes.choose import Choice, clear_choice, ruled_out
-from nodes.delegate import delegate_node
+from nodes.climb import ABOVE_KEY, hindrance
+from nodes.delegate import Compiled, run_nested
 from nodes.faults import STEP_ERRORS, fault
 from nodes.place import actor_at, path_of
 from nodes.selection import Job
@@ -62,16 +62,28 @@ def _confidence(result: Mapping[str, Any]) -> int | None:
     )
 
 
-def rung_node(name: str, graph: CompiledStateGraph[Any, Any, Any, Any]) -> Node:
-    """Make the node of a pattern on the ladder; it starts from the request, whatever a rung below said."""
-    run = delegate_node(name, graph)
+def rung_node(name: str, graph: Compiled, chooser: Agent, max_climbs: int) -> Node:
+    """Make the node of a pattern on the ladder; it starts from the request, whatever a rung below said.
+
+    Its faults aren't the run's yet: they are weighed, and a higher rung may make them good.
+    """
 
     async def rung(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
         asked = list(takewhile(lambda message: isinstance(message, HumanMessage), state["messages"]))
-        ended: dict[str, Any] = await run({**state, "messages": asked}, config, runtime)
-        # Weighed and not added up: a fault that a higher rung makes good isn't the run's.
-        ended.pop("faults", None)
-        return ended | {"active": name}
+        results = state["results"]
+        above: list[str] = []
+        if len(_tried(results)) < max_climbs:
+            actor = await actor_at(chooser.identity, name, state, config)
+            above = await _above(actor, results[chooser.name], name)
+        inner: RunnableConfig = {**config, "configurable": {**config["configurable"], ABOVE_KEY: bool(above)}}
+        ended = await run_nested(name, graph, asked, state, inner, runtime)
+        said = ended["messages"][len(asked) :]
+        return {
+            "visits": {name: 1},
+            "active": name,
+            "results": {name: ended["outcome"]},
+            "messages": said,
+        }
 
     return rung
 
@@ -89,12 +101,12 @@ def weigh_node(chooser: Agent, jobs: Mapping[str, Job], max_climbs: int) -> Node
         flaw = gate(outcome, job, limits)
         spent = await effort(control(), actor.run, position)
         await _remember(actor, position, job, name, outcome, flaw, spent)
-        tried = [*results.get(WEIGH, {}).get("tried", ()), {"pattern": name, "flaw": flaw}]
+        tried = [*_tried(results), {"pattern": name, "flaw": flaw}]
         update: dict[str, Any] = {"visits": {WEIGH: 1}, "results": {WEIGH: {"tried": tried}}}
         if not flaw:
             return Command(goto="deliver", update=update)
         above = await _above(actor, choice, name)
-        stop = await _stop(actor, spent, len(tried) > max_climbs, above)
+        stop = await hindrance(actor.run) or _top(above, len(tried) > max_climbs)
         if stop:
             tried[-1]["stopped"] = stop
             return Command(goto="deliver", update=update)
@@ -129,15 +141,13 @@ async def _above(actor: Actor, choice: Choice, name: str) -> list[str]:
     return [pattern for pattern in higher if pattern not in forbidden]
 
 
-async def _stop(actor: Actor, spent: Effort, climbed_enough: bool, above: list[str]) -> str:  # noqa: FBT001
-    """Why there is no climbing further; empty where there is."""
-    if spent.effects:
-        return f"not tried again, since it may have acted: {', '.join(spent.effects)}"
-    if spent.asked:
-        return "not tried again, since a person was asked"
+def _tried(results: Mapping[str, Any]) -> Sequence[dict[str, str]]:
+    """The rungs that were weighed so far, each with its `pattern` and its `flaw`."""
+    tried: Sequence[dict[str, str]] = results.get(WEIGH, {}).get("tried", ())
+    return tried
+
+
+def _top(above: Sequence[str], climbed_enough: bool) -> str:  # noqa: FBT001
     if climbed_enough:
         return "the ladder was climbed as often as it may be"
-    if not above:
-        return "there is no rung above it that is open"
-    usage = await control().usage(actor.run.id)
-    return f"{usage['percent']} % of the run's budget is used" if usage["degraded"] else ""
+    return "" if above else "there is no rung above it that is open"
