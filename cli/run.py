@@ -11,6 +11,7 @@ from cli.terminal import As, Exit, Json, Progress, complain, console, dump, exit
 
 if TYPE_CHECKING:
     from cli.session import Session
+    from governance.principals import Run
     from governance.runs import Record
     from nodes.admission import Request
 
@@ -27,6 +28,9 @@ def start(
         str | None, typer.Option(help="The customer whom you vouch for, such as C-10001.")
     ] = None,
     vouched: Annotated[str, typer.Option(help="How the customer was verified, such as post-room.")] = "user",
+    after: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with that run's conversation.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run a request: a letter, an e-mail, a PDF, or a question in words."""
@@ -35,9 +39,10 @@ def start(
         from cli.intake import request_of
         from cli.session import session
 
-        request = await request_of(what, customer, vouched)
         async with session(user) as opened:
-            return await _start(opened, graph, request, json=json)
+            last = (await opened.record(after)).run if after else None
+            request = await request_of(what, customer or (last.subject if last else None), vouched)
+            return await _start(opened, last.graph if last else graph, request, last, json=json)
 
     finish(work())
 
@@ -98,8 +103,8 @@ def show(run_id: RunId, user: As = None, json: Json = False) -> None:
     finish(work())
 
 
-async def _start(opened: Session, graph: str, request: Request, *, json: bool) -> int:
-    record = await opened.start(graph, request)
+async def _start(opened: Session, graph: str, request: Request, last: Run | None, *, json: bool) -> int:
+    record = await opened.start(graph, request, last.thread_id if last else "")
     # First of all, so that a run whose process dies can be resumed.
     console(error=json).print(f"run {record.run.id}")
     return await go_on(opened, record, json=json)

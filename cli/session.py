@@ -31,14 +31,17 @@ class Session:
     application: Domain
     settings: Settings
 
-    async def start(self, graph: str, request: Request) -> Record:
+    async def start(self, graph: str, request: Request, thread: str = "") -> Record:
         """Admit a request; nothing runs yet.
+
+        Args:
+            thread: Of a conversation that it goes on with; a new one unless set.
 
         Raises:
             Denied, InvalidInput: It can't be admitted, and nothing was started.
         """
         await self.application.prepare()
-        admitted = await self.application.admission.admit(self.user, graph, request, str(uuid4()))
+        admitted = await self.application.admission.admit(self.user, graph, request, thread or str(uuid4()))
         return await self.plane.record(admitted.run.id)
 
     async def record(self, run_id: str) -> Record:

@@ -24,7 +24,7 @@ _KEPT_RUNS = 1024
 class RunBook(Parts):
     """Runs as they were admitted; what a graph or a client says about them counts for nothing."""
 
-    async def open_run(
+    async def open_run(  # noqa: PLR0913 - all that is fixed at admission
         self,
         *,
         graph: str,
@@ -35,6 +35,7 @@ class RunBook(Parts):
         verified: str = "no",
         thread_id: str = "",
         event: Event | None = None,
+        follows: bool = False,
     ) -> Run:
         """Admit a request: fix for whom, about whom and under which contract it runs.
 
@@ -42,6 +43,7 @@ class RunBook(Parts):
             input: What the graph is given, personal values as tokens already.
             thread_id: Empty where it is bound later.
             event: What it is opened by; an event opens one run at most.
+            follows: It may be a further request of the conversation on its thread.
 
         Raises:
             EventSeen: The event was handled before; nothing was opened.
@@ -49,7 +51,7 @@ class RunBook(Parts):
         run = Run(runs.new_id(), thread_id, graph, user, subject, verified, self.policy.version, contract)
 
         def work(tx: Tx) -> None:
-            runs.open_run(tx, run, input, self.clock())
+            runs.open_run(tx, run, input, self.clock(), follows=follows)
             body: dict[str, Any] = {
                 "graph": graph,
                 "subject": subject,

@@ -46,16 +46,17 @@ def new_id() -> str:
     return f"run-{uuid4().hex[:16]}"
 
 
-def open_run(tx: Tx, run: Run, run_input: Json, now: datetime) -> None:
+def open_run(tx: Tx, run: Run, run_input: Json, now: datetime, *, follows: bool = False) -> None:
     """Write a new run.
 
+    Args:
+        follows: The thread may carry earlier runs, if they are over and like this one: a conversation.
+
     Raises:
-        InvalidInput: The thread has a run already; what it knows must not leak into another.
+        InvalidInput: The thread has another run already; what it knows must not leak into this one.
     """
     user = run.user
-    if run.thread_id and tx.one("SELECT 1 FROM runs WHERE thread_id = ?", (run.thread_id,)):
-        msg = f"thread {run.thread_id} has a run already; start a new thread for a new request"
-        raise InvalidInput(msg)
+    _check_thread(tx, run, follows=follows)
     tx.execute(
         f"INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
         (
@@ -64,6 +65,23 @@ def open_run(tx: Tx, run: Run, run_input: Json, now: datetime) -> None:
             json.dumps(run_input, ensure_ascii=False), stamp(now), ADMITTED,
         ),
     )  # fmt: skip
+
+
+def _check_thread(tx: Tx, run: Run, *, follows: bool) -> None:
+    wanted = (run.graph, run.user.tenant, run.user.id, run.subject, run.verified, ENDED)
+    columns = "graph, tenant, user_id, subject, verified, state"
+    before = (
+        tx.all(f"SELECT {columns} FROM runs WHERE thread_id = ?", (run.thread_id,)) if run.thread_id else ()
+    )
+    if before and not follows:
+        msg = f"thread {run.thread_id} has a run already; start a new thread for a new request"
+        raise InvalidInput(msg)
+    if any(tuple(row) != wanted for row in before):
+        msg = (
+            f"thread {run.thread_id} carries a run that isn't over, or another person's, customer's or "
+            "graph's; start a new thread"
+        )
+        raise InvalidInput(msg)
 
 
 def get(tx: Tx, run_id: str) -> Record:

@@ -33,7 +33,7 @@ def check_owner(owner: str, names: Collection[str]) -> None:
         PatternError: The owner isn't a member.
     """
     if owner not in names:
-        msg = f"{owner or 'nobody'} should own the decision; name one member: {', '.join(names)}"
+        msg = f"{owner or 'nobody'} can't own the decision; name one member as owner: {', '.join(names)}"
         raise PatternError(msg)
 
 

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from langgraph.graph import END, START
+from pydantic import BaseModel
 
+from graphs.guards import check_human_path, check_jobs, check_owner, check_size
 from graphs.pattern import Graph, PatternError, add, check_names, new_graph
-from nodes.conversation import speaker_node
+from nodes.conversation import Sees, everything, speaker_node
 from nodes.deliver import Compose, deliver_node, last_answer
+from nodes.escalate import escalate
+from nodes.state import RunState
 from nodes.team import Agent
+from nodes.turn import Handoff
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One way for a request to go.
+
+    Attributes:
+        to: The agent who gets it.
+        sees: What of the history that agent is shown, coming this way.
+        payload: What must be said when handing over; the model fills it in, and a wrong one is refused.
+    """
+
+    to: str
+    sees: Sees = everything
+    payload: type[BaseModel] | None = None
 
 
 def handoff(
     agents: Sequence[Agent],
     *,
-    edges: Mapping[str, Sequence[str]],
+    edges: Mapping[str, Sequence[str | Edge]],
+    owner: str = "",
     max_handoffs: int = 4,
+    return_to_previous: bool = False,
+    many: str = "",
     compose: Compose = last_answer,
 ) -> Graph:
     """Build a graph in which agents hand a request over until one of them answers.
@@ -24,26 +49,65 @@ def handoff(
     Args:
         agents: The first one is asked first.
         edges: Agent → whom it may hand over to; policy must permit the same edge.
+        owner: Who answers for the result where nobody could settle it; the first agent unless set.
         max_handoffs: One more ends the run as `limit_reached`. Handing over to somebody who
             already had the request, with nothing learned since, ends it as `loop_detected`.
+        return_to_previous: A further request on the thread goes to whoever answered the last one.
+        many: Why there are more than three speakers.
         compose: From the results to the outcome.
 
     Raises:
-        PatternError: An edge names an agent that isn't there, or nobody leads to an agent.
+        PatternError: An edge names an agent that isn't there, nobody leads to an agent, or a guard fails.
     """
     check_names([agent.name for agent in agents])
     team = {agent.name: agent for agent in agents}
-    unknown = {name for pair in edges.items() for name in (pair[0], *pair[1])} - set(team)
-    unreached = set(team) - {name for targets in edges.values() for name in targets} - {agents[0].name}
+    first, owner = agents[0].name, owner or agents[0].name
+    ways = {name: [_edge(way) for way in edges.get(name, ())] for name in [*team, *edges]}
+    _check_edges(team, ways, first)
+    check_owner(owner, team)
+    check_jobs(agents)
+    check_size(agents, many)
+    g = new_graph()
+    for agent in agents:
+        node = speaker_node(
+            agent,
+            handoffs=[Handoff(team[way.to], way.payload) for way in ways[agent.name]],
+            max_handoffs=max_handoffs,
+            sees={name: way.sees for name in ways for way in ways[name] if way.to == agent.name},
+            human=True,
+        )
+        add(g, agent.name, node, to=[*(way.to for way in ways[agent.name]), "escalate", "deliver"])
+    add(g, "escalate", escalate, to=[*team, "deliver"], human=True)
+    add(g, "deliver", deliver_node(lambda results: _owned(compose(results), owner)))
+    if return_to_previous:
+        g.add_conditional_edges(START, _last_or(first), list(team))
+    else:
+        g.add_edge(START, first)
+    g.add_edge("deliver", END)
+    check_human_path(g, team)
+    return g
+
+
+def _edge(way: str | Edge) -> Edge:
+    return way if isinstance(way, Edge) else Edge(way)
+
+
+def _last_or(first: str) -> Any:
+    async def who(state: RunState) -> str:
+        return state.get("active") or first
+
+    return who
+
+
+def _owned(composed: dict[str, Any], owner: str) -> dict[str, Any]:
+    """Where nobody answered, the request stays with its owner."""
+    return composed if composed.get("answer") else {"undone": [f"the request, which {owner} owns"]} | composed
+
+
+def _check_edges(team: Mapping[str, Agent], ways: Mapping[str, Sequence[Edge]], first: str) -> None:
+    targets = {way.to for edges in ways.values() for way in edges}
+    unknown = (set(ways) | targets) - set(team)
+    unreached = set(team) - targets - {first}
     if unknown or unreached:
         msg = f"edges name unknown agents {sorted(unknown)} and leave out {sorted(unreached)}"
         raise PatternError(msg)
-    g = new_graph()
-    for agent in agents:
-        targets = [team[name] for name in edges.get(agent.name, ())]
-        node = speaker_node(agent, handoffs=targets, max_handoffs=max_handoffs)
-        add(g, agent.name, node, to=[*(t.name for t in targets), "deliver"])
-    add(g, "deliver", deliver_node(compose))
-    g.add_edge(START, agents[0].name)
-    g.add_edge("deliver", END)
-    return g

@@ -120,8 +120,11 @@ class RunRequest:
         Raises:
             InvalidInput, ThreadBusy: It isn't.
         """
-        # A second request would start from the first one's results and faults.
+        # Only some graphs know how to begin afresh with the history of an earlier request.
+        conversation = self._graph() in self.application.admission.conversations
         for record in await self._records():
+            if conversation and record.state == ENDED:
+                continue
             msg = f"thread {self.thread} carries run {record.run.id} ({record.state}); start a new thread"
             raise ThreadBusy(msg)
         try:

@@ -79,10 +79,12 @@ class Admission:
     Attributes:
         directory: The domain's records.
         contracts: Graph → tool → how often a run of that graph may call it.
+        conversations: Graphs on whose threads a further request may follow when the last one is over.
     """
 
     directory: Directory
     contracts: Mapping[str, Mapping[str, int]]
+    conversations: frozenset[str] = frozenset()
 
     async def admit(
         self, user: User, graph: str, request: Request, thread_id: str, event: Event | None = None
@@ -117,6 +119,7 @@ class Admission:
             input=graph_input,
             thread_id=thread_id,
             event=event,
+            follows=graph in self.conversations,
         )
         return Admitted(run, graph_input)
 

@@ -45,7 +45,7 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         actor=actor,
         action="ask_human",
         resource=("Agent", "human"),
-        args={"step": question["step"], "values": values},
+        args={"step": _named(question["step"], state), "values": values},
         request_hash=hashlib.sha256(values.encode()).hexdigest()[:16],
         sequence=1,
     )
@@ -66,3 +66,9 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         )
     answer = json.loads(str(approval.args["values"]))
     return Command(goto=question["step"], update=visited | {"answers": {question["step"]: answer}})
+
+
+def _named(step: str, state: RunState) -> str:
+    """The step, told apart from an earlier question: an answer that didn't do must not answer again."""
+    asked = state.get("visits", {}).get("escalate", 0)
+    return f"{step} (asked again, {asked + 1})" if asked else step

@@ -18,9 +18,9 @@ from governance.outcome import Status
 from nodes.agent import lookup_of, work
 from nodes.chair import CHAIR, closed, failed, seen, spent, summary
 from nodes.chat import CHAT, Chat, ChatState, Checker, Team
-from nodes.faults import STEP_ERRORS, GaveUp
+from nodes.faults import STEP_ERRORS, GaveUp, misfit
 from nodes.finding import NEEDS_REVISION, SATISFIED, Review, carried, open_findings, under_rules
-from nodes.state import Context
+from nodes.state import Context, Question
 from nodes.step import Node
 from nodes.team import Agent
 from nodes.termination import End
@@ -111,8 +111,13 @@ def _signed(chat: Chat, owner: Agent, values: dict[str, Any]) -> Command[Any]:
     try:
         draft = owner.returns.model_validate(values).model_dump(mode="json") if owner.returns else values
     except ValidationError as error:
-        reason = f"that doesn't fit {owner.name}'s form: {error}"
-        return closed(chat, End("failed", Status.FAILED, reason), update)
+        asked: Question = {
+            "step": owner.name,
+            "reason": f"that is no draft: {misfit(error)}",
+            "values": values,
+            "on_reject": Status.FAILED,
+        }
+        return Command(goto="escalate", update=update | {"question": asked})
     end = End(SATISFIED, Status.COMPLETED, "a person settled it")
     results = {owner.name: draft, CHAT: summary(chat, end, accepted_by="a person")}
     return Command(goto="deliver", update=update | {"results": results})

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import Field, create_model
 
 from governance.control import control
+from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import work
 from nodes.chat import Chat, Team
@@ -75,7 +76,11 @@ class ByFunction:
     async def choose(self, chat: Chat, turn_of: TurnOf, left: int) -> Choice:
         """See `Selection`."""
         del turn_of, left
-        return Choice(self.pick(chat), self.pick.__name__)
+        name = self.pick(chat)
+        if name not in chat.team.members:
+            msg = f"{self.pick.__name__} chose {name}, who isn't among {', '.join(chat.members)}; correct it"
+            raise GaveUp(Status.FAILED, msg)
+        return Choice(name, self.pick.__name__)
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
+from pydantic import BaseModel, Field, ValidationError
 
 from governance.errors import ApprovalRejected, Denied
 from governance.outcome import Status
 from governance.principals import Actor
 from models.governed import ask
-from nodes.faults import GaveUp, fault
+from nodes.faults import GaveUp, fault, misfit
 from nodes.place import actor_at
 from nodes.review import carry_out
 from nodes.route import clear_route
@@ -26,11 +27,22 @@ from tools.gateway import InvalidArguments, ToolFailed
 HANDED_OVER = "handed_over_to"
 
 
+class Reason(BaseModel):
+    """What is said where an edge has no payload of its own."""
+
+    reason: Annotated[str, Field(description="Why they should go on with it")] = ""
+
+
 @dataclass(frozen=True)
 class Handoff:
-    """A declared edge to another agent, offered to the model as a tool."""
+    """A declared edge to another agent, offered to the model as a tool.
+
+    Attributes:
+        payload: Schema of what must be said when handing over; a reason in words without one.
+    """
 
     target: Agent
+    payload: type[BaseModel] | None = None
 
     @property
     def name(self) -> str:
@@ -40,16 +52,23 @@ class Handoff:
     @property
     def schema(self) -> dict[str, Any]:
         """The tool in the form that chat models take."""
-        parameters = {
-            "type": "object",
-            "properties": {"reason": {"type": "string", "description": "Why they should go on with it"}},
-            "required": [],
-        }
+        parameters = (self.payload or Reason).model_json_schema()
+        parameters.pop("title", None)
+        parameters.pop("description", None)
         described = f"Hand the request over to {self.target.name}. {self.target.job}"
         return {
             "type": "function",
             "function": {"name": self.name, "description": described, "parameters": parameters},
         }
+
+    def said(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """What the next agent is told.
+
+        Raises:
+            ValidationError: It doesn't fit the edge's payload.
+        """
+        told = (self.payload or Reason).model_validate(args).model_dump(mode="json")
+        return {name: value for name, value in told.items() if value not in (None, "")}
 
 
 @dataclass
@@ -120,18 +139,22 @@ class Turn:
             self.reply(call_id, json.dumps(result, ensure_ascii=False))
 
     async def hand_over(self, name: str, args: dict[str, Any], call_id: str | None) -> None:
-        """Ask to hand over; of several in one turn the first that is cleared is taken."""
+        """Ask to hand over; of several in one turn the first that is valid and cleared is taken."""
         if self.moved_to:
             self.reply(call_id, f"ignored: already handed over to {self.moved_to.name}", error=True)
             return
-        target = self.handoffs[name].target
+        edge = self.handoffs[name]
         try:
-            await clear_route(self.actor, target.identity, self.next(), str(args.get("reason", "")))
+            said = edge.said(args)
+            reason = said.get("reason") or json.dumps(said, ensure_ascii=False)
+            await clear_route(self.actor, edge.target.identity, self.next(), str(reason))
+        except ValidationError as error:
+            self.reply(call_id, f"{name} can't be called like this: {misfit(error)}", error=True)
         except Denied as error:
             self.reply(call_id, f"refused: {error.reason}", error=True)
         else:
-            self.moved_to = target
-            self.reply(call_id, json.dumps({HANDED_OVER: target.name}))
+            self.moved_to = edge.target
+            self.reply(call_id, json.dumps({HANDED_OVER: edge.target.name}))
 
     def _note_repeat(self, name: str, args: dict[str, Any]) -> None:
         fingerprint = json.dumps([name, args], sort_keys=True, default=str)
