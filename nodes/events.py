@@ -12,4 +12,4 @@ from governance.events import EventBook
 async def arrived(act: Act) -> HumanMessage | None:
     """The document that came for the step which asks by this act; the same at every execution."""
     text = await EventBook(control()).brought(act)
-    return HumanMessage(text) if text is not None else None
+    return HumanMessage(f"This arrived while the request waited.\n\n{text}") if text is not None else None

@@ -40,7 +40,7 @@ def serve(system: System, application: Application, path: str = "") -> None:
             threading.Thread(target=_end_with_parent, daemon=True).start()
         port = listening.getsockname()[1]
         print(f"TOWER_{system.name.upper()}_URL=http://127.0.0.1:{port}{path}", flush=True)  # noqa: T201
-        config = uvicorn.Config(guarded, log_level="warning", access_log=False)
+        config = uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
         uvicorn.Server(config).run(sockets=[listening])
 
 
