@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from evals.expectations import Expectation
 from tests.cli.conftest import Tower, arguments
+from tests.forking import Forker
+
+Asked = tuple[Path, dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def asked(
+    prepared: Path, tmp_path_factory: pytest.TempPathFactory, forker: Forker, large_claim: Expectation
+) -> Asked:
+    """A home with a run that waits for a person, to be copied; and the run's and the question's id."""
+    home = tmp_path_factory.mktemp("asked") / "home"
+    shutil.copytree(prepared, home)
+    done = Tower(home, forker).json("run", *arguments(large_claim))
+    assert done["state"] == "waiting", done
+    return home, {"run": done["run"], "id": done["approvals"][0]["id"]}
 
 
 @pytest.fixture
-def waiting(tower: Tower, large_claim: Expectation) -> dict[str, str]:
-    done = tower.json("run", *arguments(large_claim))
-    assert done["state"] == "waiting", done
-    return {"run": done["run"], "id": done["approvals"][0]["id"]}
+def tower(asked: Asked, tmp_path: Path, forker: Forker) -> Tower:
+    home = tmp_path / "home"
+    shutil.copytree(asked[0], home)
+    return Tower(home, forker)
+
+
+@pytest.fixture
+def waiting(asked: Asked) -> dict[str, str]:
+    return asked[1]
 
 
 def payments(tower: Tower) -> int:
