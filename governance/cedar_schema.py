@@ -14,7 +14,7 @@ RUN_FACTS = "approved: Bool, trusted: Trusted, verified: String, tenant: String,
 
 SEAM_ACTIONS = frozenset(
     {
-        *("call_model", "route", "ask_human", "read_memory", "write_memory", "deliver"),
+        *("call_model", "route", "ask_human", "ask_superior", "read_memory", "write_memory", "deliver"),
         *("start_run", "decide_approval", "read_run", "cancel_run", "read_audit"),
     }
 )

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 from sqlalchemy import create_engine, text
 
 from governance.acts import Act, Decision, Effect, Seam
@@ -26,6 +27,7 @@ from nodes.place import RUN_KEY
 
 ROOT = Path(__file__).parent.parent
 SAM = User("sam", "harbor", frozenset({"customer-agent"}))
+LENA = User("lena", "harbor", frozenset({"claims-lead"}))
 LETTERS = {
     "direct": "Is luggage covered that was stolen from a locked car?",
     "single": "Please change my address to Kastanienallee 7, 10435 Berlin.",
@@ -37,6 +39,9 @@ LETTERS = {
     "handoff": "I was charged twice for the same premium invoice and I complain about that.",
 }
 LETTERS["adaptive"] = LETTERS["sequential"]
+LETTERS["magentic"] = "How many water damage claims were opened in each month of 2026?"
+ABOUT_NOBODY = {"magentic"}
+"""Graphs whose requests are about no one customer."""
 
 
 def importers(name: str) -> set[str]:
@@ -129,10 +134,14 @@ async def run(desk: Domain, name: str, seam: Seam | None) -> tuple[dict[str, Any
     builder = desk.graph(name).builder
     graph = builder.compile(checkpointer=InMemorySaver(), name=name)
     thread = uuid4().hex
-    request = Request(LETTERS[name], customer="C-10001")
+    request = Request(LETTERS[name], customer=None if name in ABOUT_NOBODY else "C-10001")
     admitted = await desk.admission.admit(SAM, name, request, thread)
     config = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
-    return await graph.ainvoke(admitted.input, config), model, closed
+    ended = await graph.ainvoke(admitted.input, config)
+    while waiting := ended.get("__interrupt__"):
+        await control().decide(LENA, {"approval_id": waiting[0].value["approval_id"], "type": "approve"})
+        ended = await graph.ainvoke(Command(resume="woken"), config)
+    return ended, model, closed
 
 
 @pytest.mark.parametrize("name", list(LETTERS))
@@ -153,7 +162,7 @@ async def test_a_shut_seam_lets_nothing_through(desk, name, seam):
     if seam is Seam.ROUTE and name == "adaptive":
         assert status == "denied"
         assert rows() == before
-    if seam is Seam.ROUTE and name == "handoff":
+    if seam is Seam.ROUTE and name in ("handoff", "magentic"):
         assert closed.refused
         assert rows() == before
     if seam is Seam.MEMORY and name == "direct":

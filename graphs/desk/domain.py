@@ -21,7 +21,17 @@ async def _readiness(tenant: str) -> list[Any]:
     return await quality.report(Desk.current(), tenant)
 
 
-PATTERNS = ("adaptive", "direct", "single", "sequential", "concurrent", "handoff", "group_chat")
+PATTERNS = (
+    "adaptive",
+    "direct",
+    "single",
+    "sequential",
+    "concurrent",
+    "handoff",
+    "group_chat",
+    "supervisor",
+    "magentic",
+)
 
 DOMAIN = Domain(
     name="desk",

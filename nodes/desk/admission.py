@@ -36,6 +36,9 @@ CLAIM = {
     "pay_claim": 1,
     "send_letter": 1,
 }
+ASSESSMENT = {"check_coverage": 8, "claim_signals": 4, "compare_cost": 4, "claim_history": 4}
+DRAFTING = {"get_claim": 8, "check_letter": 12}
+INVESTIGATION = {"measure": 24, "draw_chart": 1}
 
 
 class DeskDirectory:
@@ -58,8 +61,19 @@ ADMISSION = Admission(
         "single": {**READ, **SERVICE, "change_account": 1},
         "sequential": {**READ, **CLAIM},
         "handoff": {**READ, **SERVICE},
-        "concurrent": {**READ, "check_coverage": 8, "claim_signals": 4, "compare_cost": 4, "claim_history": 4},
-        "group_chat": {"get_claim": 8, "search_wording": 6, "check_letter": 12},
-        "adaptive": {**READ, **SERVICE, **CLAIM, "change_account": 1},
+        "concurrent": {**READ, **ASSESSMENT},
+        "group_chat": {"search_wording": 6, **DRAFTING},
+        "magentic": {"search_wording": 6, **INVESTIGATION},
+        "supervisor": {**READ, **CLAIM, "add_note": 1},
+        "adaptive": {
+            **READ,
+            **SERVICE,
+            **ASSESSMENT,
+            **DRAFTING,
+            **INVESTIGATION,
+            **CLAIM,
+            "change_account": 1,
+        },
     },
+    conversations=frozenset({"handoff"}),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tools.desk.billing import get_invoice, list_invoices
+from tools.desk.charts import draw_chart, remove_chart
 from tools.desk.claims import get_claim, list_claims, open_claim, withdraw_claim
 from tools.desk.contacts import add_note, list_contacts, remove_note
 from tools.desk.customers import change_account, change_address, find_customer
 from tools.desk.drafting import check_letter
 from tools.desk.letters import cancel_letter, send_letter
+from tools.desk.measures import measure
 from tools.desk.payments import pay_claim, recall_payment
 from tools.desk.policies import assess_amount, check_coverage, get_policy, list_policies
 from tools.desk.settlement import reopen_claim, settle_claim
@@ -40,4 +42,7 @@ TOOLS = (
     cancel_letter,
     change_address,
     change_account,
+    measure,
+    draw_chart,
+    remove_chart,
 )

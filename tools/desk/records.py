@@ -154,6 +154,15 @@ class NoteRow(Row):
     removed: Mapped[bool] = mapped_column(default=False)
 
 
+class ComplaintRow(Row):
+    """Which claim a complaint is about; one about anything else has no row here."""
+
+    __tablename__ = "desk_complaints"
+
+    note_id: Mapped[str] = mapped_column(ForeignKey(NoteRow.note_id), primary_key=True)
+    claim_id: Mapped[str] = mapped_column(ForeignKey(ClaimRow.claim_id), index=True)
+
+
 class LetterRow(Row):
     """A letter in the outbox; it can be cancelled until it leaves."""
 

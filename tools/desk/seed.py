@@ -6,6 +6,7 @@ import datetime as dt
 import random
 from typing import TYPE_CHECKING
 
+from tools.desk.seed_complaints import add_complaints
 from tools.desk.seed_defects import add_defects
 from tools.desk.seed_examples import add_examples
 from tools.desk.seed_history import add_history
@@ -52,6 +53,7 @@ def seed_rows() -> dict[str, Sequence[Entry]]:
     for policy in policies:
         _premiums(ledger, rng, policy)
     add_history(ledger, rng, tenants, policies)
+    add_complaints(ledger, tenants, policies)
     return dict(ledger.rows())
 
 

@@ -84,10 +84,14 @@ class Ledger:
         row: Entry = {"note_id": self.number("N"), "customer_id": customer_id, "kind": kind, "text": text}
         return self._add("notes", row | {"noted_on": noted_on, "author": author, "removed": False})
 
+    def complaint(self, note: Entry, claim: Entry) -> Entry:
+        """Write which claim a complaint is about."""
+        return self._add("complaints", {"note_id": note["note_id"], "claim_id": claim["claim_id"]})
+
     def rows(self) -> dict[str, list[Entry]]:
         """Rows by the table's name in the database, parents before children, counters last."""
         counters = [{"kind": kind, "last": last} for kind, last in self.last.items()]
-        order = ("customers", "policies", "covers", "invoices", "claims", "payments", "notes")
+        order = ("customers", "policies", "covers", "invoices", "claims", "payments", "notes", "complaints")
         return {f"desk_{name}": self.tables[name] for name in order} | {"desk_counters": counters}
 
     def _add(self, table: str, row: Entry) -> Entry:

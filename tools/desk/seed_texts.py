@@ -32,6 +32,12 @@ CALLBACKS = (
     "Wants a call from the claims team about the next steps.",
     "Asked for a call back to go through the covers before renewal.",
 )
+SLOW = (
+    "Complains that the water damage was reported weeks ago and nobody has decided anything.",
+    "Complains about the claim: the drying firm is done, and we say that its bill is missing.",
+    "Asks why the water damage claim takes so long; feels put off with promises.",
+    "Complains that every call about the burst pipe is answered by somebody else.",
+)
 WATER_DAMAGE = (
     "Reports water damage: the flexible hose under the kitchen sink burst overnight. A FlowLine hose.",
     "Reports water damage in the bathroom. The plumber found a cracked FlowLine connector, two years old.",
