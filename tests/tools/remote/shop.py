@@ -126,6 +126,7 @@ async def plain(send: Any, status: int, kind: bytes, bodies: Sequence[bytes], *m
 
 
 async def slow(_scope: Any, _receive: Any, _send: Any) -> None:
+    Path(os.environ["SHOP_MODE"]).with_name("asked").touch()
     await asyncio.sleep(60)
 
 

@@ -201,8 +201,10 @@ async def test_killed_in_the_middle_of_a_call(shop: Shop, protocol: str, monkeyp
     with process:
         monkeypatch.setenv(f"TOWER_{system.name.upper()}_URL", url)
         shop.behave("slow")
+        (shop.folder / "asked").unlink(missing_ok=True)
         asked = asyncio.create_task(shop.ask(protocol))
-        await asyncio.sleep(0.3)
+        while not (shop.folder / "asked").exists():  # noqa: ASYNC110 - another process touches it
+            await asyncio.sleep(0.02)
         process.send_signal(signal.SIGKILL)
 
         # A read is asked again, and nobody is there.
