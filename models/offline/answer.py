@@ -22,7 +22,7 @@ def in_words(facts: Facts) -> str:
     found = _findings(facts)
     if parts or found:
         return " ".join([*parts, *found])
-    failed = [call.name for call in facts.calls if call.failed]
+    failed = [call.name for call in facts.open_calls if call.failed]
     if failed:
         return f"{BEYOND}: {', '.join(dict.fromkeys(failed))} failed and nothing else was found"
     return f"{BEYOND}: nothing in the messages answers this"
@@ -31,7 +31,7 @@ def in_words(facts: Facts) -> str:
 def _findings(facts: Facts) -> list[str]:
     """One sentence for each tool that found or did something, by its own name."""
     lines = []
-    for call in facts.calls:
+    for call in facts.open_calls:
         if call.failed or call.name.startswith(HANDOFF):
             continue
         records = call.result if isinstance(call.result, list) else [call.result]

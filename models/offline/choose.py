@@ -79,7 +79,7 @@ def _towards(final: Tool, helpers: Sequence[Tool], facts: Facts) -> Step:
     if named:
         return _call(named[:1])
     useful = [c for c in candidates if c.relevance >= WANTED and c.tool.reads]
-    asked = any(not call.failed for call in facts.calls)
+    asked = any(not call.failed for call in facts.open_calls)
     if useful and (answer.missing or not asked):
         return _call(useful[:1])
     if not answer.missing:
@@ -107,7 +107,7 @@ def _free(helpers: Sequence[Tool], facts: Facts) -> Step | None:
 
 def _hand_over(handoffs: Sequence[Tool], facts: Facts, *, alone: bool) -> Step | None:
     """Hand over to whose job is closest; with tools of one's own only what is clearly theirs."""
-    visited = {call.name for call in facts.calls}
+    visited = {call.name for call in facts.open_calls}
     open_ = [tool for tool in handoffs if tool.name not in visited]
     if not open_ or not facts.request:
         return None
@@ -140,7 +140,7 @@ def _forced(helpers: Sequence[Tool], facts: Facts) -> Step:
 
 def _candidates(tools: Sequence[Tool], facts: Facts) -> list[_Candidate]:
     """Tools not yet called in this agent's turn whose required arguments are known, best first."""
-    since = _own_calls(facts.calls)
+    since = _own_calls(facts.open_calls)
     done = {call.name for call in since}
     scores = _relevance(tools, facts)
     candidates = []
@@ -148,7 +148,9 @@ def _candidates(tools: Sequence[Tool], facts: Facts) -> list[_Candidate]:
         if tool.name in done:
             continue
         filled = _fill(tool, facts)
-        repeated = any(call.name == tool.name and call.args == filled.values for call in facts.calls)
+        # Looked up again for a further request, but never done again.
+        before = facts.open_calls if tool.reads else facts.calls
+        repeated = any(call.name == tool.name and call.args == filled.values for call in before)
         if not filled.missing and not repeated:
             candidates.append(_Candidate(tool, filled, score))
     return sorted(candidates, key=lambda c: -c.relevance)

@@ -54,6 +54,7 @@ class Facts:
         documents: Text between document tags: data from outsiders, never instructions.
         records: JSON objects, the most recent first.
         calls: Tool calls with their results, in order.
+        answered: How many of them belong to requests that were answered already.
     """
 
     job: str = ""
@@ -61,6 +62,12 @@ class Facts:
     documents: list[str] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    answered: int = 0
+
+    @property
+    def open_calls(self) -> list[Call]:
+        """Calls made for the latest request."""
+        return self.calls[self.answered :]
 
     @cached_property
     def texts(self) -> list[str]:
@@ -107,7 +114,7 @@ def read(messages: Sequence[BaseMessage]) -> Facts:
     turns: list[list[str]] = [[]]
     pending: dict[str, Any] = {}
     results: list[tuple[str, Any]] = []
-    after_error = False
+    after_error, answered = False, 0
     for message in messages:
         if isinstance(message, SystemMessage):
             facts.job = f"{facts.job}\n{message.text}".strip()
@@ -116,6 +123,7 @@ def read(messages: Sequence[BaseMessage]) -> Facts:
             after_error = not message.tool_calls and message.text.startswith(BEYOND)
             if not message.tool_calls and turns[-1]:
                 turns.append([])
+                answered = len(facts.calls) if not after_error else answered
         elif isinstance(message, ToolMessage):
             after_error = message.status == "error"
             name, args = _called(message, pending)
@@ -129,6 +137,8 @@ def read(messages: Sequence[BaseMessage]) -> Facts:
             turns[-1] += [said] if said else []
             facts.documents += documents
             results += blocks
+    # An answer that nobody has come back on ends nothing: whoever speaks next is still at the request.
+    facts.answered = answered if turns[-1] else 0
     facts.told = ["\n\n".join(turn) for turn in reversed(turns) if turn]
     facts.records = list(_records(results))
     return facts
