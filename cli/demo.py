@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,16 +41,25 @@ async def _demo(inbox: Path, *, json: bool) -> int:
     from cli.session import session
     from cli.stage import set_stage
     from evals.expectations import deviations, read_manifest
+    from tools.remote.process import started as beside
 
     expected = read_manifest(inbox / "manifest.toml")
     stage = set_stage()
     started = time.monotonic()
-    async with session() as opened:
+    async with session() as opened, AsyncExitStack() as stack:
         world_of = importlib.import_module(f"evals.{opened.application.name}.inbox").world_of
         if not json:
             say(*opening(stage, expected))
         with Progress("preparing records and the document index", quiet=json).running():
             await opened.application.prepare()
+            await asyncio.to_thread(stack.enter_context, beside(opened.application.systems))
+        if not json:
+            say(
+                *(
+                    f"[dim]{s.name} runs beside this, as a process of its own: {s.url}"
+                    for s in opened.application.systems
+                )
+            )
         played: list[Played] = []
         for number, expectation in enumerate(expected, 1):
             if not json:

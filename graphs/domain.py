@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from governance.errors import TowerError
 from nodes.admission import Admission
+from tools.remote.system import System
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -24,6 +25,7 @@ class Domain:
         graphs: Name → module; the module's `graph` is compiled without a checkpointer.
         prepare: Makes databases and indexes ready; idempotent, and fast the second time.
         readiness: Findings about the quality of the data, by tenant.
+        systems: Other systems that answer some of its tools; the demo starts them beside it.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Domain:
     admission: Admission
     prepare: Callable[[], Awaitable[None]]
     readiness: Callable[[str], Awaitable[list[Any]]]
+    systems: Sequence[System] = ()
 
     def graph(self, name: str) -> CompiledStateGraph[Any, Any, Any, Any]:
         """The compiled graph of this name.

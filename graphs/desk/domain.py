@@ -10,6 +10,7 @@ from memory.desk.wordings import WORDINGS
 from nodes.desk.admission import ADMISSION
 from tools.desk import quality
 from tools.desk.database import Desk
+from tools.desk.neighbours import NEIGHBOURS
 
 
 async def _prepare() -> None:
@@ -39,4 +40,5 @@ DOMAIN = Domain(
     admission=ADMISSION,
     prepare=_prepare,
     readiness=_readiness,
+    systems=NEIGHBOURS,
 )

@@ -32,9 +32,16 @@ def started(systems: Sequence[System]) -> Iterator[None]:
             if not url:
                 msg = f"{system.name} didn't start; run `python -m {system.process}` to see why"
                 raise ControlUnavailable(msg)
-            stack.callback(os.environ.pop, name, None)
+            stack.callback(_put_back, name, os.environ.get(name))
             os.environ[name] = url
         yield
+
+
+def _put_back(name: str, value: str | None) -> None:
+    if value is None:
+        del os.environ[name]
+    else:
+        os.environ[name] = value
 
 
 @contextmanager
