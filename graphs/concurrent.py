@@ -55,6 +55,9 @@ def concurrent(
     schema = _schema(agents, resolve)
     panel = Panel(tuple(members), choices_of(schema), tuple(resolve), _quorum(quorum, len(members)))
     _check_resolutions(panel)
+    if max_concurrency < 1 or branch_timeout <= timedelta(0):
+        msg = f"{max_concurrency} branches at once for {branch_timeout} can do nothing; both must be above 0"
+        raise PatternError(msg)
     g = new_graph(TeamState)
     # Deferred: it runs once, when every branch has ended and none waits for a person.
     g.add_node("reconcile", cast("Any", reconcile_node(panel)), defer=True, destinations=(*asked, "deliver"))

@@ -21,7 +21,7 @@ from governance.principals import Run
 from models.governed import ModelFailed
 from nodes.agent import work
 from nodes.delegate import delegate_node
-from nodes.faults import STEP_ERRORS, GaveUp, fault
+from nodes.faults import GaveUp, fault
 from nodes.place import current_run
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node, Step
@@ -157,7 +157,7 @@ async def in_time(
     discard.add_done_callback(_overdue.discard)
     # As long as a started effect may take; what can't be cancelled at all doesn't hold the others.
     await asyncio.wait({discard}, timeout=control().limits.timeouts.tool)
-    raise Absent(Status.FAILED, "TimeoutError", f"no verdict within {timeout.total_seconds():g} s")
+    raise Absent(Status.FAILED.value, "TimeoutError", f"no verdict within {timeout.total_seconds():g} s")
 
 
 async def _discard(task: asyncio.Task[Found], run: Run, name: str) -> None:
@@ -183,9 +183,13 @@ async def _kept(name: str, run: Run, looked: Awaitable[Found]) -> dict[str, Any]
 def _absence(name: str, error: Exception) -> Absence:
     if isinstance(error, Absent):
         return {"branch": name, "status": error.status, "error": error.error, "reason": str(error)}
-    known = isinstance(error, STEP_ERRORS)
-    status = fault(name, error)["status"] if known else Status.FAILED
-    return {"branch": name, "status": status, "error": type(error).__name__, "reason": str(error)}
+    meant = fault(name, error)
+    return {
+        "branch": name,
+        "status": meant["status"],
+        "error": type(error).__name__,
+        "reason": meant["reason"],
+    }
 
 
 async def _examine(step: Step, state: RunState, config: RunnableConfig, context: Context | None) -> Found:

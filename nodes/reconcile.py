@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from governance.control import control
+from governance.errors import EffectUnknown
 from governance.outcome import Status, worst
 from nodes.place import current_run
 from nodes.resolve import Arbiter, AskHuman, Resolution
@@ -22,6 +23,9 @@ RECONCILED = "reconciled"
 
 CONTROLS = {Status.CANCELLED, Status.DENIED, Status.REJECTED, Status.BUDGET_EXHAUSTED}
 """What the control plane or a person refused is the run's status, whatever a quorum of others says."""
+
+DOUBT = EffectUnknown.__name__
+"""So is an effect that may or may not have happened: a person must settle it."""
 
 Next = tuple[str, dict[str, Any]]
 """The node to go to, and the update of the state."""
@@ -55,7 +59,7 @@ class Panel:
     async def go_on(self, state: TeamState, config: RunnableConfig, start: int) -> Next:
         """Try the resolutions from `start` on: settle, or go to whom the next one asks."""
         verdicts = self.verdicts(state)
-        stopped = any(absence["status"] in CONTROLS for absence in self.absences(state))
+        stopped = bool(_standing(self.absences(state)))
         for resolution in self.resolve[start:]:
             if not isinstance(resolution, Arbiter | AskHuman):
                 choice = resolution.settle(verdicts)
@@ -102,7 +106,7 @@ class Panel:
         self, state: TeamState, config: RunnableConfig, reason: str, status: Status = Status.ESCALATED
     ) -> Next:
         """End without a choice; every verdict there is stays readable in the result."""
-        fault: Fault = {"status": status, "step": "reconcile", "reason": reason}
+        fault: Fault = {"status": status.value, "step": "reconcile", "reason": reason}
         await control().note(await current_run(config), "not_reconciled", dict(fault))
         return "deliver", {"results": {RECONCILED: self._found(state)}, "faults": [fault]}
 
@@ -136,10 +140,8 @@ def reconciled(results: Mapping[str, Any]) -> dict[str, Any]:
     """Compose the outcome: the choice with its reason, the dissent, and who is missing and why."""
     found = results.get(RECONCILED, {})
     absent: list[Absence] = found.get("absent", [])
-    statuses = [Status.PARTIAL for _ in absent]
-    statuses += [Status(each["status"]) for each in absent if each["status"] in CONTROLS]
     return {
-        "status": worst(statuses),
+        "status": worst([*(Status.PARTIAL for _ in absent), *_standing(absent)]),
         "answer": _in_words(found) if "choice" in found else "",
         "reasons": [f"{each['branch']}: {each['error']}: {each['reason']}" for each in absent],
         "evidence": found.get("evidence", []),
@@ -147,6 +149,11 @@ def reconciled(results: Mapping[str, Any]) -> dict[str, Any]:
         "undone": [each["branch"] for each in absent],
         "result": {name: value for name, value in found.items() if name not in ("evidence", "dissent")},
     }
+
+
+def _standing(absent: Sequence[Absence]) -> list[Status]:
+    """The absences' statuses that a quorum doesn't outweigh."""
+    return [Status(each["status"]) for each in absent if each["status"] in CONTROLS or each["error"] == DOUBT]
 
 
 def _in_words(found: Mapping[str, Any]) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ from langgraph.types import Command
 
 from governance.errors import ControlUnavailable
 from graphs.concurrent import concurrent
+from memory.checkpoints import open_checkpointer
 from models.door import use_model
 from models.scripted import Delayed, Script, ScriptedChatModel
 from nodes.admission import Admission
@@ -22,10 +27,12 @@ from nodes.step import Step
 from tests.scenarios.conftest import LENA, Office, Run, calls
 from tests.second import office
 from tests.second.assessors import ARBITER, DOUBT, MONEY, PAST, RULES, assessor, opines
+from tests.second.killed import PAYS, crew, script
 from tests.second.office import IBANS, Ledger
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 LEAD = AskHuman(role="claims-lead")
+A_MOMENT = timedelta(seconds=1)  # enough for a branch that has nothing to wait for
 
 
 def team(desk: Office, *agents: Any, **knobs: Any) -> Graph:
@@ -87,7 +94,7 @@ async def test_below_the_quorum_it_fails_and_keeps_what_there_is(desk):
     assert stored["result"]["verdicts"] == kept
 
 
-PAYS = assessor("pays", "cashier")
+ROOT = Path(__file__).parent.parent.parent
 
 
 async def refunds_first(desk: Office) -> Script:
@@ -130,11 +137,33 @@ async def test_after_a_crash_only_unfinished_branches_run(desk):
     assert asked == ["Job of money."], "the others' verdicts were kept"
 
 
+@pytest.mark.scenario(5)
+async def test_a_killed_process_leaves_one_effect_and_only_unfinished_branches_to_run(desk):
+    killed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "tests.second.killed"], cwd=ROOT, check=False, timeout=60
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert [row[:2] for row in desk.refunds()] == [("T-001", 4000)]
+    token = await desk.plane.vault.token("harbor", "iban", IBANS["ann"])
+    model = ScriptedChatModel(scripts=script(token))
+    use_model(model)
+    (record,) = await desk.plane.runs()
+    config = {"configurable": {"thread_id": "t-1", "tower_run": record.run.id}}
+
+    async with open_checkpointer(desk.plane.settings.url("checkpoints")) as saver:
+        run = Run(desk, crew().compile(name="concurrent", checkpointer=saver), config, record.run.id)
+        await run.go(None)
+
+    assert run.outcome["status"] == "completed"
+    assert [row[:2] for row in desk.refunds()] == [("T-001", 4000)]
+    assert [prompt.key for prompt in model.prompts] == ["Job of money."]
+
+
 @pytest.mark.scenario(6)
 async def test_a_branch_past_its_time_is_cancelled(desk):
     say(rules=[opines("refund")], money=[Delayed(60, opines("refuse"))], past=[opines("refund")])
 
-    run = await desk.start(team(desk, branch_timeout=timedelta(seconds=0.3)))
+    run = await desk.start(team(desk, branch_timeout=A_MOMENT))
 
     assert run.outcome["status"] == "partial"
     assert run.outcome["result"]["absent"][0]["error"] == "TimeoutError"
@@ -157,7 +186,7 @@ async def test_a_late_result_is_discarded_and_audited(desk):
     say(rules=[opines("refund")], money=[opines("refuse", 99)], past=[opines("refund")])
 
     run = await desk.start(
-        team(desk, RULES, Step(MONEY, check=stubborn), PAST, branch_timeout=timedelta(seconds=0.3))
+        team(desk, RULES, Step(MONEY, check=stubborn), PAST, branch_timeout=A_MOMENT)
     )
 
     assert run.outcome["undone"] == ["money"]
@@ -173,13 +202,13 @@ async def test_a_started_effect_is_carried_through_when_its_branch_is_cancelled(
 
     async def slow(self: Ledger, work: Callable[..., Any]) -> Any:
         begun.set()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         return await write(self, work)
 
     monkeypatch.setattr(Ledger, "run", slow)
     say(pays=await refunds_first(desk), money=[opines("refund")], past=[opines("refund")])
 
-    run = await desk.start(team(desk, PAYS, MONEY, PAST, branch_timeout=timedelta(seconds=0.3)))
+    run = await desk.start(team(desk, PAYS, MONEY, PAST, branch_timeout=A_MOMENT))
 
     assert begun.is_set()
     assert run.outcome["undone"] == ["pays"]

@@ -1,0 +1,142 @@
+"""Claim assessment on the desk's own records, with the offline model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+from sqlalchemy import create_engine, text
+
+from governance.control import control, use_control
+from governance.principals import User
+from governance.settings import Settings
+from graphs.domain import domain
+from models.door import use_model
+from models.scripted import ScriptedChatModel, call
+from nodes.admission import Request
+from nodes.place import RUN_KEY
+
+SAM = User("sam", "harbor", frozenset({"customer-agent"}))
+LENA = User("lena", "harbor", frozenset({"claims-lead"}))
+
+
+class Assessment:
+    """One run of the desk's graph, leg by leg."""
+
+    async def start(self, words: str, customer: str | None) -> Assessment:
+        builder = domain().graph("concurrent").builder
+        self.graph = builder.compile(checkpointer=InMemorySaver(), name="concurrent")
+        thread = uuid4().hex
+        admitted = await domain().admission.admit(
+            SAM, "concurrent", Request(words, customer=customer), thread
+        )
+        self.config: Any = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
+        return await self.go(admitted.input)
+
+    async def go(self, graph_input: Any) -> Assessment:
+        self.state: Any = await self.graph.ainvoke(graph_input, self.config, durability="sync")
+        return self
+
+    async def answer(self, kind: str, **more: Any) -> Assessment:
+        asked = self.state["__interrupt__"][0]
+        await control().decide(LENA, {"approval_id": asked.value["approval_id"], "type": kind, **more})
+        return await self.go(Command(resume={asked.id: "woken"}))
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        return dict(self.state["outcome"])
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return {name: verdict["choice"] for name, verdict in self.outcome["result"]["verdicts"].items()}
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Assessment]:
+    await domain().prepare()
+    yield Assessment()
+    use_model(None)
+    control().close()
+    use_control(None)
+
+
+def claims() -> list[Any]:
+    with create_engine(Settings.from_env().url("desk")).connect() as db:
+        return list(db.execute(text("SELECT * FROM desk_claims ORDER BY claim_id")))
+
+
+async def test_four_agree_on_a_plain_claim(desk):
+    run = await desk.start("Please assess claim CL-400015 of customer C-10028", "C-10028")
+
+    assert run.outcome["status"] == "completed"
+    assert run.choices == dict.fromkeys(("coverage", "fraud", "cost", "history"), "pay")
+    assert run.outcome["result"]["settled_by"] == "unanimous"
+    assert run.outcome["usage"]["model_calls"] < 20
+    assert all(finding["quote"] for finding in run.outcome["evidence"])
+
+
+async def test_an_unusual_amount_is_dissent_with_its_evidence(desk):
+    run = await desk.start("Please assess claim CL-400037", "C-10069")
+
+    assert run.outcome["status"] == "completed"
+    assert run.outcome["result"]["settled_by"] == "vote"
+    (dissent,) = run.outcome["dissent"]
+    assert (dissent["branch"], dissent["choice"]) == ("cost", "review")
+    assert "2873280" in dissent["evidence"][0]["quote"]
+    assert "cost says review" in run.outcome["answer"]
+
+
+async def test_without_a_majority_the_offline_arbiter_passes_it_to_a_person(desk):
+    before = claims()
+    run = await desk.start("Please assess claim CL-400004", "C-10014")
+
+    shown = run.state["__interrupt__"][0].value["action_requests"][0]["description"]
+    assert "reported on 2025-11-03, before the loss of 2026-04-06" in shown
+    assert "water_damage is covered by HM-200011" in shown
+    assert "senior_adjuster did not settle it" in shown
+    edited = {"name": "ask_human", "args": {"step": "ask_human", "values": "decline"}}
+    run = await run.answer("edit", edited_action=edited, message="the dates can't be true")
+
+    assert run.outcome["status"] == "completed"
+    assert run.outcome["result"]["choice"] == "decline"
+    assert run.outcome["result"]["reason"] == "the dates can't be true"
+    assert [each["branch"] for each in run.outcome["dissent"]] == ["coverage", "cost", "history"]
+    assert claims() == before, "an assessment changes nothing"
+
+
+async def test_a_claim_of_somebody_else_is_not_looked_at(desk):
+    run = await desk.start("Please assess claim CL-400037", "C-10014")
+
+    assert run.outcome["status"] == "escalated"
+    assert run.outcome["result"]["verdicts"] == {}
+    refused = control().audit.entries(run=run.config["configurable"][RUN_KEY], kind="refused")
+    assert "only-own-claims" in str(list(refused))
+
+
+def verdict(name: str, choice: str, claim: str) -> Any:
+    evidence = [{"source": "record", "quote": "it says so"}]
+    return call(name, choice=choice, confidence=99, reason="I say so", evidence=evidence, claim_id=claim)
+
+
+async def test_no_model_can_grant_cover_or_judge_another_claim(desk):
+    """Coverage contradicts the record, history speaks of a claim that nobody asked about."""
+    mine = "CL-400002"
+    said = {
+        "policy covers": [verdict("CoverOpinion", "pay", mine)],
+        "wrong with a claim": [verdict("FraudOpinion", "pay", mine)],
+        "amount of a claim": [verdict("CostOpinion", "pay", mine)],
+        "history of the customer": [verdict("HistoryOpinion", "pay", "CL-400001")],
+    }
+    use_model(ScriptedChatModel(scripts=said))
+
+    run = await desk.start(f"Please assess claim {mine}", "C-10012")
+
+    assert run.outcome["status"] == "escalated"
+    assert run.outcome["undone"] == ["coverage", "history"]
+    assert "the record says" in str(run.outcome["reasons"])
+    assert "nobody asked about CL-400001" in str(run.outcome["reasons"])
+    assert run.outcome["answer"] == ""
