@@ -35,11 +35,14 @@ LETTERS = {
         "On 2026-05-12 a pipe burst in my kitchen and water damaged the floor. My policy is HM-200001, "
         "the repair invoice INV-300001 is over EUR 486.00 in total. Please reimburse it."
     ),
-    "concurrent": "Please assess claim CL-400015.",
+    "concurrent": "Please assess claim CL-400004.",
     "handoff": "I was charged twice for the same premium invoice and I complain about that.",
 }
 LETTERS["adaptive"] = LETTERS["sequential"]
 LETTERS["magentic"] = "How many water damage claims were opened in each month of 2026?"
+LETTERS["supervisor"] = LETTERS["sequential"]
+CUSTOMERS = {"concurrent": "C-10014"}
+"""Whom a request is about, where it isn't C-10001."""
 ABOUT_NOBODY = {"magentic"}
 """Graphs whose requests are about no one customer."""
 
@@ -134,12 +137,15 @@ async def run(desk: Domain, name: str, seam: Seam | None) -> tuple[dict[str, Any
     builder = desk.graph(name).builder
     graph = builder.compile(checkpointer=InMemorySaver(), name=name)
     thread = uuid4().hex
-    request = Request(LETTERS[name], customer=None if name in ABOUT_NOBODY else "C-10001")
+    customer = None if name in ABOUT_NOBODY else CUSTOMERS.get(name, "C-10001")
+    request = Request(LETTERS[name], customer=customer)
     admitted = await desk.admission.admit(SAM, name, request, thread)
     config = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
     ended = await graph.ainvoke(admitted.input, config)
     while waiting := ended.get("__interrupt__"):
-        await control().decide(LENA, {"approval_id": waiting[0].value["approval_id"], "type": "approve"})
+        asked = waiting[0].value
+        say = "approve" if "approve" in asked["review_configs"][0]["allowed_decisions"] else "reject"
+        await control().decide(LENA, {"approval_id": asked["approval_id"], "type": say})
         ended = await graph.ainvoke(Command(resume="woken"), config)
     return ended, model, closed
 
@@ -159,10 +165,10 @@ async def test_a_shut_seam_lets_nothing_through(desk, name, seam):
         assert rows() == before
         assert closed.refused or name == "direct", "direct has no tools"
         assert not closed.refused or status != "completed", "there is no silent success"
-    if seam is Seam.ROUTE and name == "adaptive":
+    if seam is Seam.ROUTE and name in ("adaptive", "supervisor"):
         assert status == "denied"
         assert rows() == before
-    if seam is Seam.ROUTE and name in ("handoff", "magentic"):
+    if seam is Seam.ROUTE and name in ("handoff", "magentic", "concurrent"):
         assert closed.refused
         assert rows() == before
     if seam is Seam.MEMORY and name == "direct":
