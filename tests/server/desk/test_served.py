@@ -118,6 +118,25 @@ def test_a_conversation_ends_in_a_typed_outcome(desk: Server, home: Path, graph:
     assert record.outcome["usage"]["model_calls"] > 0
 
 
+def test_a_divided_team_is_settled_by_a_person_over_http(desk: Server):
+    request = {
+        "messages": [{"role": "user", "content": "Please assess claim CL-400004"}],
+        "customer": "C-10014",
+    }
+    with desk.as_("sam") as sam, desk.as_("lena") as lena:
+        thread = sam.threads.create()["thread_id"]
+        events = sam.runs.stream(thread, "concurrent", input=request, stream_mode=["custom"])
+        said = {event.data["agent"] for event in events if event.event == "custom"}
+        assert said == {"coverage", "fraud", "cost", "history", "senior_adjuster"}
+        waiting = sam.threads.get_state(thread)["interrupts"][0]["value"]
+        answer = {"approval_id": waiting["approval_id"], "decisions": [{"type": "approve"}]}
+        state: Any = lena.runs.wait(thread, "concurrent", command={"resume": answer})
+
+    assert state["outcome"]["status"] == "completed"
+    assert state["outcome"]["result"]["settled_by"] == "claims-lead lena"
+    assert [each["branch"] for each in state["outcome"]["dissent"]] == ["fraud", "cost"]
+
+
 def test_streaming_names_the_agent_that_speaks(desk: Server):
     expected = BY_FILE[DOCUMENTS["handoff"]]
     content = base64.b64encode((INBOX / expected.file).read_bytes()).decode()
