@@ -67,16 +67,17 @@ def closed(chat: Chat, end: End, update: dict[str, Any]) -> Command[Any]:
     if end.status is Status.COMPLETED:
         return Command(goto="deliver", update=update)
     if end.status in FOR_PEOPLE:
+        why = end.reason if end.step in (CHAIR.name, chat.team.owner) else f"{end.step}: {end.reason}"
         still = "; ".join(in_words(open_findings(chat.findings)))
         asked: Question = {
             "step": chat.team.owner,
-            "reason": f"{end.step}: {end.reason}. Open: {still}" if still else f"{end.step}: {end.reason}",
+            "reason": f"{why}. Open: {still}" if still else why,
             "values": chat.draft or {},
             "on_reject": end.status,
         }
         return Command(goto="escalate", update=update | {"question": asked})
-    why = {"status": end.status, "step": end.step, "reason": end.reason}
-    return Command(goto="deliver", update=update | {"faults": [why]})
+    reached = {"status": end.status, "step": end.step, "reason": end.reason}
+    return Command(goto="deliver", update=update | {"faults": [reached]})
 
 
 def failed(chat: Chat, step: str, error: Exception, update: dict[str, Any]) -> Command[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import work
+from nodes.deliver import SPOKESMAN
 from nodes.faults import STEP_ERRORS, GaveUp, fault, misfit
 from nodes.state import Context, Fault, Question, RunState
 from nodes.step import Node
@@ -118,9 +119,11 @@ def _go(goto: str, update: dict[str, Any], *, reopened: bool) -> Command[Any]:
 def _view(agent: Agent, state: RunState, sees: Mapping[str, Sees]) -> RunState:
     """The state with as much of the history as the edge shows along which the request came."""
     before = state.get("active", "")
-    if before == agent.name or before not in sees:
-        return state
-    return cast("RunState", {**state, "messages": sees[before](state["messages"])})
+    # What was delivered for an earlier request says again what an agent had said.
+    history = [message for message in state["messages"] if message.name != SPOKESMAN]
+    if before != agent.name and before in sees:
+        history = sees[before](history)
+    return {**state, "messages": history}
 
 
 def _settled_by(agent: Agent, error: Exception, *, human: bool, then: str) -> tuple[str, dict[str, Any]]:

@@ -24,6 +24,9 @@ from nodes.step import Node
 CLERK = AgentIdentity("delivery", "delivery", "1", "operations")
 """Not a model: the part of the control plane that hands answers out."""
 
+SPOKESMAN = "tower"
+"""The name under which an outcome is said."""
+
 PERSONAL = re.compile(r"<[a-z]+:[0-9a-f]{12}>")
 
 Compose = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -51,13 +54,14 @@ def deliver_node(compose: Compose = last_answer) -> Node:
         try:
             cleared = await control().clear(_delivery(actor, outcome))
         except Denied as error:
-            status = worst([Status(outcome["status"]), Status.DENIED])  # a cancelled run stays cancelled
+            # A cancelled run stays cancelled.
+            status = worst([Status(outcome["status"]), Status.DENIED]).value
             outcome |= {"status": status, "answer": "", "reasons": [*outcome["reasons"], error.reason]}
         settles = cleared if cleared and not cleared.done_before else None
         concluded = await control().conclude(actor.run.id, outcome, settles)
         outcome["usage"] = concluded["usage"]
         said = AIMessage(
-            outcome["answer"] or "; ".join(outcome["reasons"]) or outcome["status"], name="tower"
+            outcome["answer"] or "; ".join(outcome["reasons"]) or outcome["status"], name=SPOKESMAN
         )
         return {"outcome": outcome, "messages": [said], "visits": {"deliver": 1}}
 
@@ -68,7 +72,7 @@ def _outcome(state: RunState, composed: dict[str, Any]) -> Outcome:
     faults = state.get("faults", [])
     statuses = [Status(f["status"]) for f in faults] + [Status(composed.get("status", Status.COMPLETED))]
     return {
-        "status": worst(statuses),
+        "status": worst(statuses).value,
         "answer": composed.get("answer", ""),
         "reasons": [*composed.get("reasons", []), *(f"{f['step']}: {f['reason']}" for f in faults)],
         "evidence": composed.get("evidence", []),
