@@ -64,6 +64,8 @@ def _what(entry: Entry) -> str:  # noqa: PLR0911 - a table of wordings
     match entry["kind"]:
         case "run_opened":
             return f"opens a run of {body.get('graph')} for {body.get('subject') or 'nobody verified'}"
+        case "event":
+            return f"{'is woken' if body.get('did') == 'woke' else 'starts'}: a {body.get('what')} came"
         case "run_ended":
             return f"ends as {body.get('status')}"
         case "cleared":
@@ -169,9 +171,9 @@ def request(approval: Approval) -> Group:
     table.add_column()
     for name, value in euros(approval.args).items():
         table.add_row(name, Text(value))
-    table.add_row(
-        "asked by", Text(f"{approval.act['agent']['name']}, in {approval.run} of {approval.requester}")
-    )
+    asker = f"{approval.act['agent']['name']}, in {approval.run} of {approval.requester}"
+    table.add_row("asked by", Text(asker))
+    table.add_row("at", Text(approval.act["position"]))
     table.add_row(
         "needs", Text(f"{' or '.join(approval.roles)}, by {approval.expires[:16].replace('T', ' ')} UTC")
     )

@@ -1,0 +1,81 @@
+"""A claim whose invoice stands in another system: paid if that is as it was, and never paid wrongly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evals.expectations import Expectation
+from tests.cli.conftest import Tower, arguments
+
+ROOT = Path(__file__).parent.parent.parent
+AS_IT_WAS, CHANGED = "tools.desk.systems.billing", "tests.tools.remote.desk.changed_billing"
+
+
+@contextmanager
+def up(tower: Tower, module: str) -> Iterator[None]:
+    """Run a system in a process of its own, with the key that lies in this home."""
+    command = [sys.executable, "-m", module, "--with-parent"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=tower.environment, cwd=ROOT
+    ) as process:
+        assert process.stdout
+        name, _, url = process.stdout.readline().strip().partition("=")
+        tower.env[name] = url
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def paid(tower: Tower, run: str) -> int:
+    return tower.count(
+        "SELECT count(*) FROM desk_applied WHERE effect = 'Payment' AND key LIKE ?", f"{run}/%", store="desk"
+    )
+
+
+def claim(tower: Tower, expected: Expectation) -> tuple[str, dict[str, str]]:
+    ended = tower.json("run", *arguments(expected), "--graph", "sequential")
+    return ended["run"], ended["outcome"]
+
+
+def test_as_it_was_the_claim_is_paid(tower: Tower, small_claim: Expectation):
+    with up(tower, AS_IT_WAS):
+        run, outcome = claim(tower, small_claim)
+
+    assert outcome["status"] == "completed", outcome
+    assert paid(tower, run) == 1
+    assert (tower.home / "keys" / "systems" / "billing.key").stat().st_mode & 0o077 == 0
+
+
+def test_changed_nothing_is_paid_and_the_change_is_named(tower: Tower, small_claim: Expectation):
+    with up(tower, CHANGED):
+        run, outcome = claim(tower, small_claim)
+
+    assert outcome["status"] != "completed"
+    assert "result amount is gone" in str(outcome["reasons"])
+    assert "result total is new (string)" in str(outcome["reasons"])
+    assert paid(tower, run) == 0
+
+
+def test_away_nothing_is_paid_and_it_is_said_where_it_should_be(tower: Tower, small_claim: Expectation):
+    with up(tower, AS_IT_WAS):
+        pass
+    run, outcome = claim(tower, small_claim)
+
+    assert outcome["status"] != "completed"
+    assert "can't be reached" in str(outcome["reasons"])
+    assert "TOWER_BILLING_URL" in str(outcome["reasons"])
+    assert paid(tower, run) == 0
+
+
+def test_with_a_wrong_key_nothing_is_paid(tower: Tower, small_claim: Expectation):
+    with up(tower, AS_IT_WAS):
+        tower.env["TOWER_BILLING_KEY"] = "billing.wrong"
+        run, outcome = claim(tower, small_claim)
+
+    assert "TOWER_BILLING_KEY" in str(outcome["reasons"])
+    assert paid(tower, run) == 0
