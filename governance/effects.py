@@ -51,8 +51,8 @@ class Recorded:
 
     @property
     def position(self) -> str:
-        """Where in the run it was asked for."""
-        return self.key.removeprefix(f"{self.run}/").rsplit("/", 3)[0]
+        """Where in the run it was asked for, with its number there."""
+        return self.key.removeprefix(f"{self.run}/").rsplit("/", 2)[0]
 
 
 def get(tx: Tx, key: str) -> Recorded:
@@ -75,6 +75,16 @@ def of_run(tx: Tx, run_id: str) -> list[Recorded]:
     )
     found = [_read(row) for row in tx.all(f"{_SELECT} AND j.run = ?", (run_id,))]
     return sorted(found, key=lambda effect: order.get(effect.key, 0))
+
+
+def args_of(tx: Tx, effect: Recorded) -> dict[str, Json]:
+    """The arguments that were cleared last, personal values as tokens; the log has them."""
+    row = tx.one(
+        "SELECT body FROM audit WHERE run = ? AND key = ? AND kind = 'cleared' ORDER BY seq DESC",
+        (effect.run, effect.key),
+    )
+    args: dict[str, Json] = json.loads(row[0])["args"] if row else {}
+    return args
 
 
 def in_state(tx: Tx, tenant: str, states: Sequence[str]) -> list[Recorded]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from governance import approvals, breakers, effects, journal, runs, timers
+from governance import approvals, breakers, effects, journal, runs
 from governance.acts import Act, Json
 from governance.approvals import Approval
 from governance.audit import Entry
@@ -31,6 +32,10 @@ class Effects(Hearing):
     async def effects(self, run_id: str) -> list[Recorded]:
         """All tool calls of a run, in order."""
         return await self.store.read(lambda tx: effects.of_run(tx, run_id))
+
+    async def args_of(self, effect: Recorded) -> dict[str, Json]:
+        """The arguments of a tool call, personal values as tokens."""
+        return await self.store.read(lambda tx: effects.args_of(tx, effect))
 
     async def unsettled(self, tenant: str) -> list[Recorded]:
         """Effects of a tenant that a person must settle: in doubt, or not taken back."""
@@ -139,38 +144,52 @@ class Effects(Hearing):
             return await self.effect(effect.key)
         return effect
 
-    async def open_undo(self, user: User, run_id: str, tools: Mapping[str, int]) -> Run:
-        """Open the run that takes another run back, or find it; the other one ends, if it hasn't.
-
-        Args:
-            tools: The compensations, and how often each is needed.
+    async def stop_for_undo(self, user: User, run_id: str) -> Run:
+        """End a run that is to be taken back, unless it has ended, so that nothing more is done in it.
 
         Raises:
             Denied: The person may not undo it.
         """
-        origin = (await self.record(run_id)).run
-        await self.permit(user, "undo_run", tenant=origin.user.tenant, owner=origin.user.id)
+        run = (await self.record(run_id)).run
+        await self.permit(user, "undo_run", tenant=run.user.tenant, owner=run.user.id)
+        reason = f"taken back by {user.id}"
+        outcome = {"status": Status.CANCELLED.value, "answer": "", "reasons": [reason]}
+
+        def work(tx: Tx) -> None:
+            if runs.close(tx, run_id, outcome, self.clock()):
+                approvals.void(tx, run_id, reason)
+                self.audit.append(tx, Entry.of_run("run_ended", run, user, status=outcome["status"]))
+
+        await self.store.transact(work)
+        return run
+
+    async def open_undo(self, user: User, origin: Run, tools: Mapping[str, int]) -> Run:
+        """Open the run that takes another one back, or find it.
+
+        It has the other one's customer and trusted sets, and a contract for the compensations alone.
+
+        Args:
+            tools: The compensations, and how often each is needed.
+        """
+        undo_id = f"{UNDO}-{origin.id.removeprefix('run-')}"
 
         def work(tx: Tx) -> Run:
-            self._cancel(tx, origin, user)
-            undo_id = f"{UNDO}-{run_id.removeprefix('run-')}"
-            if timers.read(tx, undo_id):
+            if runs.state(tx, undo_id):
                 return runs.get(tx, undo_id).run
             trusted = dict(origin.contract.trusted)
-            for name, values in runs.added_trust(tx, run_id).items():
+            for name, values in runs.added_trust(tx, origin.id).items():
                 trusted[name] = trusted.get(name, frozenset()) | values
-            run = Run(
+            run = replace(
+                origin,
                 id=undo_id,
                 thread_id="",
                 graph=UNDO,
                 user=user,
-                subject=origin.subject,
-                verified=origin.verified,
                 policy_version=self.policy.version,
                 contract=Contract(tools, trusted),
             )
-            runs.open_run(tx, run, {"undoes": run_id}, self.clock())
-            body: dict[str, Json] = {"graph": UNDO, "undoes": run_id, "contract": run.contract.to_json()}
+            runs.open_run(tx, run, {"undoes": origin.id}, self.clock())
+            body: dict[str, Json] = {"graph": UNDO, "undoes": origin.id, "contract": run.contract.to_json()}
             self.audit.append(tx, Entry.of_run("run_opened", run, **body))
             self.audit.append(tx, Entry.of_run("undo_opened", origin, user, undo_run=undo_id))
             return run
@@ -210,11 +229,3 @@ class Effects(Hearing):
         name = f"agent:{agent.name}"
         if name in self.gate.switchboard.ailing_agents:
             await self.store.transact(lambda tx: self.gate.switchboard.forgive(tx, [name]))
-
-    def _cancel(self, tx: Tx, run: Run, user: User) -> None:
-        """End a run that is about to be taken back, so that nothing more is done in it."""
-        reason = f"taken back by {user.id}"
-        outcome = {"status": Status.CANCELLED.value, "answer": "", "reasons": [reason]}
-        if runs.close(tx, run.id, outcome, self.clock()):
-            approvals.void(tx, run.id, reason)
-            self.audit.append(tx, Entry.of_run("run_ended", run, user, status=Status.CANCELLED.value))

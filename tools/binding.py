@@ -7,17 +7,21 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from governance.acts import Act, Json
+from governance.acts import Json
 from governance.control import control
+from governance.principals import Run
 from tools.spec import Caller, EffectKey, Tool, personal_kind
 
 
-async def arguments(tool: Tool, act: Act) -> dict[str, Any]:
-    """The act's arguments as the tool takes them: personal values revealed, dates and enums parsed."""
-    vault, tenant = control().vault, act.actor.run.user.tenant
+async def arguments(tool: Tool, run: Run, args: Mapping[str, Json]) -> dict[str, Any]:
+    """Arguments as the tool takes them: personal values revealed, dates and enums parsed.
+
+    Those that the tool doesn't take are left out.
+    """
+    vault, tenant = control().vault, run.user.tenant
     real = {
         name: await vault.reveal_json(tenant, value)
-        for name, value in act.args.items()
+        for name, value in args.items()
         if name in tool.args.model_fields
     }
     # Back through the schema: the tool gets dates and enums, not their JSON.
@@ -25,13 +29,12 @@ async def arguments(tool: Tool, act: Act) -> dict[str, Any]:
     return {name: getattr(checked, name) for name in real}
 
 
-def injected(tool: Tool, act: Act) -> dict[str, Any]:
+def injected(tool: Tool, run: Run, key: str) -> dict[str, Any]:
     """What the gateway gives beside the agent's arguments."""
-    run = act.actor.run
     given: dict[str, Any] = {}
     for name, kind in tool.injected.items():
         if name == "key":
-            given[name] = EffectKey(act.key)
+            given[name] = EffectKey(key)
         elif name == "caller":
             given[name] = Caller(run.user.tenant, run.user.id, run.id, run.subject)
         else:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from governance.acts import Act
+from governance.acts import Json
 from governance.control import control
 from governance.effects import Recorded
-from governance.errors import InvalidInput
-from governance.principals import User
+from governance.errors import EffectUnknown, InvalidInput
+from governance.principals import Run, User
 from tools.binding import arguments, injected, made, masked
 from tools.spec import Tool
 
 
-async def reconcile(tool: Tool, act: Act, attempt: int) -> bool | None:
+async def reconcile(tool: Tool, run: Run, args: Mapping[str, Json], doubt: EffectUnknown) -> bool | None:
     """Ask the tool's own records whether an act happened, and write the answer into the journal.
 
     Returns:
@@ -26,16 +27,16 @@ async def reconcile(tool: Tool, act: Act, attempt: int) -> bool | None:
     if query is None:
         return None
     try:
-        given = await arguments(query, act)
+        given = await arguments(query, run, args)
         async with asyncio.timeout(plane.limits.timeouts.tool):
-            found = await query.run(**given, **injected(query, act))
+            found = await query.run(**given, **injected(query, run, doubt.key))
         result = None if found is None else tool.result.validate_python(found)
     except Exception:  # noqa: BLE001 - whatever it is, it is no answer; the effect stays in doubt
         return None
-    stored = None if found is None else await masked(tool, act.actor.run.user.tenant, result)
+    stored = None if found is None else await masked(tool, run.user.tenant, result)
     settled = await plane.resolve(
-        act.key,
-        attempt=attempt,
+        doubt.key,
+        attempt=doubt.attempt,
         result=stored,
         by=query.name,
         trusts=None if stored is None else made(tool, stored),

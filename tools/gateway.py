@@ -88,7 +88,7 @@ async def call(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: 
             msg = f"{tool.name} can't be used now: {error}"
             raise ToolFailed(msg) from error
         except EffectUnknown as doubt:
-            happened = await reconcile(tool, act, doubt.attempt)
+            happened = await reconcile(tool, actor.run, act.args, doubt)
             if happened is None:
                 raise
             if lost and not happened:
@@ -115,15 +115,14 @@ async def _shielded(work: Coroutine[Any, Any, Json]) -> Json:
 
 async def _execute(tool: Tool, clearance: Clearance, *, last: bool) -> Json:
     plane, act = control(), clearance.act
-    tenant = act.actor.run.user.tenant
-    used = Cost(tool_calls=1)
+    run, used = act.actor.run, Cost(tool_calls=1)
     try:
-        given = await arguments(tool, act)
+        given = await arguments(tool, run, act.args)
         async with asyncio.timeout(plane.limits.timeouts.tool):
-            returned = await tool.run(**given, **injected(tool, act))
-        result = await masked(tool, tenant, returned)
+            returned = await tool.run(**given, **injected(tool, run, act.key))
+        result = await masked(tool, run.user.tenant, returned)
     except Exception as error:  # whatever a tool raises, its intent must not stay open
-        text = await plane.vault.tokenise(tenant, str(error) or type(error).__name__, {})
+        text = await plane.vault.tokenise(run.user.tenant, str(error) or type(error).__name__, {})
         noted, msg = f"{type(error).__name__}: {text}", f"{tool.name} failed: {text}"
         # A typed refusal is certain to have done nothing; a timeout or a crash may have acted.
         if isinstance(error, TowerError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from tools.desk import lookup
+from tools.desk.applied import applied
 from tools.desk.database import Desk, next_number
 from tools.desk.errors import AlreadyClaimed, Contradiction, WrongState
 from tools.desk.records import ClaimRow, InvoiceRow, PolicyRow
@@ -80,6 +81,7 @@ async def list_claims(customer_id: CustomerId, *, desk: Desk, caller: Caller) ->
     data=("claims",),
     needs=("desk",),
     yields=("claims", "claim_id"),
+    settled_by=applied,
 )
 async def open_claim(  # one argument per fact of the loss
     policy_number: PolicyNumber,
@@ -124,7 +126,7 @@ async def open_claim(  # one argument per fact of the loss
     return await desk.once(key, caller, Claim, work)
 
 
-@tool(owner="claims", risk=Risk.MEDIUM, writes=True, data=("claims",), needs=("desk",))
+@tool(owner="claims", risk=Risk.MEDIUM, writes=True, data=("claims",), needs=("desk",), settled_by=applied)
 async def withdraw_claim(claim_id: ClaimId, *, desk: Desk, key: EffectKey, caller: Caller) -> Claim:
     """Withdraw a claim that is still open, so that nothing more happens with it.
 

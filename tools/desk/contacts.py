@@ -9,6 +9,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from tools.desk import lookup
+from tools.desk.applied import applied
 from tools.desk.database import Desk, next_number
 from tools.desk.errors import WrongState
 from tools.desk.records import NoteRow
@@ -47,7 +48,9 @@ async def list_contacts(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
     return await desk.read(work)
 
 
-@tool(owner="service", writes=True, undo="remove_note", data=("contact",), needs=("desk",))
+@tool(
+    owner="service", writes=True, undo="remove_note", data=("contact",), needs=("desk",), settled_by=applied
+)
 async def add_note(  # the last three come from the gateway
     customer_id: CustomerId,
     kind: Annotated[NoteKind, Field(description="Kind of note: question, complaint, note or callback")],
@@ -80,7 +83,7 @@ async def add_note(  # the last three come from the gateway
     return await desk.once(key, caller, Note, work)
 
 
-@tool(owner="service", writes=True, data=("contact",), needs=("desk",))
+@tool(owner="service", writes=True, data=("contact",), needs=("desk",), settled_by=applied)
 async def remove_note(note_id: NoteId, *, desk: Desk, key: EffectKey, caller: Caller) -> Note:
     """Remove a contact note that was added by mistake.
 

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 
 from tools.desk import lookup
+from tools.desk.applied import applied
 from tools.desk.database import Desk
 from tools.desk.errors import InvalidIban
 from tools.desk.iban import compact, is_valid
@@ -66,6 +67,7 @@ async def find_customer(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
     undo="change_address",
     data=("contact",),
     needs=("desk",),
+    settled_by=applied,
 )
 async def change_address(
     customer_id: CustomerId,
@@ -104,6 +106,7 @@ async def change_address(
     undo="change_account",
     data=("bank",),
     needs=("desk",),
+    settled_by=applied,
 )
 async def change_account(
     customer_id: CustomerId, iban: IbanArg, *, desk: Desk, key: EffectKey, caller: Caller

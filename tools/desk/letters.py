@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tools.desk import lookup
+from tools.desk.applied import applied
 from tools.desk.database import Desk, next_number
 from tools.desk.errors import Contradiction, WrongState
 from tools.desk.records import LetterRow
@@ -50,8 +51,10 @@ class Letter(Record):
     risk=Risk.MEDIUM,
     writes=True,
     undo="cancel_letter",
+    window=CANCELLATION_WINDOW,
     data=("contact", "claims"),
     needs=("desk",),
+    settled_by=applied,
 )
 async def send_letter(  # the last three come from the gateway
     customer_id: CustomerId,
@@ -89,7 +92,7 @@ async def send_letter(  # the last three come from the gateway
     return await desk.once(key, caller, Letter, work)
 
 
-@tool(owner="service", writes=True, data=("contact",), needs=("desk",))
+@tool(owner="service", writes=True, data=("contact",), needs=("desk",), settled_by=applied)
 async def cancel_letter(letter_id: LetterId, *, desk: Desk, key: EffectKey, caller: Caller) -> Letter:
     """Cancel a letter that hasn't left the outbox.
 

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 
 from tools.desk import lookup
+from tools.desk.applied import applied
 from tools.desk.database import Desk, next_number
 from tools.desk.errors import AlreadyPaid, AmountAboveAssessment, ClaimNotSettled, WrongAccount, WrongState
 from tools.desk.iban import compact
@@ -38,6 +39,7 @@ class Payment(Record):
     undo="recall_payment",
     data=("claims", "bank"),
     needs=("desk",),
+    settled_by=applied,
 )
 async def pay_claim(  # the last three come from the gateway
     claim_id: ClaimId,
@@ -79,7 +81,14 @@ async def pay_claim(  # the last three come from the gateway
     return await desk.once(key, caller, Payment, work)
 
 
-@tool(owner="claims", risk=Risk.MEDIUM, writes=True, data=("claims", "bank"), needs=("desk",))
+@tool(
+    owner="claims",
+    risk=Risk.MEDIUM,
+    writes=True,
+    data=("claims", "bank"),
+    needs=("desk",),
+    settled_by=applied,
+)
 async def recall_payment(payment_id: PaymentId, *, desk: Desk, key: EffectKey, caller: Caller) -> Payment:
     """Recall a payment that was sent; its claim is approved and unpaid again.
 

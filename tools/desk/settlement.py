@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tools.desk import lookup
+from tools.desk.applied import applied
 from tools.desk.claims import Claim
 from tools.desk.database import Desk
 from tools.desk.errors import AmountAboveAssessment, Contradiction, NotCovered, WrongState
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     undo="reopen_claim",
     data=("claims",),
     needs=("desk",),
+    settled_by=applied,
 )
 async def settle_claim(  # a decision is these four values
     claim_id: ClaimId,
@@ -65,7 +67,7 @@ async def settle_claim(  # a decision is these four values
     return await desk.once(key, caller, Claim, work)
 
 
-@tool(owner="claims", risk=Risk.MEDIUM, writes=True, data=("claims",), needs=("desk",))
+@tool(owner="claims", risk=Risk.MEDIUM, writes=True, data=("claims",), needs=("desk",), settled_by=applied)
 async def reopen_claim(claim_id: ClaimId, *, desk: Desk, key: EffectKey, caller: Caller) -> Claim:
     """Reopen a claim that was approved or declined but not paid; its decision is void.
 
