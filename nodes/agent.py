@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from governance.control import control
 from governance.outcome import Status
 from nodes.faults import Contradiction, GaveUp
+from nodes.human_agent import HumanAgent, ask_person
 from nodes.turn import HANDED_OVER, Turn
 from tools.gateway import call
 from tools.spec import Tool
@@ -43,6 +44,8 @@ async def work(
         GaveUp: Still invalid after `repairs`, or `max_turns` reached.
         ModelFailed, BudgetExhausted, Denied, EffectUnknown: From below.
     """
+    if isinstance(turn.agent, HumanAgent):
+        return await _agreed(await ask_person(turn), turn, check, state)
     failures = 0
     for _ in range(max_turns):
         answer = await turn.think()
@@ -76,6 +79,8 @@ async def _respond(turn: Turn, answer: AIMessage) -> tuple[BaseModel | None, str
     for request in sorted(answer.tool_calls, key=lambda r: r["name"] in turn.handoffs):
         if request["name"] in turn.handoffs:
             await turn.hand_over(request["name"], request["args"], request["id"])
+        elif turn.agent.returns and request["name"] == turn.agent.returns.__name__ and final:
+            turn.reply(request["id"], "ignored: the first valid answer of a turn is taken", error=True)
         elif turn.agent.returns and request["name"] == turn.agent.returns.__name__:
             final, problem = _parse(turn.agent.returns, request["args"])
             turn.reply(request["id"], problem or "accepted", error=bool(problem))

@@ -1,4 +1,4 @@
-"""Assignment: a manager gives tasks to workers until it can answer; nothing is done twice, nothing drifts."""
+"""Assignment: who does what next, known by its fingerprint, cleared against the run's objective."""
 
 from __future__ import annotations
 
@@ -8,35 +8,20 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from langchain_core.messages import HumanMessage
-from langchain_core.runnables import RunnableConfig
-from langgraph.runtime import Runtime
-from langgraph.types import Command
+from langchain_core.messages import AnyMessage
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from governance.control import control
-from governance.errors import Denied
-from governance.outcome import Status
+from governance.errors import ApprovalRequired, Denied
 from governance.principals import AgentIdentity
-from models.governed import ModelFailed
-from nodes.agent import work
-from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault
-from nodes.objective import measure, objective_of, records_in
+from nodes.objective import measure, records_in
+from nodes.review import decided
 from nodes.route import clear_route
-from nodes.state import Context, Question, RunState
-from nodes.step import Node
-from nodes.team import Agent
-from nodes.turn import Turn, prompt_for, turn_for
+from nodes.state import RunState
+from nodes.turn import Turn
 
 FINISH = "finish"
 """Instead of a worker: the request is dealt with."""
-
-REFUSALS = 2
-"""How often a manager is told that an assignment is refused before somebody else decides."""
-
-DRIFT = "goal-drift"
-"""How the ids of policies begin that hold an assignment against the run's objective; they stop the run."""
 
 
 class Assignment(BaseModel):
@@ -87,146 +72,38 @@ def report(worker: str, task: str, status: str, found: Any) -> Report:
     }  # fmt: skip
 
 
-def manager_node(manager: Agent, workers: Mapping[str, AgentIdentity], max_rounds: int) -> Node:
-    """Make the node in which the manager assigns a task, finishes, or has to be stopped."""
+async def clear_assignment(
+    chosen: Assignment,
+    workers: Mapping[str, AgentIdentity],
+    turn: Turn,
+    *,
+    objective: str,
+    messages: Sequence[AnyMessage],
+) -> Assignment:
+    """Have an assignment cleared; where its likeness to the objective is in doubt, a person decides.
 
-    async def node(state: TeamState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
-        objective = state.get("objective") or objective_of(state["messages"])
-        update: dict[str, Any] = {
-            "visits": {manager.name: 1},
-            "objective": objective,
-            "answers": {manager.name: None},
-        }
-        desk = _Desk(manager, workers, max_rounds, state, objective)
-        try:
-            turn = await turn_for(manager, manager.name, state, config, runtime.context)
-            turn.prompt = prompt_for(manager, desk.view(), runtime.context)
-            if not state.get("objective"):
-                await control().note(turn.actor.run, "objective_fixed", {"objective": objective[:500]})
-            chosen = await desk.choose(turn)
-        except (GaveUp, ModelFailed) as error:
-            found = fault(manager.name, error)
-            if found["status"] not in (Status.FAILED, Status.ESCALATED):
-                return Command(goto="deliver", update=update | {"faults": [found]} | desk.left())
-            update["question"] = desk.question(str(error), found["status"])
-            return Command(goto="escalate", update=update)
-        except STEP_ERRORS as error:
-            return Command(goto="deliver", update=update | {"faults": [fault(manager.name, error)]})
-        if chosen.worker == FINISH:
-            done = {"results": {manager.name: {"answer": chosen.answer, "undone": []}}}
-            return Command(goto="deliver", update=update | done)
-        return Command(goto=chosen.worker, update=update | {"task": chosen.task})
+    Returns:
+        The assignment, as the person changed it where one did.
 
-    return node
-
-
-class _Desk:
-    """One visit of the manager: what it sees, and whether what it wants may be."""
-
-    def __init__(
-        self,
-        manager: Agent,
-        workers: Mapping[str, AgentIdentity],
-        max_rounds: int,
-        state: TeamState,
-        objective: str,
-    ) -> None:
-        self.manager, self.workers, self.max_rounds = manager, workers, max_rounds
-        self.state, self.objective = state, objective
-        self.reports: Sequence[Report] = state.get("reports", [])
-        self.refused: Assignment | None = None
-
-    def view(self) -> dict[str, Any]:
-        """The request as it came in, what was done, and who has reported; no worker's conversation."""
-        ended = {name: any(r["worker"] == name for r in self.reports) for name in self.workers}
-        shown = [{k: r[k] for k in ("worker", "task", "status", "found")} for r in self.reports]
-        asked = [m for m in self.state["messages"] if isinstance(m, HumanMessage)]
-        return {
-            "messages": asked,
-            "results": {"reports": shown, "ended": ended} if shown else {"ended": ended},
-        }
-
-    async def choose(self, turn: Turn) -> Assignment:
-        """Let the manager choose until its choice may be carried out, within bounds.
-
-        Raises:
-            GaveUp: `loop_detected`, `limit_reached`, `denied` for drift, or `failed` for a person to settle.
-            Contradiction: A person chose what may not be.
-        """
-        self._look_for_loop()
-        answer = self.state.get("answers", {}).get(self.manager.name)
-        repeats, refusal = 0, ""
-        for _ in range(1 if answer else REFUSALS + 1):
-            values = answer or await work(turn, state=self.state)
-            assert self.manager.returns  # noqa: S101 - checked when the graph was built
-            chosen = self.manager.returns.model_validate(values)
-            assert isinstance(chosen, Assignment)  # noqa: S101 - likewise
-            refusal = self._unfit(chosen) or self._repeated(chosen) or await self._uncleared(chosen, turn)
-            if not refusal:
-                return chosen
-            repeats += refusal == self._repeated(chosen)
-            self.refused = chosen
-            await control().note(
-                turn.actor.run, "assignment_refused", {**chosen.model_dump(), "why": refusal}
-            )
-            if repeats > 1:
-                raise GaveUp(Status.LOOP_DETECTED, refusal)
-            turn.new.append(HumanMessage(f"That was refused: {refusal}. Choose again."))
-        if answer:
-            raise Contradiction([refusal], answer)
-        msg = f"{self.manager.name} made {REFUSALS + 1} assignments that were refused: {refusal}"
-        raise GaveUp(Status.FAILED, msg)
-
-    def question(self, why: str, on_reject: str) -> Question:
-        """Ask a person for the assignment instead."""
-        blank = {"worker": "", "task": "", "reason": "", "round": len(self.reports)}
-        return {"step": self.manager.name, "reason": why, "values": blank, "on_reject": on_reject}
-
-    def left(self) -> dict[str, Any]:
-        """What the manager still wanted when it was stopped."""
-        if not self.refused:
-            return {}
-        undone = f"{self.refused.worker}: {self.refused.task or 'its job'}"
-        return {"results": {self.manager.name: {"answer": "", "undone": [undone]}}}
-
-    def _look_for_loop(self) -> None:
-        if self.reports and self.reports[-1]["trace"] in {r["trace"] for r in self.reports[:-1]}:
-            last = self.reports[-1]
-            msg = f"{last['worker']} reported the same as before on the same records; nothing new was learned"
-            raise GaveUp(Status.LOOP_DETECTED, msg)
-
-    def _unfit(self, chosen: Assignment) -> str:
-        if chosen.worker == FINISH:
-            return "" if self.reports else "nobody has worked on the request yet, so it can't be finished"
-        if chosen.worker not in self.workers:
-            return f"there is no worker {chosen.worker!r}; there are {', '.join(self.workers)} and {FINISH}"
-        if len(self.reports) >= self.max_rounds and not self._repeated(chosen):
-            self.refused = chosen
-            msg = f"{self.max_rounds} assignments were made, and {chosen.worker} would be one more"
-            raise GaveUp(Status.LIMIT_REACHED, msg)
-        return ""
-
-    def _repeated(self, chosen: Assignment) -> str:
-        same = fingerprint(chosen.worker, chosen.task)
-        earlier = next((r for r in self.reports if r["fingerprint"] == same), None)
-        if not earlier or chosen.worker == FINISH:
-            return ""
-        shown = json.dumps(earlier["found"], ensure_ascii=False, default=str)[:1_000]
-        return f"{chosen.worker} was given this task before; it ended {earlier['status']}: {shown}"
-
-    async def _uncleared(self, chosen: Assignment, turn: Turn) -> str:
-        if chosen.worker == FINISH:
-            return ""
+    Raises:
+        Denied: Policy has no such edge, or the task drifts from the objective.
+        ApprovalRejected: A person found that it doesn't serve the objective.
+    """
+    if chosen.worker == FINISH:
+        return chosen
+    sequence = turn.next()
+    while True:
         facts = {}
         if chosen.task:  # without one it is the worker's declared job, which nobody can bend
-            facts = await measure(chosen.task, self.objective, self.state["messages"], turn.actor.run)
-        target = self.workers[chosen.worker]
+            facts = await measure(chosen.task, objective, messages, turn.actor.run)
+        target, args = workers[chosen.worker], {"worker": chosen.worker, "task": chosen.task}
         try:
-            await clear_route(turn.actor, target, turn.next(), chosen.reason, handoffs=0, facts=facts)
-        except Denied as error:
-            if not any(policy.startswith(DRIFT) for policy in error.policies):
-                return error.reason
-            self.refused = chosen
-            msg = f"goal drift: {error.reason} Refused: {chosen.task!r} ({facts})"
-            raise GaveUp(Status.DENIED, msg) from error
-        return ""
+            await clear_route(turn.actor, target, sequence, chosen.reason, handoffs=0, facts=facts, args=args)
+        except ApprovalRequired as needed:
+            said = (await decided(needed.approval_id)).args
+            if said["worker"] != chosen.worker:
+                msg = f"{said['worker']!r} wasn't asked about; an edit changes the task, not the worker"
+                raise Denied(msg) from needed
+            chosen = chosen.model_copy(update={"task": said["task"]})
+        else:
+            return chosen

@@ -34,10 +34,10 @@ async def measure(task: str, objective: str, messages: Sequence[AnyMessage], run
         objective that is closest to it (0 where they point away from each other). `unknown`: record
         numbers and tokens of the task that neither people's requests nor our own records know.
     """
-    likeness = await asyncio.to_thread(_likeness, task, objective)
     asked = " ".join(m.text for m in messages if isinstance(m, HumanMessage))
     known = records_in(asked) | await control().trusted(run.id)
-    return {"likeness": likeness, "unknown": sorted(records_in(task) - known)}
+    like = await asyncio.to_thread(likeness, task, objective)
+    return {"likeness": like, "unknown": sorted(records_in(task) - known)}
 
 
 def records_in(text: str) -> frozenset[str]:
@@ -45,7 +45,8 @@ def records_in(text: str) -> frozenset[str]:
     return frozenset(_RECORD.findall(text))
 
 
-def _likeness(task: str, objective: str) -> int:
+def likeness(task: str, objective: str) -> int:
+    """Cosine, in percent, of the task's most distant sentence with what it is closest to; computed here."""
     asked, wanted = _sentences(task), _sentences(objective)
     if not asked or not wanted:
         return 0

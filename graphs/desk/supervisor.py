@@ -23,7 +23,9 @@ graph = supervisor(
     MANAGER,
     {
         "casework": Assignee(casework, job="Check, decide, pay and answer the claim.", context="shared"),
-        "aftercare": Assignee(AFTERCARE, sees=("casework",)),
+        "aftercare": Assignee(
+            AFTERCARE, "Task: note what became of the claim.\nKind: note", sees=("casework",)
+        ),
     },
     max_rounds=3,
 ).compile(name="supervisor")
