@@ -16,7 +16,7 @@ PANELS, BARS = 4, 36
 """Most that one picture shows."""
 
 _NUMBER = re.compile(r"(?<![\w.,-])(\d[\d.,]*\d|\d)(\s*%|\s+percent|\s+times|-fold)?(?![\w-])")
-_MEASURED = {"measure", "cells", "unit"}
+_MEASURED = {"quantity", "cells", "unit"}
 
 
 async def numbers_are_found(said: ProgressLedger, state: Mapping[str, Any], _lookup: Lookup) -> Sequence[str]:
@@ -72,7 +72,7 @@ def in_words(entry: Mapping[str, Any]) -> str:
 
 
 def _title(result: Mapping[str, Any]) -> str:
-    name = result["measure"].replace("_", " ") + (f" by {result['by']}" if result["by"] else "")
+    name = result["quantity"].replace("_", " ") + (f" by {result['by']}" if result["by"] else "")
     where = ", ".join(f"{key} {value}" for key, value in result["where"].items())
     unit = {"cents": " in EUR", "days": " (average days)"}.get(result["unit"], "")
     return f"{name}{unit}" + (f" ({where})" if where else "")

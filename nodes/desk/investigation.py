@@ -83,7 +83,7 @@ def _one_step(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": "s1",
         "worker": STATISTICS.name,
-        "task": f"Measure {str(asked['name']).replace('_', ' ')}",
+        "task": f"Measure {str(asked['quantity']).replace('_', ' ')}",
         "args": dict(asked),
     }
 

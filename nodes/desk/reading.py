@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-FIELDS = ("name", "by", "peril", "product", "status", "country", "since", "until")
+FIELDS = ("quantity", "by", "peril", "product", "status", "country", "since", "until")
 MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
 _MONTH = f"({'|'.join(MONTHS)})"
 _YEAR = r"(20\d\d)"
@@ -113,8 +113,8 @@ def terms(request: str) -> dict[str, Any] | None:
                 if text.read[filtered]:
                     return None
                 text.read[filtered] = value
-    text.read["name"] = _measure(text)
-    return text.read if text.read["name"] and _explained(text) else None
+    text.read["quantity"] = _measure(text)
+    return text.read if text.read["quantity"] and _explained(text) else None
 
 
 def _plain(request: str) -> str | None:
@@ -141,7 +141,7 @@ def _measure(text: _Text) -> str | None:
 def _explained(text: _Text) -> bool:
     """Whether no word is left over, and none is there that would change the meaning."""
     read, said = text.read, set(text.rest.replace("|", " ").split())
-    name = read["name"]
+    name = read["quantity"]
     if not said <= ASKING | WORDS[name]:
         return False
     of_a_claim = read["peril"] or read["product"]

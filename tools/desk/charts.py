@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import leather
 from pydantic import BaseModel, Field
@@ -82,6 +82,6 @@ def _draw(panels: list[Panel], path: Path) -> None:
     rows = -(-len(panels) // columns)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Whoever reads it sees the old picture or the new one, never half of one.
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft = path.with_suffix(f".{uuid4().hex}.tmp")
     draft.write_text(grid.to_svg(width=columns * WIDTH, height=rows * HEIGHT), encoding="utf-8")
     draft.replace(path)

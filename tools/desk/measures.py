@@ -25,7 +25,7 @@ from tools.spec import Caller, tool
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-MeasureName = Literal[
+Quantity = Literal[
     "claims_opened", "claims_decided", "complaints", "amount_claimed", "amount_paid", "days_to_decision"
 ]
 Dimension = Literal["month", "peril", "product", "status", "country", "vendor"]
@@ -56,7 +56,7 @@ class Measure:
     about: str = "claims"
 
 
-MEASURES: dict[MeasureName, Measure] = {
+MEASURES: dict[Quantity, Measure] = {
     "claims_opened": Measure(func.count(), func.count(), ClaimRow.opened_on, "count"),
     "claims_decided": Measure(func.count(), func.count(), ClaimRow.settled_on, "count"),
     "complaints": Measure(func.count(), func.count(), NoteRow.noted_on, "count", "complaints"),
@@ -94,7 +94,7 @@ class Cell(Record):
 class Measurement(Record):
     """A measure with its filters, its cells and the value over all of them."""
 
-    measure: MeasureName
+    quantity: Quantity
     unit: str
     by: Dimension | None
     where: dict[str, str]
@@ -104,8 +104,8 @@ class Measurement(Record):
 
 @tool(owner="insight", data=("statistics",), needs=("desk",))
 async def measure(  # noqa: PLR0913, PLR0917 - each filter is an argument of its own, so that policy and schema see it
-    name: Annotated[
-        MeasureName,
+    quantity: Annotated[
+        Quantity,
         Field(
             description="What to measure. Complaints by peril, product, status or vendor are those about a "
             "claim; days_to_decision and claims_decided go by the day of the decision"
@@ -125,19 +125,19 @@ async def measure(  # noqa: PLR0913, PLR0917 - each filter is an argument of its
     """Measure one number of this insurer, whole or split: counts, cents and days, never records."""
     given = {"peril": peril, "product": product, "status": status, "country": country}
     where = {column: value for column, value in given.items() if value}
-    return await desk.read(lambda s: _measured(s, caller.tenant, name, by, where, since, until))
+    return await desk.read(lambda s: _measured(s, caller.tenant, quantity, by, where, since, until))
 
 
 def _measured(
     session: Session,
     tenant: str,
-    name: MeasureName,
+    quantity: Quantity,
     by: Dimension | None,
     where: dict[str, Any],
     since: dt.date | None,
     until: dt.date | None,
 ) -> Measurement:
-    wanted = MEASURES[name]
+    wanted = MEASURES[quantity]
 
     def query(key: Any) -> Select[Any]:
         selected = select(key.label("key"), wanted.value.label("value"), wanted.cases.label("cases"))
@@ -161,7 +161,7 @@ def _measured(
         total = None  # with it the withheld cell could be worked out
     period = {"since": since, "until": until}
     shown = where | {k: d.isoformat() for k, d in period.items() if d}
-    return Measurement(measure=name, unit=wanted.unit, by=by, where=shown, cells=cells, total=total)
+    return Measurement(quantity=quantity, unit=wanted.unit, by=by, where=shown, cells=cells, total=total)
 
 
 def _joined(selected: Select[Any], about: str, *, claims: bool) -> Select[Any]:
