@@ -22,6 +22,7 @@ from governance.outcome import Status
 from governance.verify import verify
 from graphs.desk.domain import DOMAIN
 from tests.server.running import ROOT, Server
+from tools.remote.process import started as beside
 
 CONFIG = json.loads((ROOT / "langgraph.json").read_text())
 GRAPHS = sorted(CONFIG["graphs"])
@@ -31,6 +32,7 @@ DOCUMENTS = {
     "adaptive": "03-lapsed-policy.txt",
     "direct": "04-wording-question.eml",
     "sequential": "01-plain-claim.eml",
+    "supervisor": "02-large-claim.pdf",
     "handoff": "05-service-complaint.json",
     "single": "05-service-complaint.json",
 }
@@ -39,10 +41,15 @@ DOCUMENTS = {
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = Server(tmp_path_factory.mktemp("desk"), CONFIG)
-    try:
-        yield started.start()
-    finally:
-        started.kill()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOWER_HOME", str(started.home))
+        # Billing and claims history in processes of their own, as the demo has them.
+        with beside(DOMAIN.systems):
+            started.env = {f"TOWER_{s.name.upper()}_URL": str(s.url) for s in DOMAIN.systems}
+            try:
+                yield started.start()
+            finally:
+                started.kill()
 
 
 @pytest.fixture
@@ -105,7 +112,7 @@ def test_a_document_ends_over_http_as_its_manifest_states(desk: Server, home: Pa
     assert verify(control().audit).whole
 
 
-@pytest.mark.parametrize("graph", ["handoff", "single"])
+@pytest.mark.parametrize("graph", ["handoff", "single", "supervisor"])
 def test_a_conversation_ends_in_a_typed_outcome(desk: Server, home: Path, graph: str):
     """What it must come to is judged in the demo, which gets there through the front door."""
     run, _ = drive(desk, graph, BY_FILE[DOCUMENTS[graph]])
