@@ -60,7 +60,9 @@ def concurrent(
         raise PatternError(msg)
     g = new_graph(TeamState)
     # Deferred: it runs once, when every branch has ended and none waits for a person.
-    g.add_node("reconcile", cast("Any", reconcile_node(panel)), defer=True, destinations=(*asked, "deliver"))
+    g.add_node(
+        "reconcile", cast("Any", reconcile_node(panel)), defer=True, destinations=(*asked[:1], "deliver")
+    )
     for name, member in members.items():
         if isinstance(member, CompiledStateGraph):
             node = nested_node(member, schema, max_concurrency=max_concurrency, timeout=branch_timeout)
@@ -73,7 +75,7 @@ def concurrent(
     for index, each in enumerate(resolve):
         later = [other.name for other in resolve[index + 1 :] if isinstance(other, Arbiter | AskHuman)]
         if isinstance(each, Arbiter):
-            add(g, each.name, arbiter_node(panel, each), to=[*later, "deliver"])
+            add(g, each.name, arbiter_node(panel, each), to=[*later[:1], "deliver"])
         elif isinstance(each, AskHuman):
             add(g, each.name, ask_human_node(panel, each), to=[each.name, "deliver"], human=True)
     add(g, "deliver", deliver_node(compose))
