@@ -20,6 +20,16 @@ Line = Annotated[str, Field(min_length=3, max_length=300)]
 StepId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,23}$")]
 
 
+class Ledger(BaseModel):
+    """A schema that travels with every prompt, so it says nothing twice."""
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The schema without titles, defaults and the nulls of fields that may be left out."""
+        schema: dict[str, Any] = super().model_json_schema(*args, **kwargs)
+        return {**_brief(schema), "title": schema["title"]}
+
+
 class PlanStep(BaseModel):
     """One step of a plan."""
 
@@ -33,7 +43,7 @@ class PlanStep(BaseModel):
     required: Annotated[bool, Field(description="Without it there is no answer")] = True
 
 
-class TaskLedger(BaseModel):
+class TaskLedger(Ledger):
     """What is known, what is not, and the plan to find it out."""
 
     verified: Annotated[list[Line], Field(description="Given by the request or by results")] = []
@@ -51,7 +61,7 @@ class Finding(BaseModel):
     results: Annotated[list[StepId], Field(min_length=1, description="Ids of the steps that bear it out")]
 
 
-class ProgressLedger(BaseModel):
+class ProgressLedger(Ledger):
     """Where the investigation stands."""
 
     satisfied: Annotated[bool, Field(description="The request is answered by the findings")]
@@ -135,6 +145,25 @@ def in_lines(plan: Plan) -> str:
         + (f" after {', '.join(step['needs'])}" if step["needs"] else "")
         for step in plan
     )
+
+
+def _brief(schema: Mapping[str, Any]) -> dict[str, Any]:
+    given = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    if len(given) == 1:
+        schema = {**given[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
+    brief: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("title", "default", "discriminator"):
+            continue
+        if key in ("properties", "$defs"):  # names of fields and types, not words of the schema
+            brief[key] = {name: _brief(inner) for name, inner in value.items()}
+        elif isinstance(value, Mapping):
+            brief[key] = _brief(value)
+        elif isinstance(value, list):
+            brief[key] = [_brief(item) if isinstance(item, Mapping) else item for item in value]
+        else:
+            brief[key] = value
+    return brief
 
 
 def _done(name: str, found: Mapping[str, Found]) -> bool:
