@@ -75,9 +75,10 @@ def _pass_on(results: Mapping[str, Any]) -> dict[str, Any]:
     outcome, below = results[last["pattern"]], [f"{rung['pattern']}: {rung['flaw']}" for rung in tried[:-1]]
     passed = {key: outcome[key] for key in ("answer", "evidence", "dissent", "undone", "status")}
     reasons = [*below, *outcome["reasons"]]
-    if last["flaw"]:
-        reasons.append(f"{last['pattern']}: {last['flaw']}; {last.get('stopped', '')}")
-        if outcome["status"] in QUALITY:
-            passed["status"] = Status.ESCALATED
+    if last["flaw"] and outcome["status"] in QUALITY:
+        passed["status"] = Status.ESCALATED
+        reasons.append(f"{last['pattern']}: {last['flaw']}")
+    if last["flaw"] and len(choice["ladder"]) > 1:
+        reasons.append(f"{last['pattern']}: {last['stopped']}")
     result = {**outcome["result"], "routed": {"pattern": last["pattern"], **routed}}
     return passed | {"reasons": reasons, "result": result}
