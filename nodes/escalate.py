@@ -16,7 +16,7 @@ from governance.outcome import Status
 from governance.principals import AgentIdentity
 from nodes.climb import may_climb
 from nodes.events import arrived
-from nodes.place import actor_at
+from nodes.place import actor_at, path_of
 from nodes.review import decided
 from nodes.state import Fault, RunState
 
@@ -45,7 +45,7 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         actor=actor,
         action="ask_human",
         resource=("Agent", "human"),
-        args={"step": _named(question["step"], state), "values": values},
+        args={"step": _named(question["step"], state, config), "values": values},
         request_hash=hashlib.sha256(values.encode()).hexdigest()[:16],
         sequence=1,
     )
@@ -68,7 +68,8 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
     return Command(goto=question["step"], update=visited | {"answers": {question["step"]: answer}})
 
 
-def _named(step: str, state: RunState) -> str:
-    """The step, told apart from an earlier question: an answer that didn't do must not answer again."""
+def _named(step: str, state: RunState, config: RunnableConfig) -> str:
+    """The step with its path, told apart from an earlier question: an answer must not answer again."""
     asked = state.get("visits", {}).get("escalate", 0)
-    return f"{step} (asked again, {asked + 1})" if asked else step
+    named = "/".join(filter(None, [path_of(config), step]))
+    return f"{named} (asked again, {asked + 1})" if asked else named

@@ -14,15 +14,18 @@ from governance.control import ControlPlane, use_control
 from governance.errors import Denied
 from governance.limits import Person
 from governance.principals import User
+from graphs.concurrent import concurrent
 from graphs.handoff import handoff
 from graphs.sequential import sequential
 from graphs.supervisor import supervisor
 from models.door import use_model
 from models.scripted import ScriptedChatModel
 from nodes.human_agent import HumanAgent
+from nodes.resolve import Vote
 from nodes.step import Step
 from tests.scenarios.conftest import LENA, Office, Run, calls, says
 from tests.scenarios.managed import BOSS, assigns, finishes
+from tests.second.assessors import RULES, Opinion, opines
 from tests.second.office import STEPS, A, Facts, facts_agree
 
 DORA = User("dora", "harbor", frozenset({"deputy-lead"}))
@@ -53,9 +56,7 @@ class Clock:
 def clock(desk: Office) -> Clock:
     """A clock that the test moves, and people who answer within four hours."""
     clock, plane = Clock(), desk.plane
-    people = {
-        name: Person(("claims-lead",), hours=4, deputy=("deputy-lead",)) for name in ("read", "expert")
-    }
+    people = {name: Person(("claims-lead",), hours=4, deputy=("deputy-lead",)) for name in ("read", "expert")}
     limits = replace(plane.limits, people=people)
     desk.plane = ControlPlane(plane.settings, plane.store, plane.policy, limits, plane.vault, clock)
     use_control(desk.plane)
@@ -88,7 +89,9 @@ async def test_a_person_reads_in_a_chain_and_the_rest_goes_on(desk, clock):
 
     assert run.outcome["status"] == "completed"
     assert [row[:2] for row in desk.refunds()] == [("T-001", 4000)]
-    assert [e["body"]["approved_by"] for e in run.entries("cleared") if e["action"] == "ask_human"] == ["lena"]
+    assert [e["body"]["approved_by"] for e in run.entries("cleared") if e["action"] == "ask_human"] == [
+        "lena"
+    ]
 
 
 async def test_what_doesnt_fit_is_asked_about_again_and_what_contradicts_the_records_is_stopped(desk, clock):
@@ -201,3 +204,18 @@ async def test_the_waiting_is_no_working_time(desk, clock):
     await run.resume()
 
     assert run.outcome["status"] == "completed"
+
+
+async def test_a_person_is_a_branch_and_the_join_waits_for_them(desk, clock):
+    person = HumanAgent("expert", job="Say what you know of it.", returns=Opinion)
+    team = concurrent([RULES, person], resolve=[Vote()]).compile(name="concurrent", checkpointer=desk.saver)
+    desk.script(opines("refund"))
+    run = await desk.start(team)
+    assert desk.model.calls == 1
+
+    said = opines("refund").tool_calls[0]["args"]
+    await desk.plane.decide(LENA, fills(run, said))
+    await run.resume()
+
+    assert run.outcome["status"] == "completed"
+    assert desk.model.calls == 1, "the other branch did not look again"

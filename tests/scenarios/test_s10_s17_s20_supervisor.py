@@ -239,3 +239,31 @@ def test_what_makes_no_team_is_refused_when_it_is_built():
         supervisor(BOSS, {"team": team_of_teams()})
     with pytest.raises(PatternError, match="sees names no worker"):
         supervisor(BOSS, {"a": Assignee(A, sees=("z",))})
+
+
+async def test_a_persons_answer_to_one_task_never_answers_another(desk):
+    model = ScriptedChatModel(
+        scripts={
+            "Job of boss.": [
+                assigns("a", "Look at the order T-001."),
+                assigns("a", "Look at T-002."),
+                finishes(),
+            ],
+            "Job of a.": [RuntimeError("the line is dead")] * 4,
+        }
+    )
+    use_model(model)
+    run = await desk.start(flat(desk.saver), "Refund T-001 and T-002 please")
+    first = run.waiting[0]
+    edited = {
+        "name": "ask_human",
+        "args": first["action_requests"][0]["args"] | {"values": '{"answer": "40.00"}'},
+    }
+
+    await desk.plane.decide(
+        LENA, {"approval_id": first["approval_id"], "type": "edit", "edited_action": edited}
+    )
+    await run.resume()
+
+    assert [asked["approval_id"] for asked in run.waiting] != [first["approval_id"]]
+    assert run.waiting[0]["path"].startswith("a/1/")
