@@ -59,7 +59,7 @@ def moments(entries: Iterable[Entry]) -> list[Moment]:
     ]
 
 
-def _what(entry: Entry) -> str:  # noqa: PLR0911 - a table of wordings
+def _what(entry: Entry) -> str:  # noqa: C901, PLR0911 - a table of wordings
     body = entry.get("body", {})
     match entry["kind"]:
         case "run_opened":
@@ -79,8 +79,20 @@ def _what(entry: Entry) -> str:  # noqa: PLR0911 - a table of wordings
             return f"{_past(entry.get('decision', ''))} {entry.get('action')}{said}"
         case "invalid_output":
             return f"{body.get('agent')} gave an invalid result: {body.get('problem')}"
+        case "reconciled":
+            return f"settles on {body.get('choice')}, by {body.get('by')}"
+        case "dissent":
+            return f"dissent: {_dissent(body)}"
+        case "branch_absent":
+            return f"no verdict of {body.get('branch')}: {body.get('reason')}"
         case kind:
             return str(kind).replace("_", " ")
+
+
+def _dissent(said: Mapping[str, Any]) -> str:
+    if "choice" in said:
+        return f"{said.get('branch')} says {said['choice']}: {said.get('reason')}"
+    return ", ".join(value for value in said.values() if isinstance(value, str))
 
 
 def _past(decision: str) -> str:
@@ -148,6 +160,7 @@ def outcome(record: Record, masked: Mapping[str, int]) -> RenderableType:
         ("answer", ended.get("answer")),
         ("reasons", "\n".join(ended.get("reasons", []))),
         ("undone", ", ".join(ended.get("undone", []))),
+        ("dissent", "\n".join(_dissent(said) for said in ended.get("dissent", []))),
         ("sources", "\n".join(dict.fromkeys(e["source"] for e in ended.get("evidence", [])))),
         ("used", usage(ended.get("usage", {})) if ended else ""),
         ("masked", ", ".join(f"{count} {kind}" for kind, count in sorted(masked.items()))),
