@@ -39,6 +39,7 @@ LETTERS = {
     "handoff": "I was charged twice for the same premium invoice and I complain about that.",
 }
 LETTERS["adaptive"] = LETTERS["sequential"]
+LETTERS["group_chat"] = "Write about claim CL-400012. We are sorry about the fire in your home."
 LETTERS["magentic"] = "How many water damage claims were opened in each month of 2026?"
 LETTERS["supervisor"] = LETTERS["sequential"]
 CUSTOMERS = {"concurrent": "C-10014"}
@@ -165,7 +166,7 @@ async def test_a_shut_seam_lets_nothing_through(desk, name, seam):
         assert rows() == before
         assert closed.refused or name == "direct", "direct has no tools"
         assert not closed.refused or status != "completed", "there is no silent success"
-    if seam is Seam.ROUTE and name in ("adaptive", "supervisor"):
+    if seam is Seam.ROUTE and name in ("adaptive", "supervisor", "group_chat"):
         assert status == "denied"
         assert rows() == before
     if seam is Seam.ROUTE and name in ("handoff", "magentic", "concurrent"):

@@ -35,7 +35,7 @@ _BLAME = re.compile(
     r"\b(?:obviously|your own fault|you should have|as you (?:should )?know|you failed|careless\w*)\b",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(r"\b(?:the customer|tell (?:him|her|them)|write to|draft a)\b", re.IGNORECASE)
+_ABOUT = re.compile(r"\b(?:the customer|tell (?:him|her|them)|write to (?!us\b)\w+|draft a)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z<])")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001 - letters have typographic apostrophes
 _VOWELS = re.compile(r"[aeiouy]+")

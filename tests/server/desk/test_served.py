@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx import HTTPStatusError
 
 from evals.desk.inbox import world_of
 from evals.expectations import Expectation, deviations, read_manifest
@@ -142,6 +143,46 @@ def test_a_divided_team_is_settled_by_a_person_over_http(desk: Server):
     assert state["outcome"]["status"] == "completed"
     assert state["outcome"]["result"]["settled_by"] == "claims-lead lena"
     assert [each["branch"] for each in state["outcome"]["dissent"]] == ["fraud", "cost"]
+
+
+def test_a_letter_is_drafted_checked_and_revised_over_http(desk: Server):
+    words = (
+        "Write to the customer about claim CL-400012. We are sorry about the fire in your home. "
+        "We guarantee that we will pay it all."
+    )
+    request = {"messages": [{"role": "user", "content": words}], "customer": "C-10023"}
+    with desk.as_("sam") as sam:
+        thread = sam.threads.create()["thread_id"]
+        events = sam.runs.stream(thread, "group_chat", input=request, stream_mode=["custom", "values"])
+        seen = list(events)
+    spoke = [event.data["agent"] for event in seen if event.event == "custom"]
+    assert spoke.count("letter_compliance") == spoke.count("tone") == 2
+    outcome: Any = seen[-1].data["outcome"]
+    assert outcome["status"] == "completed"
+    assert "guarantee" not in outcome["answer"]
+    assert {finding["state"] for finding in outcome["result"]["findings"]} == {"resolved"}
+
+
+def test_a_further_request_on_a_thread_goes_to_whoever_answered_the_last(desk: Server, home: Path):
+    def asking(words: str, customer: str = "C-10005") -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": words}], "customer": customer}
+
+    with desk.as_("sam") as sam:
+        thread = sam.threads.create()["thread_id"]
+        first: Any = sam.runs.wait(thread, "handoff", input=asking("I was charged twice for a premium."))
+        second: Any = sam.runs.wait(thread, "handoff", input=asking("And which invoices are open?"))
+        with pytest.raises(HTTPStatusError, match="422"):
+            sam.runs.wait(thread, "handoff", input=asking("And mine?", "C-10001"))
+        with pytest.raises(HTTPStatusError, match="409"):
+            sam.runs.wait(thread, "single", input=asking("And this?"))
+        runs = [run["metadata"]["tower_run"] for run in sam.runs.list(thread)]
+
+    assert [state["outcome"]["status"] for state in (first, second)] == ["completed"] * 2
+    assert len(set(runs)) == len(runs) == 2
+    used = second["outcome"]["usage"]["agents"]
+    assert set(used) == {"billing"}, "triage isn't asked again"
+    said = [message["content"] for message in second["messages"] if message["type"] == "human"]
+    assert len(said) == 2
 
 
 def test_streaming_names_the_agent_that_speaks(desk: Server):
