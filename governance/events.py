@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,7 +153,7 @@ class EventBook:
     async def note(self, event: Event, run_id: str) -> None:
         """Write down that a run was woken by an event, unless that was done."""
         run = await self.plane.run(run_id)
-        if await self.run_of(event) is None:
+        with suppress(EventSeen):
             await self.plane.store.transact(
                 lambda tx: take(tx, self.plane.audit, event, run, place=event.name)
             )
