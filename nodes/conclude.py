@@ -47,7 +47,8 @@ def _faults(state: Investigation) -> list[Fault]:
     for step in plan:
         entry = found.get(step["id"])
         if entry and entry["status"] != DONE:
-            status = entry["status"] if step["id"] in required else Status.PARTIAL
+            ends = step["id"] in required or entry["status"] == Status.BUDGET_EXHAUSTED
+            status = entry["status"] if ends else Status.PARTIAL
             absent.append({"status": status, "step": step["id"], "reason": entry["error"]})
     if required and not absent and not state.get("faults"):
         absent.append(

@@ -118,7 +118,7 @@ def still_open(plan: Plan, found: Mapping[str, Found], *, required: bool = True)
 
 
 def objections(plan: Plan, found: Mapping[str, Found]) -> list[str]:
-    """Why a plan can't be run, in words for whoever made it; empty where it can."""
+    """Why new steps can't be run, in words for whoever made them; empty where they can."""
     ids = [step["id"] for step in plan]
     known = {*ids, *(name for name in found if _done(name, found))}
     done = {_asks(entry): name for name, entry in found.items() if entry["status"] == DONE}
@@ -128,8 +128,6 @@ def objections(plan: Plan, found: Mapping[str, Found]) -> list[str]:
         f"{step['id']} asks again for what {done[_asks(step)]} found" for step in plan if _asks(step) in done
     ]
     said += [f"{s['id']} needs {n}, which is no step" for s in plan for n in s["needs"] if n not in known]
-    if not any(step["required"] for step in plan):
-        said.append("no step is required")
     try:
         TopologicalSorter({step["id"]: step["needs"] for step in plan}).prepare()
     except CycleError as error:

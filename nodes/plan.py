@@ -64,7 +64,9 @@ async def _planned(
     manager: Agent, state: Investigation, config: RunnableConfig, context: Context | None
 ) -> dict[str, Any]:
     async def can_be_run(ledger: TaskLedger, _state: Mapping[str, Any], _lookup: Lookup) -> Sequence[str]:
-        return objections(ledger.model_dump(mode="json")["plan"], state.get("found", {}))
+        plan = ledger.model_dump(mode="json")["plan"]
+        aimless = [] if any(step["required"] for step in plan) else ["no step is required"]
+        return [*aimless, *objections(plan, state.get("found", {}))]
 
     turn = await manager_turn(manager, "plan", state, config, context)
     return await insist(turn, can_be_run, state)

@@ -104,7 +104,9 @@ async def _reviewed(
         approval = await _answered(review, plan, actor, attempt, problem)
         try:
             edited = _plan_of(approval.args, schema, found)
-            return approval, None if edited == plan else [s for s in whole if s["id"] in found] + edited
+            if edited == plan:
+                return approval, None
+            return approval, _with_required([step for step in whole if step["id"] in found] + edited)
         except Unusable as error:
             problem = f"The edited plan can't be run: {error}. "
     msg = f"{EDITS} edits of the plan couldn't be run; start again with a narrower request. {problem}"
@@ -144,6 +146,13 @@ def _plan_of(
     if problems:
         raise Unusable("; ".join(problems))
     return plan
+
+
+def _with_required(plan: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    if any(step["required"] for step in plan):
+        return plan
+    msg = "no step is required, so nothing would be the answer"
+    raise Unusable(msg)
 
 
 def _no(status: Status, reason: str) -> Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
@@ -16,6 +17,8 @@ PANELS, BARS = 4, 36
 """Most that one picture shows."""
 
 _NUMBER = re.compile(r"(?<![\w.,-])(\d[\d.,]*\d|\d)(\s*%|\s+percent|\s+times|-fold)?(?![\w-])")
+_DATE = re.compile(r"\d{4}-\d{2}(?:-\d{2})?")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _MEASURED = {"quantity", "cells", "unit"}
 
 
@@ -26,6 +29,14 @@ async def numbers_are_found(said: ProgressLedger, state: Mapping[str, Any], _loo
     for finding in said.findings:
         cited = [found[name] for name in finding.results if name in found]
         known = {number for entry in cited for number in _numbers_in(entry)}
+        dates = {
+            date for entry in cited for date in _DATE.findall(json.dumps([entry["result"], entry["args"]]))
+        }
+        problems += [
+            f"{date} is in none of {', '.join(finding.results)}"
+            for date in _DATE.findall(finding.statement)
+            if not any(known_date.startswith(date) for known_date in dates)
+        ]
         for text, ratio in _NUMBER.findall(finding.statement):
             if not _borne_out(text, known, ratio=bool(ratio)):
                 problems.append(f"{text}{ratio} is in none of {', '.join(finding.results)}")
@@ -98,25 +109,20 @@ def _is_measured(result: Any) -> bool:
 
 
 def _numbers_in(entry: Mapping[str, Any]) -> Iterator[float]:
-    """Every number that a result or the question put to it holds, money in cents and in euros."""
-    yield from _numbers(entry["result"])
-    yield from _numbers(entry["args"])
-    if _is_measured(entry["result"]) and entry["result"]["unit"] == "cents":
-        yield from (value / 100 for value in _numbers([c["value"] for c in entry["result"]["cells"]]))
-        yield from (value / 100 for value in _numbers(entry["result"]["total"]))
-
-
-def _numbers(value: Any) -> Iterator[float]:
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _numbers(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _numbers(inner)
-    elif isinstance(value, str):
-        yield from (float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", value))
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield float(value)
+    """What a result says in numbers: its values, money in cents and in euros; its years, but no months."""
+    result = entry["result"]
+    if not _is_measured(result):
+        yield from (float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", json.dumps(result)))
+        return
+    values = [
+        value
+        for value in (*(cell["value"] for cell in result["cells"]), result["total"])
+        if value is not None
+    ]
+    yield from map(float, values)
+    if result["unit"] == "cents":
+        yield from (value / 100 for value in values)
+    yield from (float(year) for year in _YEAR.findall(json.dumps([result["where"], result["cells"]])))
 
 
 def _borne_out(text: str, known: set[float], *, ratio: bool) -> bool:
