@@ -52,7 +52,8 @@ async def drive(session: Session, record: Record, notify: Notify) -> Record:
         ended = await session.plane.record(run.id)
         if trace is not None:
             trace.add_metadata({"outcome": (ended.outcome or {}).get("status", ended.state)})
-    if ended.state != ENDED and not await session.pending(run.id):
+    asked = ended.state == ENDED or await session.pending(run.id) or await session.unsettled(run.id)
+    if not asked:
         msg = f"run {run.id} has no outcome yet; see `tower show {run.id}`, then `tower resume {run.id}`"
         raise TowerError(msg)
     return ended

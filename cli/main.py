@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from cli import approvals, audit, demo, doctor, explain, graphs, run, watch
+from cli import approvals, audit, budget, demo, doctor, effects, explain, graphs, run, undo, watch
 from cli.terminal import Exit, complain
 
 EPILOG = (
@@ -36,6 +36,9 @@ app.command("approve")(approvals.approve)
 app.command("reject")(approvals.reject)
 app.command("edit")(approvals.edit)
 app.command("graphs")(graphs.graphs)
+app.add_typer(effects.app, name="effects")
+app.command("undo", hidden=True)(undo.undo)  # the same as `tower effects undo`
+app.command("budget")(budget.budget)
 app.add_typer(audit.app, name="audit")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

@@ -114,6 +114,10 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
     """Drive a run, report how it stands, and return the exit code."""
     from asyncio import CancelledError
 
+    if record.run.graph == "undo":
+        from cli.undo import take_back
+
+        return await take_back(opened, record.input["undoes"], agrees=False, json=json)
     from cli.drive import drive
 
     try:
@@ -137,6 +141,8 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
     for asked in waiting:
         verbs = "|".join(verb for verb in asked.allowed if verb != "respond")
         say("", request(asked), f"\nAnswer: tower {verbs} {asked.id} --as USER")
+    for effect in await opened.unsettled(record.run.id):
+        say(f"\nNobody knows whether {effect.action} happened. Say so: tower effects settle '{effect.key}'")
     return exit_code(status)
 
 

@@ -13,6 +13,7 @@ from cli.terminal import DEFAULT_USER
 from governance.acts import Effect
 from governance.approvals import Approval
 from governance.control import ControlPlane, control
+from governance.effects import Recorded
 from governance.errors import InvalidInput, NotAuthenticated
 from governance.identity import Identity
 from governance.principals import User
@@ -63,6 +64,10 @@ class Session:
     async def pending(self, run_id: str) -> list[Approval]:
         """What a run waits for."""
         return [asked for asked in await self.plane.pending(self.user.tenant) if asked.run == run_id]
+
+    async def unsettled(self, run_id: str) -> list[Recorded]:
+        """Effects of a run that a person must settle before it goes on."""
+        return [each for each in await self.plane.unsettled(self.user.tenant) if each.run == run_id]
 
     async def approval(self, approval_id: str) -> Approval:
         """A question of the user's tenant.

@@ -85,10 +85,12 @@ def charge(tx: Tx, scopes: Sequence[Scope], used: Cost) -> None:
     _add(tx, [scope.name for scope in scopes], _NONE, units(used))
 
 
-def left_open(tx: Tx, run_id: str) -> list[str]:
-    """Keys of a run's reservations that nobody settled."""
-    rows = tx.all("SELECT key FROM reservations WHERE key > ? AND key < ?", (f"{run_id}/", f"{run_id}0"))
-    return [key for (key,) in rows]
+def left_open(tx: Tx, run_id: str) -> dict[str, Cost]:
+    """A run's reservations that nobody settled, by key."""
+    rows = tx.all(
+        "SELECT key, cost FROM reservations WHERE key > ? AND key < ?", (f"{run_id}/", f"{run_id}0")
+    )
+    return {key: Cost(*json.loads(cost)) for key, cost in rows}
 
 
 def minus(total: Cost, part: Cost) -> Cost:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from governance import agents, approvals, budget, journal, rates, runs, timers
+from governance import agents, approvals, journal, rates, runs, timers
 from governance.acts import Act, Clearance, Cost, Decision, Effect, Json, Seam
 from governance.approvals import CONSUMED, EXPIRED, REJECTED, Approval
 from governance.audit import AuditLog, Entry
@@ -114,7 +114,7 @@ class Gate:
         )
         if first:
             self.spending.pay(tx, act, used)
-        kind = "failed" if retry or not first else "unknown"
+        kind = ("failed" if retry else "unknown") if first else "discarded"
         self.audit.append(tx, Entry.of_act(kind, act, cost=used, error=error, attempt=clearance.attempt))
         if blame and first:
             self.switchboard.blame_act(tx, act)
@@ -139,7 +139,7 @@ class Gate:
     def _begin(self, tx: Tx, act: Act, found: Found, now: datetime) -> Clearance | Wait:
         if found.standing is Standing.IN_DOUBT:
             journal.give_up(tx, act.key, now=now)
-            budget.settle(tx, act.key)
+            self.spending.abandon(tx, act, found)
             self.hold(tx, act.actor.run.id)
             raise EffectUnknown(act.key, found.attempts)
         standing = self._check_run(tx, act, now)

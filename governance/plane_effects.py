@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
-from governance import approvals, breakers, effects, journal, runs
+from governance import approvals, breakers, effects, journal, runs, spent
 from governance.acts import Act, Json
 from governance.approvals import Approval
 from governance.audit import Entry
@@ -196,10 +198,13 @@ class Effects(Hearing):
 
         return self.keep(await self.store.transact(work))
 
-    async def say_yes(self, user: User, act: Act, *, requester: str, description: str) -> Approval:
-        """Ask about an act in somebody's name, and take it as answered by a person who may answer.
+    async def ask_or_agree(
+        self, act: Act, user: User | None, *, requester: str, description: str
+    ) -> Approval:
+        """Ask about an act in somebody's name, and take it as answered where a person who may agrees.
 
         Args:
+            user: Who agrees, if anybody does.
             requester: Who started what is taken back; whoever that is can't be the one who agrees.
         """
 
@@ -207,13 +212,33 @@ class Effects(Hearing):
             asked = self.gate.ask(tx, act, description, ("approve", "reject"), requester=requester)
             if asked.state != approvals.PENDING:
                 return asked
-            try:
-                return self._decide(tx, user, {"approval_id": asked.id, "type": "approve"})
-            except Denied:
-                self.gate.hold(tx, act.actor.run.id)
-                return asked
+            if user:
+                with suppress(Denied):
+                    return self._decide(tx, user, {"approval_id": asked.id, "type": "approve"})
+            self.gate.hold(tx, act.actor.run.id)
+            return asked
 
         return await self.store.transact(work)
+
+    async def spent(self, tenant: str, run_id: str | None = None) -> dict[str, Any]:
+        """What a tenant has used today (UTC), or a run in all, and of that who used what.
+
+        Returns:
+            `scope`; `units` with what is spent, reserved and allowed; `by_run`, `by_agent`, `by_user`,
+            `by_model` and `by_tool`; for a run its `times`.
+        """
+        now = self.clock()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        scope = f"run:{run_id}" if run_id else f"tenant:{tenant}/{now:%Y-%m-%d}"
+        limit = self.limits.run if run_id else self.limits.tenant
+
+        def work(tx: Tx) -> dict[str, Any]:
+            found = spent.uses(tx, tenant, run=run_id, since=midnight)
+            units = spent.purse(tx, scope, limit)
+            told = {"scope": scope, "units": units, **spent.grouped(found)}
+            return told | ({"times": self._times(tx, run_id)} if run_id else {})
+
+        return await self.store.read(work)
 
     async def breakers(self) -> list[breakers.Breaker]:
         """What has failed of late, by name."""

@@ -103,7 +103,7 @@ class RunBook(Parts):
         run = await self.run(run_id)
 
         def work(tx: Tx) -> None:
-            self._settle_open(tx, run_id)
+            self._settle_open(tx, run)
             if runs.close(tx, run_id, dict(outcome), self.clock()):
                 self.audit.append(tx, Entry.of_run("run_ended", run, status=str(outcome.get("status"))))
 
@@ -127,7 +127,7 @@ class RunBook(Parts):
         def work(tx: Tx) -> dict[str, Any]:
             if delivery:
                 self.gate.settle(tx, delivery, result, delivery.act.cost, {})
-            self._settle_open(tx, run_id)
+            self._settle_open(tx, run)
             closed = {**outcome, "usage": self._used(tx, run_id)}
             if runs.close(tx, run_id, closed, self.clock()):
                 self.audit.append(tx, Entry.of_run("run_ended", run, status=status))
@@ -135,12 +135,18 @@ class RunBook(Parts):
 
         return await self.store.transact(work)
 
-    def _settle_open(self, tx: Tx, run_id: str) -> None:
+    def _settle_open(self, tx: Tx, run: Run) -> None:
         """Count what the dead reserved and nobody took up again; what is at work settles by itself."""
-        for key in budget.left_open(tx, run_id):
-            begun = tx.one("SELECT worker, lease FROM journal WHERE key = ? AND state = 'open'", (key,))
+        for key, cost in budget.left_open(tx, run.id).items():
+            begun = tx.one(
+                "SELECT worker, lease, agent, seam, action FROM journal WHERE key = ? AND state = 'open'",
+                (key,),
+            )
             if begun and (self.worker.died(begun[0]) or begun[1] <= stamp(self.clock())):
                 budget.settle(tx, key)
+                entry = Entry.of_run("abandoned", run)
+                who = {"actor": begun[2], "seam": begun[3], "action": begun[4]}
+                self.audit.append(tx, replace(entry, cost=cost, key=key, **who))
 
     async def usage(self, run_id: str) -> dict[str, Any]:
         """What a run has used, by unit.

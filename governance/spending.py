@@ -52,14 +52,18 @@ class Spending:
         Raises:
             BudgetExhausted: A scope has less left; nothing was reserved.
         """
-        if found.abandoned and budget.settle(tx, act.key):
-            # Nobody knows what the dead worker used, so all of it counts.
-            self.audit.append(tx, Entry.of_act("abandoned", act, cost=act.cost, attempt=found.attempts))
+        self.abandon(tx, act, found)
         if act.cost == NOTHING:
             return
         totals = budget.reserve(tx, act.key, self._scopes(act, now), act.cost)
         if totals and self.limits.degrade:
             self._watch(tx, act, totals[f"run:{act.actor.run.id}"])
+
+    def abandon(self, tx: Tx, act: Act, found: Found) -> None:
+        """Settle what a dead worker had reserved for an act."""
+        if found.abandoned and budget.settle(tx, act.key):
+            # Nobody knows what it used, so all of it counts.
+            self.audit.append(tx, Entry.of_act("abandoned", act, cost=act.cost, attempt=found.attempts))
 
     def pay(self, tx: Tx, act: Act, used: Cost) -> None:
         """Turn the act's reservation into what it used."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from governance.errors import TowerError
 from nodes.admission import Admission
+from tools.registry import Toolbox
 from tools.remote.system import System
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Domain:
         prepare: Makes databases and indexes ready; idempotent, and fast the second time.
         readiness: Findings about the quality of the data, by tenant.
         systems: Other systems that answer some of its tools; the demo starts them beside it.
+        tools: By name, so that people can undo, settle and look at what agents did.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Domain:
     prepare: Callable[[], Awaitable[None]]
     readiness: Callable[[str], Awaitable[list[Any]]]
     systems: Sequence[System] = ()
+    tools: Toolbox = field(default_factory=lambda: Toolbox(()))
 
     def graph(self, name: str) -> CompiledStateGraph[Any, Any, Any, Any]:
         """The compiled graph of this name.

@@ -87,7 +87,9 @@ class Report:
         return Status.PARTIAL if Undone.IRREVERSIBLE in states else Status.COMPLETED
 
 
-async def undo(toolbox: Toolbox, user: User, run_id: str, *, only: str | None = None) -> Report:
+async def undo(
+    toolbox: Toolbox, user: User, run_id: str, *, only: str | None = None, agrees: bool = True
+) -> Report:
     """Take back what a run did; called again, it goes on where it was.
 
     It stops at the first compensation that fails or waits for a person, since those before it may
@@ -95,6 +97,7 @@ async def undo(toolbox: Toolbox, user: User, run_id: str, *, only: str | None = 
 
     Args:
         only: Take back the calls of this tool alone.
+        agrees: By undoing, the person says yes to each step, where they may.
 
     Raises:
         Denied: The person may not undo this run.
@@ -115,7 +118,7 @@ async def undo(toolbox: Toolbox, user: User, run_id: str, *, only: str | None = 
             f"{run_id} did no {only}; it did {', '.join(dict.fromkeys(e.action for e in done)) or 'nothing'}"
         )
         raise InvalidInput(msg)
-    await _ask(chosen, user, origin, run)
+    await _ask(chosen, user if agrees else None, origin, run)
     report = Report(run, [step async for step in _take_back(chosen)])
     if report.status and not only:
         await control().conclude(run.id, _outcome(report))
@@ -167,7 +170,7 @@ def _step(effect: Recorded, tool: Tool | None, args: dict[str, object], run: Run
         return Step(effect, tool, state=Undone.FAILED, why=str(error))
 
 
-async def _ask(steps: Sequence[Step], user: User, origin: Run, run: Run) -> None:
+async def _ask(steps: Sequence[Step], user: User | None, origin: Run, run: Run) -> None:
     """Ask for every yes at once; whoever may give it gives it by running the undo.
 
     Whoever started the run can't be the one who agrees that it is taken back.
@@ -177,7 +180,7 @@ async def _ask(steps: Sequence[Step], user: User, origin: Run, run: Run) -> None
     for step in steps:
         if step.act and step.act.key not in done and (await plane.assess(step.act)).effect is Effect.APPROVE:
             description = f"Take back {step.effect.action} of {origin.id}"
-            await plane.say_yes(user, step.act, requester=origin.user.id, description=description)
+            await plane.ask_or_agree(step.act, user, requester=origin.user.id, description=description)
 
 
 async def _take_back(steps: Sequence[Step]) -> AsyncIterator[Step]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphs.domain import Domain
 from memory.desk.wordings import WORDINGS
-from nodes.desk.admission import ADMISSION
+from nodes.desk.admission import ADMISSION, TOOLBOX
 from tools.desk import quality
 from tools.desk.database import Desk
 from tools.desk.neighbours import NEIGHBOURS
@@ -41,4 +41,5 @@ DOMAIN = Domain(
     prepare=_prepare,
     readiness=_readiness,
     systems=NEIGHBOURS,
+    tools=TOOLBOX,
 )
