@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from governance.errors import ControlUnavailable
+from governance.limits import Budget, Limits, load_limits
 from graphs.concurrent import concurrent
 from memory.checkpoints import open_checkpointer
 from models.door import use_model
@@ -47,6 +49,13 @@ def say(**scripts: Script) -> ScriptedChatModel:
     model = ScriptedChatModel(scripts={f"Job of {name}.": script for name, script in scripts.items()})
     use_model(model)
     return model
+
+
+@pytest.fixture
+def limits(request: pytest.FixtureRequest) -> Limits:
+    """The ticket office's limits, with the run's budget where a test gives one."""
+    usual = load_limits(folder=office.PROMPTS / "policies")
+    return replace(usual, run=getattr(request, "param", usual.run))
 
 
 BROKEN = [RuntimeError("the provider is away")] * 2
@@ -185,9 +194,7 @@ async def test_a_late_result_is_discarded_and_audited(desk):
 
     say(rules=[opines("refund")], money=[opines("refuse", 99)], past=[opines("refund")])
 
-    run = await desk.start(
-        team(desk, RULES, Step(MONEY, check=stubborn), PAST, branch_timeout=A_MOMENT)
-    )
+    run = await desk.start(team(desk, RULES, Step(MONEY, check=stubborn), PAST, branch_timeout=A_MOMENT))
 
     assert run.outcome["undone"] == ["money"]
     assert "money" not in run.outcome["result"]["verdicts"]
@@ -439,3 +446,65 @@ async def test_two_branches_may_wait_for_a_person_and_nobody_else_runs_again(des
     assert run.outcome["status"] == "completed"
     assert sorted(row[1] for row in desk.refunds()) == [80_000, 90_000]
     assert model.calls == 5, "two by each who waited, one by who didn't"
+
+
+@pytest.mark.scenario(11)
+@pytest.mark.parametrize("limits", [Budget(model_calls=3)], indirect=True)
+async def test_six_branches_cannot_outspend_three_calls_and_nobody_else_is_asked(desk):
+    names = [f"n{number}" for number in range(6)]
+    said = {name: [opines("refund" if name in names[:3] else "refuse")] for name in names}
+    model = say(**said, arbiter=[opines("refuse")])
+    members = [assessor(name) for name in names]
+
+    run = await desk.start(team(desk, *members, resolve=[Vote(), Arbiter(ARBITER), LEAD], quorum=3))
+
+    assert model.calls == 3
+    assert run.outcome["status"] == "budget_exhausted"
+    assert len(run.outcome["undone"]) == 3
+    assert len(run.outcome["result"]["verdicts"]) == 3
+    assert not run.waiting
+
+
+async def test_what_policy_denies_a_branch_no_quorum_outweighs(desk):
+    stranger = assessor("stranger", "nobody")
+    say(rules=[opines("refund")], money=[opines("refund")], stranger=[opines("refund")])
+
+    run = await desk.start(team(desk, RULES, MONEY, stranger))
+
+    assert run.outcome["status"] == "denied"
+    assert run.outcome["undone"] == ["stranger"]
+    assert run.outcome["result"]["choice"] == "refund", "it can still be read"
+
+
+async def test_a_write_that_was_refused_on_the_way_is_in_the_outcome(desk):
+    token = await desk.plane.vault.token("harbor", "iban", IBANS["bob"])
+    foreign = calls("refund", order_id="T-001", amount=4000, iban=token)
+    say(pays=[foreign, opines("refund")], money=[opines("refund")], past=[opines("refund")])
+
+    run = await desk.start(team(desk, PAYS, MONEY, PAST))
+
+    assert run.outcome["status"] == "denied"
+    assert desk.refunds() == []
+    assert len(run.outcome["result"]["verdicts"]) == 3
+
+
+async def test_a_fallback_agent_takes_over_and_the_branch_keeps_its_name(desk):
+    say(
+        rules=[calls("Opinion", choice="perhaps")] * 3, doubt=[opines("refund", 61)], money=[opines("refund")]
+    )
+
+    run = await desk.start(team(desk, Step(RULES, fallback=DOUBT), MONEY))
+
+    assert run.outcome["status"] == "completed"
+    assert run.outcome["result"]["verdicts"]["rules"]["confidence"] == 61
+    assert len(run.entries("invalid_output")) == 3
+
+
+async def test_a_role_that_may_not_answer_is_not_asked(desk):
+    tied()
+
+    run = await desk.start(team(desk, *FOUR, resolve=[Vote(), AskHuman(role="janitor")]))
+
+    assert run.outcome["status"] == "escalated"
+    assert "limits.toml lets only claims-lead answer" in str(run.outcome["reasons"])
+    assert await desk.plane.pending("harbor") == []
