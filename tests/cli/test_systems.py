@@ -1,4 +1,4 @@
-"""A claim whose invoice stands in another system that changed, or takes no key of ours: never paid wrongly."""
+"""A claim whose invoice stands in a system that changed, or that takes no key of ours: never paid wrongly."""
 
 from __future__ import annotations
 
