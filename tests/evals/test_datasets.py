@@ -277,6 +277,13 @@ def test_cases_that_write_stand_on_customers_of_their_own():
     assert [who for who, n in owners.items() if n > 1] == []
 
 
+def test_no_tool_is_expected_and_forbidden():
+    for row in load("tools"):
+        assert isinstance(row, ToolCase)
+        calls = [*row.calls, *(c for way in row.alternatives for c in way)]
+        assert not {*(c.tool for c in calls), *row.allowed_extra} & {*row.forbidden}, row.id
+
+
 def test_every_set_has_a_card():
     for name in ROWS:
         card = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
