@@ -73,10 +73,10 @@ def closed(chat: Chat, end: End, update: dict[str, Any]) -> Command[Any]:
             "step": chat.team.owner,
             "reason": f"{why}. Open: {still}" if still else why,
             "values": chat.draft or {},
-            "on_reject": end.status,
+            "on_reject": end.status.value,
         }
         return Command(goto="escalate", update=update | {"question": asked})
-    reached = {"status": end.status, "step": end.step, "reason": end.reason}
+    reached = {"status": end.status.value, "step": end.step, "reason": end.reason}
     return Command(goto="deliver", update=update | {"faults": [reached]})
 
 

@@ -151,7 +151,7 @@ def _take_answer(agent: Agent, state: RunState, update: dict[str, Any], then: st
 
 
 def _question(agent: Agent, reason: str, values: dict[str, Any]) -> Question:
-    return {"step": agent.name, "reason": reason, "values": values, "on_reject": Status.FAILED}
+    return {"step": agent.name, "reason": reason, "values": values, "on_reject": Status.FAILED.value}
 
 
 def _moved(message: AnyMessage) -> TypeGuard[ToolMessage]:
@@ -163,8 +163,8 @@ def _stopped(state: RunState, turn: Turn, hops: list[str], target: Agent, max_ha
     """Whether this hand-over goes in a circle or is one too many."""
     if fingerprint(target, state, turn.new) in hops:
         reason = f"{target.name} was asked before and nothing has been learned since: {' → '.join(hops)}"
-        return {"status": Status.LOOP_DETECTED, "step": turn.agent.name, "reason": reason}
+        return {"status": Status.LOOP_DETECTED.value, "step": turn.agent.name, "reason": reason}
     if len(hops) > max_handoffs:
         reason = f"{max_handoffs} hand-overs made; the request still stands with {turn.agent.name}"
-        return {"status": Status.LIMIT_REACHED, "step": turn.agent.name, "reason": reason}
+        return {"status": Status.LIMIT_REACHED.value, "step": turn.agent.name, "reason": reason}
     return None

@@ -59,7 +59,7 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         approval = await decided(asked.id)
     except ApprovalRejected as error:
         reason = f"{description} — {error.reason}"
-        status = Status(question["on_reject"])
+        status = Status(question["on_reject"]).value
         return Command(
             goto="deliver",
             update=visited | {"faults": [{"status": status, "step": question["step"], "reason": reason}]},

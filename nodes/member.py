@@ -115,7 +115,7 @@ def _signed(chat: Chat, owner: Agent, values: dict[str, Any]) -> Command[Any]:
             "step": owner.name,
             "reason": f"that is no draft: {misfit(error)}",
             "values": values,
-            "on_reject": Status.FAILED,
+            "on_reject": Status.FAILED.value,
         }
         return Command(goto="escalate", update=update | {"question": asked})
     end = End(SATISFIED, Status.COMPLETED, "a person settled it")

@@ -16,7 +16,7 @@ from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import Check, lookup_of, work
 from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault
-from nodes.state import Context, Question, RunState
+from nodes.state import Context, Fault, Question, RunState
 from nodes.team import Agent
 from nodes.turn import turn_for
 
@@ -51,11 +51,12 @@ def step_node(step: Step, then: str) -> Node:
 
     async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
         visited = {"visits": {step.name: 1}}
+        refused: list[Fault] = []
         try:
             if step.name in state.get("answers", {}):
                 result = await _take_answer(step, state, config, runtime.context)
             else:
-                result = await _try_agents(step, state, config, runtime.context)
+                result, refused = await _try_agents(step, state, config, runtime.context)
         except Contradiction as error:
             asked = _question(step, str(error), error.result, Status.REJECTED)
             return Command(goto="escalate", update=visited | {"question": asked})
@@ -64,6 +65,8 @@ def step_node(step: Step, then: str) -> Node:
             return Command(goto="escalate", update=visited | {"question": asked})
         except STEP_ERRORS as error:
             return Command(goto="deliver", update=visited | {"faults": [fault(step.name, error)]})
+        if refused:  # what rests on a write that was not allowed goes no further
+            return Command(goto="deliver", update=visited | {"faults": refused})
         said = AIMessage(_in_words(result), name=step.name)
         return Command(goto=then, update=visited | {"results": {step.name: result}, "messages": [said]})
 
@@ -72,15 +75,17 @@ def step_node(step: Step, then: str) -> Node:
 
 async def _try_agents(
     step: Step, state: RunState, config: RunnableConfig, context: Context | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Fault]]:
     agents = [step.agent, *([step.fallback] if step.fallback else [])]
     for last, agent in ((agent is agents[-1], agent) for agent in agents):
         turn = await turn_for(agent, step.name, state, config, context)
         try:
-            return await work(turn, check=step.check, state=state, repairs=step.repairs)
+            result = await work(turn, check=step.check, state=state, repairs=step.repairs)
         except (GaveUp, ModelFailed):
             if last:
                 raise
+        else:
+            return result, turn.refused
     msg = "a step has at least one agent"
     raise AssertionError(msg)
 
@@ -104,7 +109,7 @@ async def _take_answer(
 
 
 def _question(step: Step, reason: str, values: dict[str, Any], on_reject: Status) -> Question:
-    return {"step": step.name, "reason": reason, "values": values, "on_reject": on_reject}
+    return {"step": step.name, "reason": reason, "values": values, "on_reject": on_reject.value}
 
 
 def _in_words(result: dict[str, Any]) -> str:

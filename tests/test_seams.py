@@ -42,7 +42,7 @@ LETTERS["adaptive"] = LETTERS["sequential"]
 LETTERS["group_chat"] = "Write about claim CL-400012. We are sorry about the fire in your home."
 LETTERS["magentic"] = "How many water damage claims were opened in each month of 2026?"
 LETTERS["supervisor"] = LETTERS["sequential"]
-CUSTOMERS = {"concurrent": "C-10014"}
+CUSTOMERS = {"concurrent": "C-10014", "group_chat": "C-10023"}
 """Whom a request is about, where it isn't C-10001."""
 ABOUT_NOBODY = {"magentic"}
 """Graphs whose requests are about no one customer."""

@@ -10,8 +10,10 @@ import pytest
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel
 
+from governance.settings import Settings
 from graphs.group_chat import STOP, group_chat, maker_checker
 from graphs.pattern import PatternError
+from memory.checkpoints import open_checkpointer
 from models.scripted import ScriptedChatModel
 from nodes.agent import Lookup
 from nodes.chat import Checker
@@ -367,3 +369,22 @@ async def test_a_function_that_names_nobody_is_told(desk):
 
     assert run.outcome["status"] == "failed"
     assert ScriptedChatModel.of([]).calls == 0
+
+
+@pytest.mark.scenario(23)
+async def test_a_restart_while_a_person_thinks_costs_nothing(desk, caplog):
+    """What is kept on disk is plain values, so that another process can read all of it."""
+    graph = maker_checker(MAKER, [LAW], max_rounds=1)
+    url = Settings.from_env().url("checkpoints")
+    desk.script(draft("one"), rejects("promise"))
+    async with open_checkpointer(url) as saver:
+        run = await desk.start(graph.compile(name="handoff", checkpointer=saver))
+        assert run.waiting
+    async with open_checkpointer(url) as saver:
+        run.graph = graph.compile(name="handoff", checkpointer=saver)
+        await answered(desk, run, "reject")
+
+    assert run.outcome["status"] == "limit_reached"
+    assert run.outcome["result"]["draft"] == {"text": "one"}
+    assert desk.model.calls == 2
+    assert "Blocked" not in caplog.text
