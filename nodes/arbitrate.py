@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -84,13 +85,17 @@ def ask_human_node(panel: Panel, asking: AskHuman) -> Node:
 
 
 async def _asked(panel: Panel, asking: AskHuman, state: TeamState, config: RunnableConfig) -> Next:
-    roles = control().limits.approvals.roles_for("ask_human")
+    rules = control().limits.approvals
+    roles = rules.roles_for("ask_human")
     if asking.role not in roles:
         reason = f"it asks a {asking.role}, but limits.toml lets only {', '.join(roles)} answer ask_human"
         return await panel.unsettled(state, config, reason)
     act = await _question(panel, asking, state, config)
     asked = await control().request_approval(
-        act, _in_words(panel, state), allowed=("approve", "edit", "reject")
+        act,
+        _in_words(panel, state),
+        ("approve", "edit", "reject"),
+        replace(rules, roles=(asking.role,), actions={}),
     )
     try:
         approval = await decided(asked.id)

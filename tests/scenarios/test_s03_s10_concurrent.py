@@ -24,11 +24,12 @@ from memory.checkpoints import open_checkpointer
 from models.door import use_model
 from models.scripted import Delayed, Script, ScriptedChatModel
 from nodes.admission import Admission
+from nodes.human_agent import HumanAgent
 from nodes.resolve import Arbiter, AskHuman, HighestAuthority, Vote
 from nodes.step import Step
 from tests.scenarios.conftest import LENA, Office, Run, calls
 from tests.second import office
-from tests.second.assessors import ARBITER, DOUBT, MONEY, PAST, RULES, assessor, opines
+from tests.second.assessors import ARBITER, DOUBT, MONEY, PAST, RULES, Opinion, assessor, opines
 from tests.second.killed import PAYS, crew, script
 from tests.second.office import IBANS, Ledger
 
@@ -508,3 +509,49 @@ async def test_a_role_that_may_not_answer_is_not_asked(desk):
     assert run.outcome["status"] == "escalated"
     assert "limits.toml lets only claims-lead answer" in str(run.outcome["reasons"])
     assert await desk.plane.pending("harbor") == []
+
+
+async def test_a_nested_teams_question_surfaces_and_its_siblings_are_not_run_again(desk):
+    model = tied(arbiter=BROKEN, n1=[opines("refuse")], n2=[opines("refund")])
+    inner = concurrent(FOUR, **CHAIN).compile(name="inner")
+    run = await desk.start(
+        team(desk, inner, assessor("n1"), assessor("n2"), quorum="all", resolve=[HighestAuthority(["inner"])])
+    )
+    before = model.calls
+
+    await desk.plane.decide(LENA, {"approval_id": run.waiting[0]["approval_id"], "type": "approve"})
+    await run.resume()
+
+    assert run.outcome["status"] == "completed"
+    assert run.outcome["result"]["choice"] == "refuse"
+    assert [each["branch"] for each in run.outcome["dissent"]] == ["n2"]
+    assert model.calls == before
+
+
+async def test_a_nested_team_without_a_verdict_is_an_absence(desk):
+    tied(n1=[opines("refuse")], n2=[opines("refuse")])
+    inner = concurrent(FOUR, resolve=[Vote()]).compile(name="inner")
+
+    run = await desk.start(team(desk, inner, assessor("n1"), assessor("n2")))
+
+    assert run.outcome["status"] == "partial"
+    assert run.outcome["result"]["absent"][0]["status"] == "escalated"
+    assert run.outcome["result"]["choice"] == "refuse"
+
+
+async def test_a_person_may_be_one_of_the_team(desk):
+    judge = HumanAgent("judge", job="Say what you think.", returns=Opinion)
+    say(rules=[opines("refund")], money=[opines("refund")])
+    run = await desk.start(team(desk, RULES, MONEY, judge, quorum="all"))
+    asked = run.waiting[0]
+    args = asked["action_requests"][0]["args"]
+    said = opines("refuse", 70).tool_calls[0]["args"]
+    edited = {"name": "ask_human", "args": {**args, "values": json.dumps(said)}}
+
+    await desk.plane.decide(
+        LENA, {"approval_id": asked["approval_id"], "type": "edit", "edited_action": edited}
+    )
+    await run.resume()
+
+    assert run.outcome["status"] == "completed", run.outcome["reasons"]
+    assert [each["branch"] for each in run.outcome["dissent"]] == ["judge"]
