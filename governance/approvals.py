@@ -225,15 +225,6 @@ def record(tx: Tx, approval: Approval) -> None:
     )  # fmt: skip
 
 
-def withdraw(tx: Tx, approval: Approval, reason: str) -> None:
-    """Take a question back, so that nobody answers it and no later act finds it."""
-    tx.execute(
-        "UPDATE approvals SET state = ?, message = ?, asked_hash = '', args_hash = '' WHERE id = ?"
-        " AND state = ?",
-        (EXPIRED, reason, approval.id, PENDING),
-    )
-
-
 def may_answer(user: User, approval: Approval) -> bool:
     """Whether one of the user's own roles is among those that may answer."""
     return not user.roles.isdisjoint(approval.roles)

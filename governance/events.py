@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from governance import approvals, runs
-from governance.approvals import PENDING, Approval
+from governance.approvals import EXPIRED, PENDING, Approval
 from governance.audit import Entry
 from governance.canonical import digest
 from governance.clock import stamp
@@ -121,7 +121,11 @@ class EventBook:
             if approvals.as_of(approvals.get(tx, asked.id), self.plane.clock()).state != PENDING:
                 return False
             take(tx, self.plane.audit, event, run, place=asked.asked_key, body=body)
-            approvals.withdraw(tx, asked, "a document arrived instead, and the run went on with it")
+            # Without its hashes, no later act finds it.
+            tx.execute(
+                "UPDATE approvals SET state = ?, message = ?, asked_hash = '', args_hash = '' WHERE id = ?",
+                (EXPIRED, "a document arrived instead, and the run went on with it", asked.id),
+            )
             return True
 
         return await self.plane.store.transact(work)

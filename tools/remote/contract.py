@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tools.remote.errors import RemoteChanged
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 Schema = Mapping[str, Any]
 DEEPEST = 8
 """Levels of a schema that are compared; one that refers to itself ends here."""
+
+MOST_NAMED = 8
+"""Changes in one message."""
+
+MOST_FIELDS = 1000
+"""No schema of ours is as large; one of theirs must not keep us busy."""
 
 
 def check_version(system: str, built_for: str, advertised: str) -> None:
@@ -51,15 +58,19 @@ def check_contract(system: str, tool: Tool, args: Schema, result: Schema, *, wra
         }
     changes = _changes("argument", tool.args.model_json_schema(), args) + _changes("result", returned, result)
     if changes:
+        named = [
+            *changes[:MOST_NAMED],
+            *([f"and {len(changes) - MOST_NAMED} more"] if changes[MOST_NAMED:] else []),
+        ]
         msg = (
-            f"{system} changed {tool.name}: {'; '.join(changes)}. Nothing was asked; "
+            f"{system} changed {tool.name}: {'; '.join(named)}. Nothing was asked; "
             "adapt the tool to it, or have the system put back"
         )
         raise RemoteChanged(msg)
 
 
 def _changes(what: str, ours: Schema, theirs: Schema) -> list[str]:
-    before, now = dict(_fields(ours, ours)), dict(_fields(theirs, theirs))
+    before, now = (dict(islice(_fields(schema, schema), MOST_FIELDS)) for schema in (ours, theirs))
     return [
         *(f"{what} {name} is gone" for name in before if name not in now),
         *(f"{what} {name} is new ({kind})" for name, kind in now.items() if name not in before),
@@ -82,14 +93,12 @@ def _fields(schema: Schema, root: Schema, path: str = "", depth: int = 0) -> Ite
             for place, kind in _fields(inner, root, f"{path}.{name}" if path else name, depth + 1):
                 yield place, optional + kind
     elif path or schema.get("type") not in (None, "object"):
-        yield path or "itself", _kind(schema, root, depth)
+        choices = [_kind(_resolved(one, root)) for one in schema.get("anyOf", [schema])]
+        yield path or "itself", " or ".join(sorted(choices))
 
 
-def _kind(schema: Schema, root: Schema, depth: int) -> str:
+def _kind(schema: Schema) -> str:
     """A type without its descriptions and bounds: those the system enforces itself, by refusing."""
-    if "anyOf" in schema:
-        inner = [_kind(_resolved(one, root), root, depth + 1) for one in schema["anyOf"] if depth < DEEPEST]
-        return " or ".join(sorted(inner))
     if "enum" in schema or "const" in schema:
         return f"one of {', '.join(sorted(map(str, schema.get('enum') or [schema['const']])))}"
     kind = schema.get("type", "anything")

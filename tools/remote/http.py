@@ -22,8 +22,8 @@ MOST_BYTES = 4_000_000
 _tls = cache(ssl.create_default_context)
 
 
-class TooLarge(httpx.TransportError):
-    """An answer is larger than we read."""
+class Unreadable(httpx.TransportError):
+    """An answer is larger than we read, or of another form than was asked for."""
 
 
 class _Bounded(httpx.AsyncBaseTransport):
@@ -39,9 +39,7 @@ class _Bounded(httpx.AsyncBaseTransport):
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
             msg = "the answer is compressed, which was not asked for"
-            raise TooLarge(msg)
-        if response.headers.get("Content-Type", "").startswith("text/event-stream"):
-            return response
+            raise Unreadable(msg)
         body = b"".join([part async for part in _counted(response)])
         await response.aclose()
         return httpx.Response(response.status_code, headers=response.headers, content=body)
@@ -57,7 +55,7 @@ async def _counted(response: httpx.Response) -> AsyncIterator[bytes]:
         if size > MOST_BYTES:
             await response.aclose()
             msg = f"the answer is larger than {MOST_BYTES} bytes"
-            raise TooLarge(msg)
+            raise Unreadable(msg)
         yield part
 
 

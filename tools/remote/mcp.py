@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from langchain_mcp_adapters.sessions import StreamableHttpConnection, create_session
 from mcp import ClientSession, McpError, types
+from pydantic import ValidationError
 
 from tools.remote.contract import check_contract, check_version
 from tools.remote.errors import NoAnswer, RemoteChanged, RemoteRefused
-from tools.remote.http import connect, explain
+from tools.remote.http import Unreadable, connect, explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tools.remote.system import Link
     from tools.spec import Tool
+
+MOST_PAGES = 20
+"""Of a server's list of tools."""
 
 
 async def ask(link: Link, tool: Tool, args: Mapping[str, Any]) -> str:
@@ -32,6 +37,7 @@ async def ask(link: Link, tool: Tool, args: Mapping[str, Any]) -> str:
         RemoteRefused, NoAnswer: See `tools.remote.errors`.
     """
     client = await connect(link)
+    client.event_hooks = {"response": [_understand]}
 
     def ours(
         headers: dict[str, str] | None = None,
@@ -45,7 +51,6 @@ async def ask(link: Link, tool: Tool, args: Mapping[str, Any]) -> str:
         "transport": "streamable_http",
         "url": link.url,
         "httpx_client_factory": ours,
-        "session_kwargs": {"message_handler": _raise_errors},
     }
     try:
         async with create_session(connection) as session:
@@ -59,8 +64,13 @@ async def ask(link: Link, tool: Tool, args: Mapping[str, Any]) -> str:
 
 
 async def _check(link: Link, tool: Tool, session: ClientSession) -> None:
-    listed = await session.list_tools()
-    advertised = next((one for one in listed.tools if one.name == tool.name), None)
+    cursor, advertised = None, None
+    for _ in range(MOST_PAGES):
+        listed = await session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
+        advertised = next((one for one in listed.tools if one.name == tool.name), None)
+        cursor = listed.nextCursor
+        if advertised or not cursor:
+            break
     if advertised is None:
         msg = (
             f"{link.system} has no tool {tool.name} any more; adapt ours to what it has, or have it put back"
@@ -90,10 +100,26 @@ def _structured(link: Link, tool: Tool, result: types.CallToolResult) -> str:
     return json.dumps(content if whole else content.get("result"))
 
 
-async def _raise_errors(message: object) -> None:
-    """End the session at an answer that can't be parsed; by itself it would wait for another."""
-    if isinstance(message, Exception):
-        raise message
+async def _understand(response: httpx.Response) -> None:
+    """Refuse what isn't JSON-RPC: the library would log it, with all it holds, and wait for more.
+
+    Raises:
+        Unreadable: It isn't.
+    """
+    text = (await response.aread()).decode(errors="replace")
+    if response.status_code != httpx.codes.OK:
+        return
+    if response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        events = [re.findall(r"^data: ?(.*)", event, re.MULTILINE) for event in re.split(r"\r?\n\r?\n", text)]
+        messages = ["\n".join(lines) for lines in events if any(lines)]
+    else:
+        messages = [text]
+    try:
+        for message in messages:
+            types.JSONRPCMessage.model_validate_json(message)
+    except ValidationError as error:
+        msg = "the answer is no JSON-RPC message"
+        raise Unreadable(msg) from error
 
 
 def _explain(link: Link, error: Exception) -> None:

@@ -10,7 +10,7 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from tools.remote.contract import check_contract, check_version
-from tools.remote.errors import NoAnswer, RemoteChanged
+from tools.remote.errors import RemoteChanged, RemoteRefused
 from tools.remote.http import connect, explain
 
 if TYPE_CHECKING:
@@ -68,12 +68,10 @@ async def ask(link: Link, tool: Tool, args: Mapping[str, Any]) -> str:
         async with await connect(link) as client:
             response = (await client.get(f"{link.url}/openapi.json")).raise_for_status()
             path, operation = _checked(link, tool, response.text)
-            inside = {
-                p.name: quote(str(args[p.name]), safe="") for p in operation.parameters if p.place == "path"
-            }
-            query = {name: value for name, value in args.items() if name not in inside}
-            response = await client.get(link.url + path.format_map(inside), params=query)
-            return response.raise_for_status().text
+            query = dict(args)
+            for name in [p.name for p in operation.parameters if p.place == "path" and p.name in query]:
+                path = path.replace(f"{{{name}}}", quote(str(query.pop(name)), safe=""))
+            return (await client.get(link.url + path, params=query)).raise_for_status().text
     except httpx.HTTPError as error:
         explain(link, error)
 
@@ -84,14 +82,14 @@ def _checked(link: Link, tool: Tool, text: str) -> tuple[str, _Operation]:
         document = _Document.model_validate_json(text)
     except ValidationError as error:
         msg = f"{link.system} shows no OpenAPI document at {link.url}/openapi.json; correct its URL"
-        raise NoAnswer(msg) from error
+        raise RemoteRefused(msg) from error
     check_version(link.system, link.version, document.info.version)
     for path, item in document.paths.items():
         # A path such as `//elsewhere` or `.elsewhere` would take our key to another host.
         if item.get and item.get.id == tool.name and path.startswith("/") and path[1:2] != "/":
             shared = {"components": document.components}
             result = item.get.responses.get("200", _Content()).content.get(JSON, {}).get("schema", {})
-            check_contract(link.system, tool, _arguments(item.get) | shared, {**result, **shared})
+            check_contract(link.system, tool, _arguments(link, item.get) | shared, {**result, **shared})
             return path, item.get
     msg = (
         f"{link.system} has no operation {tool.name} any more; adapt ours to what it has, or have it put back"
@@ -99,8 +97,14 @@ def _checked(link: Link, tool: Tool, text: str) -> tuple[str, _Operation]:
     raise RemoteChanged(msg)
 
 
-def _arguments(operation: _Operation) -> dict[str, Any]:
-    fields = {p.name: p.form for p in operation.parameters if p.place in ("path", "query")}
+def _arguments(link: Link, operation: _Operation) -> dict[str, Any]:
+    """Its arguments as one schema; a header that it wants and we don't send is one as well."""
+    sent = {name.lower() for name in link.headers}
+    fields = {
+        p.name: p.form
+        for p in operation.parameters
+        if p.place in ("path", "query") or (p.required and p.name.lower() not in sent)
+    }
     required = [p.name for p in operation.parameters if p.required]
     body = {"body": {"type": "object"}} if operation.body else {}
     return {"type": "object", "properties": fields | body, "required": required}

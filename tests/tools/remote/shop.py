@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+from mcp.server.fastmcp import Context, FastMCP
 from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 
@@ -99,6 +100,19 @@ def demanding() -> Tool:
 async def other_tool(bill_id: BillId, *, caller: Caller) -> Bill:
     """Something else."""
     raise NotImplementedError
+
+
+def foreign() -> Starlette:
+    """The same tool from a server that knows nothing of ours, and that streams its answers."""
+    server = FastMCP("till", stateless_http=True)
+
+    @server.tool(name="get_bill")
+    async def found(bill_id: str, context: Context[Any, Any, Any]) -> Bill:
+        """Look up a bill."""
+        headers = context.request_context.request.headers
+        return Bill(bill_id=bill_id, amount=4000, payer="ann@example.org", tenant=headers["x-tenant"])
+
+    return server.streamable_http_app()
 
 
 class Rewritten:
@@ -192,6 +206,7 @@ def applications(protocol: str) -> dict[str, Any]:
         "unknown": Rewritten(same, rb'"amount":\s*4000', rb'"amount":4000,"iban":"DE89370400440532013000"'),
         "text": Rewritten(same, rb'"amount":\s*4000', rb'"amount":"4000"'),
         "other": Rewritten(same, rb'"B-1"', rb'"B-2"'),
+        "foreign": foreign(),
         "slow": slow,
         "late": Late(same),
         "huge": huge,

@@ -32,6 +32,14 @@ async def test_it_passes_the_gateway_like_any_other(shop: Shop, protocol: str):
     assert len(shop.entries("cleared")) == len(shop.entries("settled")) == 1
 
 
+async def test_any_server_will_do_that_keeps_the_contract(shop: Shop):
+    shop.behave("foreign")
+
+    bill = await shop.ask("mcp")
+
+    assert (bill["amount"], bill["tenant"]) == (4000, "harbor")
+
+
 @both
 async def test_what_was_answered_is_replayed_and_not_asked_again(shop: Shop, protocol: str):
     first = await shop.ask(protocol, sequence=7)
