@@ -71,7 +71,7 @@ def _climb(choice: Explanation) -> RenderableType:
 def _why(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     shape, rule = body["shape"], body["rule"]
     yield "went to", f"{body['to']}, since {_decided(body)}"
-    said = str(body["reason"]).removeprefix(f"{body['job']}: ")
+    said = str(body["reason"]).removeprefix(f"{body['job'].replace('_', ' ')}: ")
     yield "job", f"{body['job']}, as the chooser says: {said}"
     needs = (f" (after {', '.join(task['needs'])})" if task["needs"] else "" for task in body["plan"])
     tasks = [f"{task['name']}{after}" for task, after in zip(body["plan"], needs, strict=True)]
