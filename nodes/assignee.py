@@ -22,6 +22,7 @@ from nodes.assign import TeamState, report
 from nodes.branch import Absent, in_time
 from nodes.delegate import Compiled, run_nested
 from nodes.deliver import Compose
+from nodes.faults import fault
 from nodes.place import current_run
 from nodes.state import Context
 from nodes.step import Node, Step
@@ -73,7 +74,7 @@ def worker_node(name: str, graph: Compiled, assignee: Assignee) -> Node:
         except Absent:
             outcome = _failed(f"{name} did not end within {seconds:g} s; see `workers.{name}` in limits.toml")
         except Exception as error:  # noqa: BLE001 - whatever a worker raises, the others' results count
-            outcome = _failed(f"{type(error).__name__}: {error}")
+            outcome = _failed(f"{type(error).__name__}: {error}") | {"status": fault(name, error)["status"]}
         return _reported(name, state["task"], outcome)
 
     return node
@@ -85,19 +86,18 @@ def given(assignee: Assignee, state: TeamState, run: Run) -> list[AnyMessage]:
         return [*state["messages"], *([HumanMessage(state["task"])] if state["task"] else [])]
     about = f"Customer: {run.subject} (verified: {run.verified})" if run.subject else ""
     seen = [
-        f'<document name="{name}" origin="worker">\n{_found(state["results"][name])}\n</document>'
+        f'<document name="{name}" origin="worker">\n{_found(name, state["results"][name])}\n</document>'
         for name in assignee.sees
         if name in state["results"]
     ]
     return [HumanMessage("\n\n".join(filter(None, [about, state["task"] or assignee.job, *seen])))]
 
 
-def _found(outcome: Outcome) -> str:
-    """What a worker found, in words where it used any."""
+def _found(name: str, outcome: Outcome) -> str:
+    """How a worker ended and what it found, in words where it used any."""
     result = json.dumps(outcome["result"], ensure_ascii=False, default=str) if outcome["result"] else ""
-    return (outcome["answer"] or result or "; ".join(outcome["reasons"])).replace(
-        "</document", "&lt;/document"
-    )
+    found = outcome["answer"] or result or "; ".join(outcome["reasons"])
+    return f"{name} ended {outcome['status']}: {found}".replace("</document", "&lt;/document")
 
 
 def _reported(name: str, task: str, outcome: Outcome) -> dict[str, Any]:
@@ -130,6 +130,9 @@ def team_outcome(manager: str) -> Compose:
         ended = [Status(found["status"]) for found in reports.values()]
         useful = any(status in (Status.COMPLETED, Status.PARTIAL) for status in ended)
         failed = [name for name, found in reports.items() if found["status"] == Status.FAILED]
+        idle = [
+            n for n, found in reports.items() if found["status"] not in (Status.COMPLETED, Status.PARTIAL)
+        ]
         carried = [Status.PARTIAL if s is Status.FAILED and useful else s for s in ended if s in CARRIED]
         undone = [f"{name}: {item}" for name, found in reports.items() for item in found["undone"]]
         answers = [found["answer"] for found in reports.values() if found["answer"]]
@@ -139,7 +142,7 @@ def team_outcome(manager: str) -> Compose:
             "reasons": [f"{name}: {reason}" for name in failed for reason in reports[name]["reasons"]],
             "evidence": [item for found in reports.values() for item in found["evidence"]],
             "dissent": [item for found in reports.values() for item in found["dissent"]],
-            "undone": [*undone, *failed, *final["undone"]],
+            "undone": [*undone, *idle, *final["undone"]],
             "result": {name: found["result"] for name, found in reports.items()},
         }
 

@@ -18,8 +18,8 @@ from nodes.assignee import Assignee
 from tests.scenarios.conftest import Office, calls, says
 from tests.second.office import STEPS, A, agent, find_order
 
-BOSS = agent("boss", "lead", returns=Assignment)
-FOREMAN = agent("foreman", "lead", returns=Assignment)
+BOSS = agent("boss", "boss", returns=Assignment)
+FOREMAN = agent("foreman", "boss", returns=Assignment)
 CLERK = agent("clerk", "reader", tools=(find_order,))
 SMALL = {"order_id": "T-001", "amount": 4000}
 LARGE = {"order_id": "T-002", "amount": 90_000}

@@ -10,7 +10,7 @@ from governance.settings import Settings
 from memory.checkpoints import open_checkpointer
 from models.door import use_model
 from tests.scenarios.conftest import LENA
-from tests.scenarios.managed import LARGE, team_of_teams, whole_story
+from tests.scenarios.managed import LARGE, limit, team_of_teams, whole_story
 
 AT = "team/0/chain/0/review_refund/0"
 
@@ -43,6 +43,7 @@ async def test_an_approval_three_levels_deep_surfaces_with_its_path_and_no_sibli
 @pytest.mark.scenario(31)
 async def test_a_no_three_levels_deep_decides_the_whole_run(desk):
     use_model(whole_story(LARGE))
+    limit(desk, "team", seconds=60)
     run = await desk.start(team_of_teams(desk.saver), "Refund T-002 please")
 
     answer = {"approval_id": run.waiting[0]["approval_id"], "type": "reject", "message": "not yet"}
