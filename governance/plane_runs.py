@@ -178,7 +178,7 @@ class RunBook(Parts):
         return {
             "seconds": round(found.worked(now).total_seconds()),
             "waited_seconds": round(found.waited(now).total_seconds()),
-            "late": hours is not None and (now - found.created).total_seconds() > hours * 3600,
+            "late": hours is not None and found.taken(now).total_seconds() > hours * 3600,
         }
 
     def role(self, run_id: str, asked: str) -> str:

@@ -25,6 +25,7 @@ class Standing:
         waits_since: Since when it has waited for a person, if it does.
         active: When it was last known to be at work.
         troubled: Some breaker counts failures.
+        ended: When it ended, from when on its clocks stand still.
     """
 
     state: str
@@ -33,30 +34,31 @@ class Standing:
     waits_since: datetime | None
     active: datetime
     troubled: bool = False
+    ended: datetime | None = None
 
     def worked(self, now: datetime) -> timedelta:
         """How long the run was at work."""
-        return now - self.created - self.idle - self.waiting(now)
+        return self.taken(now) - self.waited(now)
 
     def waited(self, now: datetime) -> timedelta:
         """How long it was not at work: it waited for a person, or nobody ran it."""
-        return self.idle + self.waiting(now)
+        return self.idle + ((self.ended or now) - self.waits_since if self.waits_since else timedelta())
 
-    def waiting(self, now: datetime) -> timedelta:
-        """How long it has been waiting by now."""
-        return now - self.waits_since if self.waits_since else timedelta()
+    def taken(self, now: datetime) -> timedelta:
+        """How long it took from request to outcome, or has taken by now."""
+        return (self.ended or now) - self.created
 
 
 def read(tx: Tx, run_id: str) -> Standing | None:
     """Where a run stands, or None if there is none."""
     row = tx.one(
-        "SELECT r.state, r.created, t.idle, t.waits_since, t.active, EXISTS (SELECT 1 FROM breakers)"
+        "SELECT r.state, r.created, r.ended, t.idle, t.waits_since, t.active, EXISTS (SELECT 1 FROM breakers)"
         " FROM runs r LEFT JOIN run_times t ON t.run = r.id WHERE r.id = ?",
         (run_id,),
     )
     if row is None:
         return None
-    state, created, idle, since, active, troubled = row
+    state, created, ended, idle, since, active, troubled = row
     return Standing(
         state,
         moment(created),
@@ -64,6 +66,7 @@ def read(tx: Tx, run_id: str) -> Standing | None:
         moment(since) if since else None,
         moment(active or created),
         bool(troubled),
+        moment(ended) if ended else None,
     )
 
 
@@ -86,8 +89,8 @@ def proceed(tx: Tx, run_id: str, found: Standing, now: datetime, *, longest: tim
     gap = now - found.active
     if found.waits_since is None and gap <= NOTED_EVERY:
         return found
-    lost = found.waiting(now) if found.waits_since else gap if gap > longest + NOTED_EVERY else timedelta()
-    idle = found.idle + lost
+    asleep = gap if found.waits_since is None and gap > longest + NOTED_EVERY else timedelta()
+    idle = found.waited(now) + asleep
     tx.execute(
         "INSERT INTO run_times (run, idle, waits_since, active) VALUES (?, ?, NULL, ?)"
         " ON CONFLICT (run) DO UPDATE SET idle = excluded.idle, waits_since = NULL, active = excluded.active",

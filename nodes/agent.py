@@ -53,6 +53,7 @@ async def work(
         if turn.moved_to:
             return {HANDED_OVER: turn.moved_to.name}
         if final is not None:
+            await control().trust_agent(turn.agent.identity)
             return await _agreed(final, turn, check, state)
         if turn.agent.returns is None and not answer.tool_calls and not _beyond(answer):
             return {"answer": answer.text}
@@ -65,7 +66,10 @@ async def work(
             )
             if failures > repairs or problem.startswith(NEEDS_MODEL):
                 msg = f"{turn.agent.name} gave no valid result in {failures} tries: {problem}"
-                raise GaveUp(Status.ESCALATED if problem.startswith(NEEDS_MODEL) else Status.FAILED, msg)
+                if problem.startswith(NEEDS_MODEL):
+                    raise GaveUp(Status.ESCALATED, msg)
+                await control().blame_agent(turn.agent.identity)
+                raise GaveUp(Status.FAILED, msg)
             turn.new.append(
                 HumanMessage(f"That was not a valid result: {problem}. Give the final answer again.")
             )

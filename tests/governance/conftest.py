@@ -54,6 +54,7 @@ class OfficePolicy:
 
     version: str = "v1"
     seen_trust: dict[str, frozenset[str]] = field(default_factory=dict)
+    forbidden_people: set[str] = field(default_factory=set)
 
     def decide(
         self, act: Act, *, approved: bool, also_trusted: Mapping[str, Collection[str]] | None = None
@@ -70,7 +71,7 @@ class OfficePolicy:
         return Decision(effect, ("pay-with-approval",), self.version)
 
     def permit(self, user: User, action: str, *, tenant: str, owner: str | None = None) -> Decision:
-        fits = user.tenant == tenant and not (action == "decide_approval" and owner == user.id)
+        fits = user.tenant == tenant and user.id not in self.forbidden_people and not (action == "decide_approval" and owner == user.id)
         return Decision(Effect.ALLOW if fits else Effect.DENY, ("people",), self.version)
 
 
