@@ -69,8 +69,16 @@ async def _watch(
 
 def _end(left: list[Path]) -> int:
     for path in left:
-        complain(f"{path.name} is still being written, or its run stopped; run `tower watch` again")
+        complain(
+            f"{_readable(path.name)} is still being written, or its run stopped; run `tower watch` again"
+        )
     return Exit.FAILED if left else Exit.COMPLETED
+
+
+def _readable(text: str) -> str:
+    """Without what a terminal would obey or UTF-8 can't hold: whoever sends a file chooses its name."""
+    whole = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else " " for c in whole)
 
 
 @dataclass
@@ -111,21 +119,22 @@ class Watcher:
         from governance.errors import InvalidInput
         from governance.events import Event
 
-        event = Event("document", self.opened.user.tenant, path.name)
+        name = _readable(path.name)
+        event = Event("document", self.opened.user.tenant, name)
         try:
             data = await asyncio.to_thread(self.inbox.read, path)
             if data is None:
                 return
-            event = Event("document", self.opened.user.tenant, path.name, hashlib.sha256(data).hexdigest())
-            run = await self.book.run_of(event) or await self._begin(event, path.name, data)
+            event = Event("document", self.opened.user.tenant, name, hashlib.sha256(data).hexdigest())
+            run = await self.book.run_of(event) or await self._begin(event, name, data)
         except InvalidInput as error:
-            reason = str(error)
+            reason = _readable(str(error))
             # The name may be somebody's; what the log keeps has none.
-            await self.book.refused(event, self.opened.user, reason.replace(path.name, "the document"))
+            await self.book.refused(event, self.opened.user, reason.replace(name, "the document"))
             await asyncio.to_thread(self.inbox.refuse, path, reason)
             complain(f"moved to {self.inbox.folder.name}/refused: {reason}")
             return
-        if await self._drive(run, path.name, path):
+        if await self._drive(run, name, path):
             await asyncio.to_thread(self.inbox.done, path)
 
     async def _begin(self, event: Event, name: str, data: bytes) -> str:
@@ -177,6 +186,8 @@ class Watcher:
 
     async def _drive(self, run: str, what: str, mark: Any) -> bool:
         """Take a run as far as it goes and say how it stands; False if it stopped on the way."""
+        from rich.text import Text
+
         from cli.drive import drive
 
         record = await self.opened.plane.record(run)
@@ -186,5 +197,5 @@ class Watcher:
             self.stopped.add(mark)
             complain(f"{what}: {error}")
             return False
-        say(f"{what} → {run} {(record.outcome or {}).get('status', 'waits for a person')}")
+        say(Text(f"{what} → {run} {(record.outcome or {}).get('status', 'waits for a person')}"))
         return True

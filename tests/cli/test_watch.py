@@ -77,6 +77,8 @@ def test_what_cannot_be_used_is_moved_aside_with_the_reason(office: Tower, inbox
     (inbox / "John Smith.pdf").write_bytes(b"%PDF-1.7 broken")
     (inbox / "nobody__a.txt").write_text(SMALL)
     (inbox / "link.txt").symlink_to(tmp_path / "secret")
+    hostile = os.fsdecode(b"\xff\x1b[31m[red]\n.pdf")
+    (inbox / hostile).write_bytes(b"%PDF-1.7 broken")
     with (inbox / "large.txt").open("wb") as large:
         large.truncate(100_000_000)
 
@@ -85,11 +87,12 @@ def test_what_cannot_be_used_is_moved_aside_with_the_reason(office: Tower, inbox
     refused = {
         path.name for path in (inbox / "refused").iterdir() if path.suffix != ".txt" or "why" not in path.name
     }
-    assert refused == {"John Smith.pdf", "nobody__a.txt", "link.txt", "large.txt"}
+    assert refused == {"John Smith.pdf", "nobody__a.txt", "link.txt", "large.txt", hostile}
+    assert "\x1b" not in said
     assert "no customer nobody" in (inbox / "refused" / "nobody__a.txt.why.txt").read_text()
     assert "is a link" in said
     assert runs(office) == 0
-    assert office.count("SELECT count(*) FROM audit WHERE kind = 'event_refused'") == 4
+    assert office.count("SELECT count(*) FROM audit WHERE kind = 'event_refused'") == 5
     assert office.count("SELECT count(*) FROM audit WHERE body LIKE '%Smith%'") == 0
 
 
