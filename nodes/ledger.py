@@ -139,7 +139,7 @@ def in_lines(plan: Plan) -> str:
     """A plan for people to read, one step a line."""
     return "\n".join(
         f"{step['id']} ({step['worker']}{'' if step['required'] else ', optional'}): {step['task']}"
-        + (f" {_compact(step['args'])}" if step.get("args") else "")
+        + "".join(f", {name} {value}" for name, value in step.get("args", {}).items() if value is not None)
         + (f" after {', '.join(step['needs'])}" if step["needs"] else "")
         for step in plan
     )

@@ -115,7 +115,7 @@ async def _reviewed(
 
 async def _answered(review: PlanReview, plan: Plan, actor: Actor, attempt: int, problem: str) -> Approval:
     """Ask along the chain until somebody answers."""
-    values = json.dumps(plan, ensure_ascii=False)
+    values = json.dumps([_short(step) for step in plan], ensure_ascii=False)
     for action in review.chain:
         # The position makes each plan a question of its own, though it should be the same plan again.
         args = {"step": f"{actor.position}, {attempt}", "values": values, "constraint": ""}
@@ -132,6 +132,12 @@ async def _answered(review: PlanReview, plan: Plan, actor: Actor, attempt: int, 
             unanswered = error.reason
     msg = f"{unanswered}; nobody along {' → '.join(review.chain)} looked at the plan, so nothing was run"
     raise Unanswered(msg)
+
+
+def _short(step: Mapping[str, Any]) -> dict[str, Any]:
+    """A step without the arguments that it leaves open."""
+    given = {name: value for name, value in step.get("args", {}).items() if value is not None}
+    return {**step, **({"args": given} if given else {})}
 
 
 def _plan_of(

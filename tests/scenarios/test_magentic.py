@@ -71,18 +71,29 @@ def lines(*said: Any) -> Any:
     return lambda messages: YES if "Your step" in messages[-1].text else left.pop(0)
 
 
-@pytest.mark.parametrize(("max_parallel", "most"), [(4, 4), (2, 2)])
-async def test_steps_that_wait_for_nothing_run_side_by_side_up_to_the_limit(desk, max_parallel, most):
+async def test_steps_that_wait_for_nothing_are_in_flight_together(desk):
     names = ["s1", "s2", "s3", "s4"]
-    model = Meeting(scripts={"": lines(plan(*map(thought, names)), found("s1"))}, size=most)
+    model = Meeting(scripts={"": lines(plan(*map(thought, names)), found("s1"))}, size=4)
     use_model(model)
-    graph = magentic(LEAD, [THINKER], review=None, max_parallel=max_parallel)
+    graph = magentic(LEAD, [THINKER], review=None)
 
     run = await desk.start(graph.compile(name="magentic", checkpointer=desk.saver))
 
     assert run.outcome["status"] == "completed"
-    assert model.most == most
+    assert model.most == 4
     assert list(run.outcome["result"]["found"]) == names
+
+
+async def test_no_more_steps_are_started_at_once_than_the_pattern_says(desk):
+    desk.script(plan(*(thought(f"s{i}") for i in range(5))), *[YES] * 5, found("s1"))
+    graph = magentic(LEAD, [THINKER], review=None, max_parallel=2)
+    compiled = graph.compile(name="magentic", checkpointer=desk.saver)
+
+    run = await desk.start(compiled)
+
+    history = [state async for state in compiled.aget_state_history(run.config)]
+    waves = [state.next.count("investigate") for state in reversed(history) if "investigate" in state.next]
+    assert waves == [2, 2, 1]
 
 
 async def test_a_step_sees_the_results_it_needs_and_no_others(desk):

@@ -145,6 +145,22 @@ def test_a_divided_team_is_settled_by_a_person_over_http(desk: Server):
     assert [each["branch"] for each in state["outcome"]["dissent"]] == ["fraud", "cost"]
 
 
+def test_a_plan_is_reviewed_over_http_and_its_number_delivered(desk: Server):
+    words = "How many water damage claims were opened in each month of 2026?"
+    with desk.as_("sam") as sam, desk.as_("lena") as lena:
+        thread = sam.threads.create()["thread_id"]
+        request = {"messages": [{"role": "user", "content": words}]}
+        state: Any = sam.runs.wait(thread, "magentic", input=request)
+        waiting = state["__interrupt__"][0]["value"]
+        assert "outcome" not in state, "nothing runs before somebody has looked"
+        answer = {"approval_id": waiting["approval_id"], "decisions": [{"type": "approve"}]}
+        state = lena.runs.wait(thread, "magentic", command={"resume": answer})
+
+    assert state["outcome"]["status"] == "completed"
+    assert "2026-03 18" in state["outcome"]["answer"]
+    assert Path(state["outcome"]["result"]["plot"]).parent == desk.home / "reports"
+
+
 def test_a_letter_is_drafted_checked_and_revised_over_http(desk: Server):
     words = (
         "Write to the customer about claim CL-400012. We are sorry about the fire in your home. "
