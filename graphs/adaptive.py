@@ -50,12 +50,13 @@ def adaptive(
     if idle:
         msg = f"no job's ladder leads to {', '.join(sorted(idle))}; name it there or leave it out"
         raise PatternError(msg)
+    climbs = dict.fromkeys(pattern for job in known.values() for pattern in job.ladder[1:])
     g = new_graph()
     add(g, chooser.name, choose_node(chooser, known), to=[*patterns, "deliver"])
     for name, graph in patterns.items():
         add(g, name, rung_node(name, graph, chooser, max_climbs))
         g.add_edge(name, WEIGH)
-    add(g, WEIGH, weigh_node(chooser, known, max_climbs), to=[*patterns, "deliver"])
+    add(g, WEIGH, weigh_node(chooser, known, max_climbs), to=[*climbs, "deliver"])
     add(g, "deliver", deliver_node(_pass_on))
     g.add_edge(START, chooser.name)
     g.add_edge("deliver", END)

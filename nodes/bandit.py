@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from governance.choices import Trial
-from governance.limits import FrontDoor
+from governance.front_door import FrontDoor
 
 
 @dataclass(frozen=True, slots=True)

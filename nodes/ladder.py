@@ -13,7 +13,7 @@ from langgraph.types import Command
 
 from governance.choices import Effort, Trial, effort, record
 from governance.control import control
-from governance.limits import FrontDoor
+from governance.front_door import FrontDoor
 from governance.outcome import Status
 from governance.principals import Actor
 from nodes.agent import NEEDS_MODEL

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from governance.choices import Trial
-from governance.limits import FrontDoor
+from governance.front_door import FrontDoor
 from nodes.bandit import drawn, left, remembered
 from nodes.topology import Rule, Shape, Task, shape_of, topology
 

@@ -19,7 +19,8 @@ from langgraph.graph.state import CompiledStateGraph
 
 from governance import runs
 from governance.choices import Trial, explanations, record, trials
-from governance.limits import Budget, FrontDoor, Limits, load_limits
+from governance.front_door import FrontDoor
+from governance.limits import Budget, Limits, load_limits
 from governance.policy import POLICIES, PolicyEngine, load_policy
 from governance.principals import User
 from graphs.adaptive import adaptive

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from governance.limits import FrontDoor
+from governance.front_door import FrontDoor
 from models.offline.chat import OfflineChatModel
 from nodes.desk.front_door import FRONT_DOOR, JOBS
 from nodes.selection import select
