@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from tools.remote.contract import check_contract, check_version
 from tools.remote.errors import NoAnswer, RemoteChanged, RemoteRefused
 from tools.remote.http import Unreadable, connect, explain
+from tools.remote.mcp_server import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +91,8 @@ def _structured(link: Link, tool: Tool, result: types.CallToolResult) -> str:
     if result.isError:
         said = " ".join(part.text for part in result.content if isinstance(part, types.TextContent))
         msg = f"{link.system} refused {tool.name}: {' '.join(said.split())[:300]}"
-        raise RemoteRefused(msg)
+        certain = not tool.writes or (result.meta or {}).get(REFUSED) is True
+        raise RemoteRefused(msg) if certain else NoAnswer(msg)
     content = result.structuredContent
     if content is None:
         msg = f"{link.system} answered {tool.name} without a structured result; report it to its owner"

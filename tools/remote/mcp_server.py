@@ -12,11 +12,14 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from governance.errors import TowerError
 from tools.registry import Toolbox
 from tools.remote.answer import answer
 from tools.spec import Tool
 
 PATH = "/mcp"
+REFUSED = "tower/refused"
+"""Marks an error after which it is certain that nothing was done; the protocol has no such word."""
 
 
 def mcp_application(name: str, version: str, tools: Sequence[Tool]) -> Starlette:
@@ -29,9 +32,13 @@ def mcp_application(name: str, version: str, tools: Sequence[Tool]) -> Starlette
         return [_advertised(tool) for tool in tools]
 
     @server.call_tool()  # type: ignore[untyped-decorator]
-    async def called(wanted: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def called(wanted: str, arguments: dict[str, Any]) -> dict[str, Any] | types.CallToolResult:
         request = server.request_context.request
-        result = await answer(toolbox[wanted], arguments, request.headers if request else {})
+        try:
+            result = await answer(toolbox[wanted], arguments, request.headers if request else {})
+        except TowerError as error:
+            said = types.TextContent(type="text", text=str(error))
+            return types.CallToolResult(content=[said], isError=True, _meta={REFUSED: True})
         return result if isinstance(result, dict) else {"result": result}
 
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)

@@ -50,8 +50,14 @@ async def get_bill(bill_id: BillId, *, caller: Caller) -> Bill:
 @tool(owner="shop", writes=True, idempotent=False)
 async def pay_bill(bill_id: BillId, amount: int, *, key: EffectKey, caller: Caller) -> Paid:
     """Pay a bill."""
+    if amount > 10_000:
+        msg = "that is more than the bill"
+        raise InvalidInput(msg)
     with sqlite3.connect(os.environ["SHOP_LEDGER"]) as db:
         db.execute("INSERT INTO paid VALUES (?, ?, ?, ?)", (key, bill_id, amount, caller.tenant))
+    if amount == 666:
+        msg = "the printer is on fire"
+        raise RuntimeError(msg)
     return Paid(bill_id=bill_id)
 
 

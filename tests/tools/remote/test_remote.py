@@ -195,6 +195,20 @@ async def test_a_write_without_an_answer_is_not_repeated(shop: Shop):
     assert len(shop.paid()) == 1
 
 
+async def test_a_write_that_was_refused_is_told_and_may_be_tried_again(shop: Shop):
+    for _ in range(2):
+        with pytest.raises(ToolFailed, match="more than the bill"):
+            await shop.ask("mcp", "pay_bill", sequence=3, amount=20_000)
+
+
+async def test_a_write_that_failed_in_the_middle_is_not_repeated(shop: Shop):
+    for _ in range(2):
+        with pytest.raises(EffectUnknown):
+            await shop.ask("mcp", "pay_bill", sequence=3, amount=666)
+
+    assert len(shop.paid()) == 1
+
+
 def start(module: str) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", module, "--with-parent"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
