@@ -13,7 +13,7 @@ from governance.budget import Scope
 from governance.errors import BudgetExhausted, ControlUnavailable
 from governance.limits import Budget, Limits, Price, load_limits
 from governance.settings import Settings
-from tests.governance.conftest import act
+from tests.governance.conftest import CONTRACT, SAM, act
 
 TENANT = Scope("tenant:harbor", Budget(model_calls=100))
 RUN = Scope("run:r1", Budget(model_calls=3, tokens=1000))
@@ -121,6 +121,29 @@ async def test_failed_attempts_and_new_processes_count(build, limits, run):
         await plane.fail(clearance, "timeout", Cost(tool_calls=1))
     with pytest.raises(BudgetExhausted):
         await build(limits=tight).clear(asked)
+
+
+@pytest.mark.scenario(11)
+async def test_fifty_runs_at_once_overspend_their_tenants_budget_by_nothing(build, limits):
+    planes = [build(limits=replace(limits, tenant=Budget(tool_calls=60))) for _ in range(3)]
+    opened = [await planes[0].open_run(graph="g", user=SAM, contract=CONTRACT, input={}) for _ in range(50)]
+
+    async def work(plane, run):
+        done = 0
+        for n in range(4):
+            try:
+                clearance = await plane.clear(act(run, "read_claim", n, args={}))
+            except BudgetExhausted:
+                continue
+            await plane.settle(clearance, n, Cost(tool_calls=1))
+            done += 1
+        return done
+
+    done = await asyncio.gather(*(work(planes[n % 3], run) for n, run in enumerate(opened)))
+
+    assert sum(done) == 60
+    spent = (await planes[0].spent("harbor"))["units"]["tool_calls"]
+    assert spent == {"spent": 60, "reserved": 0, "limit": 60}
 
 
 async def test_a_tenant_has_its_budget_anew_each_day(build, limits, run, clock):
