@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr
 
+from governance.control import ControlPlane, use_control
 from governance.limits import Budget
 from graphs.magentic import magentic
 from graphs.pattern import PatternError
@@ -182,24 +183,26 @@ async def test_an_assignment_that_policy_does_not_list_is_denied_and_the_step_ne
     assert "no policy permits" in desk.model.prompts[1].text, "the manager is told"
 
 
-class TestBudget:
-    @pytest.fixture
-    def limits(self, limits):
-        return replace(limits, run=Budget(model_calls=3, tool_calls=40))
+@pytest.mark.parametrize(
+    ("budget", "last", "asked", "undone"),
+    [({"model_calls": 3}, thought("t3"), 3, 2), ({"tool_calls": 1}, step("s1", "T-002"), 4, 1)],
+    ids=["no model call is left", "no tool call is left"],
+)
+async def test_used_up_in_the_steps_it_ends_there_with_what_was_found(desk, budget, last, asked, undone):
+    """Where there are model calls left, the manager is not asked again all the same."""
+    plane = desk.plane
+    limits = replace(plane.limits, run=Budget(**budget))
+    use_control(ControlPlane(plane.settings, plane.store, plane.policy, limits, plane.vault))
+    steps = [step("s0"), *(thought(f"t{i}") for i in range(3)), last]
+    model = ScriptedChatModel(scripts={"": lines(plan(*steps))})
+    use_model(model)
+    graph = magentic(LEAD, [DIGGER, THINKER], review=None, max_parallel=5)
 
-    async def test_used_up_in_the_steps_it_ends_there_with_what_was_found(self, desk):
-        model = ScriptedChatModel(
-            scripts={"": lines(plan(step("s0"), *map(thought, ["s1", "s2", "s3", "s4"])))}
-        )
-        use_model(model)
-        graph = magentic(LEAD, [DIGGER, THINKER], review=None, max_parallel=5)
+    run = await desk.start(graph.compile(name="magentic", checkpointer=desk.saver))
 
-        run = await desk.start(graph.compile(name="magentic", checkpointer=desk.saver))
-
-        assert model.calls == 3
-        assert run.outcome["status"] == "budget_exhausted"
-        assert "4000" in run.outcome["answer"]
-        assert len(run.outcome["undone"]) == 2
+    assert model.calls == asked
+    assert run.outcome["status"] == "budget_exhausted"
+    assert len(run.outcome["undone"]) == undone
 
 
 async def test_a_plan_that_asks_again_for_what_is_known_is_not_run(desk):

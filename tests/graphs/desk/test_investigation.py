@@ -227,6 +227,8 @@ async def test_why_complaints_doubled_with_numbers_plot_and_steps_side_by_side(d
     "wrong",
     [
         "Complaints rose to 13 in March.",
+        "Complaints fell to 4 in April.",
+        "Most came in 2026-09: 12.",
         "They rose by 90 %.",
         "It took 12.4 days.",
         "1,200 complaints came in.",
@@ -298,6 +300,19 @@ async def test_offline_what_takes_judgement_needs_a_language_model(desk, words):
     assert run.outcome["status"] == "escalated"
     assert "needs a language model" in " ".join(run.outcome["reasons"])
     assert run.entries("approval_requested") == [], "nobody is asked to review what there isn't"
+
+
+async def test_a_question_that_code_and_model_read_differently_goes_to_the_planner(desk):
+    other = call("Asked", quantity="complaints", since="2025-01-01", until="2025-12-31")
+    planned = [plan(measure("s1", "claims_opened", since="2025-01-01", until="2025-12-31"))]
+    planned.append(found(("There were 32.", ["s1"])))
+    model = ScriptedChatModel(scripts={"Say which number": [other], LEAD: planned})
+    use_model(model)
+
+    run = await desk.ask("How many claims were opened in 2025?")
+
+    assert run.outcome["answer"].startswith("There were 32. [s1]")
+    assert model.calls == 3
 
 
 async def test_offline_a_constraint_sends_even_a_plain_question_to_the_planner(desk):
