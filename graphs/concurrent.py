@@ -59,7 +59,7 @@ def concurrent(
         msg = f"{max_concurrency} branches at once for {branch_timeout} can do nothing; both must be above 0"
         raise PatternError(msg)
     g = new_graph(TeamState)
-    # Deferred: it runs once, when every branch has ended and none waits for a person.
+    # Deferred: it runs once all branches have ended, also where one of them takes more than one step.
     g.add_node(
         "reconcile", cast("Any", reconcile_node(panel)), defer=True, destinations=(*asked[:1], "deliver")
     )

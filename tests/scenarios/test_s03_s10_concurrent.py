@@ -17,8 +17,9 @@ import pytest
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
-from governance.errors import ControlUnavailable
-from governance.limits import Budget, Limits, load_limits
+from governance.errors import ControlUnavailable, Denied
+from governance.limits import ApprovalRules, Budget, Limits, load_limits
+from governance.principals import User
 from graphs.concurrent import concurrent
 from memory.checkpoints import open_checkpointer
 from models.door import use_model
@@ -54,9 +55,8 @@ def say(**scripts: Script) -> ScriptedChatModel:
 
 @pytest.fixture
 def limits(request: pytest.FixtureRequest) -> Limits:
-    """The ticket office's limits, with the run's budget where a test gives one."""
-    usual = load_limits(folder=office.PROMPTS / "policies")
-    return replace(usual, run=getattr(request, "param", usual.run))
+    """The ticket office's limits, and what a test has otherwise."""
+    return replace(load_limits(folder=office.PROMPTS / "policies"), **getattr(request, "param", {}))
 
 
 BROKEN = [RuntimeError("the provider is away")] * 2
@@ -450,7 +450,7 @@ async def test_two_branches_may_wait_for_a_person_and_nobody_else_runs_again(des
 
 
 @pytest.mark.scenario(11)
-@pytest.mark.parametrize("limits", [Budget(model_calls=3)], indirect=True)
+@pytest.mark.parametrize("limits", [{"run": Budget(model_calls=3)}], indirect=True)
 async def test_six_branches_cannot_outspend_three_calls_and_nobody_else_is_asked(desk):
     names = [f"n{number}" for number in range(6)]
     said = {name: [opines("refund" if name in names[:3] else "refuse")] for name in names}
@@ -477,6 +477,17 @@ async def test_what_policy_denies_a_branch_no_quorum_outweighs(desk):
     assert run.outcome["result"]["choice"] == "refund", "it can still be read"
 
 
+async def test_once_a_control_has_stopped_a_branch_nobody_else_is_asked(desk):
+    stranger = assessor("stranger", "nobody")
+    model = say(rules=[opines("refund")], money=[opines("refuse")], arbiter=[opines("refuse")])
+
+    run = await desk.start(team(desk, RULES, MONEY, stranger, resolve=[Vote(), Arbiter(ARBITER), LEAD]))
+
+    assert run.outcome["status"] == "denied"
+    assert model.calls == 2
+    assert not run.waiting
+
+
 async def test_a_write_that_was_refused_on_the_way_is_in_the_outcome(desk):
     token = await desk.plane.vault.token("harbor", "iban", IBANS["bob"])
     foreign = calls("refund", order_id="T-001", amount=4000, iban=token)
@@ -499,6 +510,23 @@ async def test_a_fallback_agent_takes_over_and_the_branch_keeps_its_name(desk):
     assert run.outcome["status"] == "completed"
     assert run.outcome["result"]["verdicts"]["rules"]["confidence"] == 61
     assert len(run.entries("invalid_output")) == 3
+
+
+BOTH = {"approvals": ApprovalRules(roles=("claims-lead", "boss"))}
+
+
+@pytest.mark.parametrize("limits", [BOTH], indirect=True)
+async def test_only_the_role_that_is_asked_may_answer(desk):
+    tied()
+    run = await desk.start(team(desk, *FOUR, resolve=[Vote(), LEAD]))
+    answer = {"approval_id": run.waiting[0]["approval_id"], "type": "approve"}
+
+    with pytest.raises(Denied, match="it takes the role claims-lead"):
+        await desk.plane.decide(User("bob", "harbor", frozenset({"boss"})), answer)
+
+    await desk.plane.decide(LENA, answer)
+    await run.resume()
+    assert run.outcome["status"] == "completed"
 
 
 async def test_a_role_that_may_not_answer_is_not_asked(desk):
