@@ -26,7 +26,7 @@ from nodes.place import current_run
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node, Step
 from nodes.turn import turn_for
-from nodes.verdict import Absence, Verdict
+from nodes.verdict import MOST_FINDINGS, Absence, Verdict
 
 Found = tuple[dict[str, Any], list[Fault]]
 """A verdict, and the writes that were refused on the way to it."""
@@ -117,7 +117,7 @@ def _verdict_of(outcome: Outcome, schema: type[Verdict]) -> dict[str, Any]:
     if outcome["status"] not in (Status.COMPLETED, Status.PARTIAL):
         raise Absent(outcome["status"], "Outcome", "; ".join(outcome["reasons"]))
     said = {field: value for field, value in outcome["result"].items() if field in schema.model_fields}
-    verdict = schema.model_validate({**said, "evidence": outcome["evidence"]})
+    verdict = schema.model_validate({**said, "evidence": outcome["evidence"][:MOST_FINDINGS]})
     return verdict.model_dump(mode="json")
 
 

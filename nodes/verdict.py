@@ -10,6 +10,8 @@ from typing_extensions import TypedDict
 
 from nodes.state import RunState, merge
 
+MOST_FINDINGS = 8
+
 
 class Finding(BaseModel):
     """One piece of evidence."""
@@ -27,7 +29,7 @@ class Verdict(BaseModel):
     confidence: Annotated[int, Field(ge=0, le=100, description="How sure you are, from 0 to 100")]
     reason: Annotated[str, Field(min_length=3, max_length=800, description="Why, in one to three sentences")]
     evidence: Annotated[
-        list[Finding], Field(min_length=1, max_length=8, description="What the verdict rests on")
+        list[Finding], Field(min_length=1, max_length=MOST_FINDINGS, description="What the verdict rests on")
     ]
 
 

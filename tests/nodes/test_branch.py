@@ -10,9 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from nodes import branch
 from nodes.branch import Absent, in_time, limit_for, place
+from nodes.verdict import MOST_FINDINGS
+from tests.second.assessors import Opinion
 
 RUN: Any = SimpleNamespace(id="run-1")
 AN_HOUR = timedelta(hours=1)
@@ -164,3 +167,25 @@ async def test_who_is_cancelled_from_outside_ends_its_work(plane):
 
     assert task.cancelled()
     assert ended == ["ended"]
+
+
+def outcome(status: str, **result: Any) -> Any:
+    return {
+        "status": status,
+        "reasons": ["why not"],
+        "evidence": [{"source": "record", "quote": f"line {number}"} for number in range(20)],
+        "result": {"choice": "refund", "confidence": 80, "reason": "it says so", **result},
+    }
+
+
+def test_a_nested_outcome_is_a_verdict_with_as_much_evidence_as_one_may_have():
+    said = branch._verdict_of(outcome("partial", settled_by="vote"), Opinion)
+
+    assert (said["choice"], said["confidence"], len(said["evidence"])) == ("refund", 80, MOST_FINDINGS)
+
+
+def test_a_nested_outcome_that_failed_or_says_something_else_is_none():
+    with pytest.raises(Absent, match="why not"):
+        branch._verdict_of(outcome("failed"), Opinion)
+    with pytest.raises(ValidationError):
+        branch._verdict_of(outcome("completed", choice="perhaps"), Opinion)
