@@ -71,7 +71,8 @@ class OfficePolicy:
         return Decision(effect, ("pay-with-approval",), self.version)
 
     def permit(self, user: User, action: str, *, tenant: str, owner: str | None = None) -> Decision:
-        fits = user.tenant == tenant and user.id not in self.forbidden_people and not (action == "decide_approval" and owner == user.id)
+        own = action == "decide_approval" and owner == user.id
+        fits = user.tenant == tenant and user.id not in self.forbidden_people and not own
         return Decision(Effect.ALLOW if fits else Effect.DENY, ("people",), self.version)
 
 

@@ -1,0 +1,127 @@
+"""`tower undo`: the desk's database is as it was, also where the process dies in mid-undo."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from evals.expectations import Expectation
+from tests.cli.conftest import ROOT, Tower, arguments
+
+VOID = {
+    "desk_claims": "status <> 'withdrawn'",
+    "desk_payments": "status <> 'recalled'",
+    "desk_letters": "status <> 'cancelled'",
+    "desk_notes": "NOT removed",
+}
+"""What was taken back stays on record as void: the trail that an auditor follows."""
+BOOKKEEPING = {"desk_applied", "desk_counters"}
+"""Keys of effects and the numbers given out; numbers are never given twice."""
+COMPENSATIONS = ("cancel_letter", "recall_payment", "reopen_claim", "withdraw_claim")
+
+
+def business(tower: Tower) -> dict[str, list[Any]]:
+    """Every row of the desk that counts."""
+    db = sqlite3.connect(tower.home / "desk.db", timeout=10)
+    try:
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        kept = {name for name in tables if name.startswith("desk_")} - BOOKKEEPING
+        return {t: db.execute(f"SELECT * FROM {t} WHERE {VOID.get(t, '1')}").fetchall() for t in kept}
+    finally:
+        db.close()
+
+
+def paid(tower: Tower, claim: Expectation) -> str:
+    process, run = tower.begin(*arguments(claim))
+    process.communicate()
+    return run
+
+
+def compensations(tower: Tower, run: str) -> dict[str, int]:
+    made = {}
+    for action in COMPENSATIONS:
+        like = f"undo-{run.removeprefix('run-')}/%/{action}/%"
+        made[action] = tower.count("SELECT count(*) FROM desk_applied WHERE key LIKE ?", like, store="desk")
+    return made
+
+
+def test_after_an_undo_the_database_is_as_it_was(tower: Tower, small_claim: Expectation) -> None:
+    before = business(tower)
+    run = paid(tower, small_claim)
+    assert business(tower) != before
+
+    own = tower("undo", run)
+    assert own.returncode == 3, "whoever started the run can't agree to its undo"
+    assert business(tower) != before
+
+    done = tower("undo", run, "--as", "lena")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert business(tower) == before
+    assert compensations(tower, run) == dict.fromkeys(COMPENSATIONS, 1)
+    assert tower("undo", run, "--as", "lena").returncode == 0
+    assert compensations(tower, run) == dict.fromkeys(COMPENSATIONS, 1)
+    assert tower("audit", "verify").returncode == 0
+    spent = json.loads(tower("budget", run, "--json").stdout)
+    assert {row["name"] for row in spent["by_tool"]} >= {"open_claim", "pay_claim"}
+
+
+@pytest.mark.parametrize(
+    "entries", [n if n == 14 else pytest.param(n, marks=pytest.mark.slow) for n in (10, 12, 14, 16, 18)]
+)
+def test_killed_in_mid_undo_another_process_goes_on(
+    tower: Tower, small_claim: Expectation, entries: int
+) -> None:
+    before = business(tower)
+    run = paid(tower, small_claim)
+    undo = f"undo-{run.removeprefix('run-')}"
+    command = [sys.executable, "-m", "cli.main", "undo", run, "--as", "lena"]
+    process = subprocess.Popen(
+        command, env=tower.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while process.poll() is None and tower.entries(undo) < entries:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert tower.entries(undo, "run_ended") == 0, "it ended before the kill; kill it earlier"
+
+    assert tower("undo", run, "--as", "lena").returncode == 0
+
+    assert business(tower) == before
+    assert compensations(tower, run) == dict.fromkeys(COMPENSATIONS, 1)
+    assert tower("audit", "verify").returncode == 0
+
+
+def test_a_step_that_nothing_takes_back_any_more_is_left_to_people(
+    tower: Tower, small_claim: Expectation
+) -> None:
+    before = business(tower)
+    run = paid(tower, small_claim)
+    db = sqlite3.connect(tower.home / "desk.db")
+    with db:
+        db.execute("UPDATE desk_letters SET leaves_at = '2020-01-01T00:00:00+00:00'")
+    db.close()
+
+    first = tower.json("undo", run, "--as", "lena")
+    assert [step["state"] for step in first["steps"]] == ["failed", "left", "left", "left"]
+    (waiting,) = tower.json("effects", "list", "--as", "lena")
+    assert waiting["action"] == "cancel_letter"
+    assert business(tower) != before
+
+    refused = tower(
+        "effects", "settle", waiting["key"], "--happened", "--result", "{}", "--reason", "x", "--as", "lena"
+    )
+    assert refused.returncode == 2
+    letter = json.dumps(tower.json("effects", "list", run)[-1]["result"])
+    for user, code in (("hanna", 4), ("noah", 2), ("lena", 0)):
+        said = ("--happened", "--result", letter, "--reason", "a correcting letter is out", "--as", user)
+        assert tower("effects", "settle", waiting["key"], *said).returncode == code
+    assert tower("undo", run, "--as", "lena").returncode == 0
+    assert compensations(tower, run) == dict.fromkeys(COMPENSATIONS, 1) | {"cancel_letter": 0}
