@@ -81,6 +81,13 @@ TOOLS = (
     writes("cancel_letter", "letter_id"),
     writes("change_address", "customer_id", "street", "city"),
     writes("change_account", "customer_id", "iban", risk="high"),
+    reads("claim_signals", "claim_id"),
+    reads("compare_cost", "claim_id"),
+    reads("claim_history", "claim_id"),
+    reads("check_letter", "claim_id", "text"),
+    reads("measure", "quantity"),
+    writes("draw_chart", "title", risk="low"),
+    writes("remove_chart", "run_id", risk="low"),
 )
 
 
@@ -294,7 +301,7 @@ CASES = [
         route("front-door", "pattern", resource="sequential"),
         ALLOW,
         "front-door-picks-a-pattern",
-        "desk/routes.cedar",
+        "desk/front-door.cedar",
         DENY,
     ),
     Case("unknown pattern", route("front-door", "pattern", resource="swarm"), DENY, "", None),
