@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from governance.principals import Run, User
     from governance.store import Tx
 
-ASK = "ask_human"
-"""The action by which a step asks for what it lacks; a document may bring it. A yes never comes from one."""
+ASKS_AT = "escalate"
+"""The node that asks for what a step lacks. A document may bring that; a yes or a choice is a person's."""
 
 
 class EventSeen(TowerError):
@@ -101,7 +101,8 @@ class EventBook:
 
         def work(tx: Tx) -> list[tuple[Approval, frozenset[str]]]:
             waiting = approvals.pending(tx, tenant=tenant, now=self.plane.clock())
-            found = [a for a in waiting if a.action == ASK and runs.get(tx, a.run).run.subject == subject]
+            asking = [a for a in waiting if f"/{a.act['position']}".split("/")[-2] == ASKS_AT]
+            found = [a for a in asking if runs.get(tx, a.run).run.subject == subject]
             return [(a, frozenset({a.id, a.run}.union(*runs.added_trust(tx, a.run).values()))) for a in found]
 
         return await self.plane.store.read(work)

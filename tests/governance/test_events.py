@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from governance.acts import Seam
 from governance.errors import InvalidInput
-from governance.events import ASK, Event, EventBook, EventSeen, passed
+from governance.events import Event, EventBook, EventSeen, passed
 from tests.governance.conftest import CONTRACT, LENA, SAM, act
 
 LETTER = Event("document", "harbor", "letter.pdf", "abc")
@@ -18,8 +19,11 @@ def opening(plane, event):
     return plane.open_run(graph="g", user=SAM, contract=CONTRACT, input={}, event=event)
 
 
-def question(run, sequence=1):
-    return act(run, ASK, sequence, seam=Seam.ROUTE, resource=("Agent", "human"), args={"step": "extract"})
+def question(run, sequence=1, place="sequential/escalate/0"):
+    asked = act(
+        run, "ask_human", sequence, seam=Seam.ROUTE, resource=("Agent", "human"), args={"step": "extract"}
+    )
+    return replace(asked, actor=replace(asked.actor, position=place))
 
 
 async def test_of_all_who_see_it_at_once_one_opens_a_run(build):
@@ -79,9 +83,12 @@ async def test_what_a_person_answered_first_stands(plane, run):
 async def test_other_peoples_questions_are_not_shown(plane, run):
     await plane.request_approval(question(run), "what is missing?")
     await plane.request_approval(act(run), "pay it?")
+    await plane.request_approval(question(run, 2, "concurrent/ask_human/0"), "which position holds?")
 
     book = EventBook(plane)
-    assert len(await book.questions("harbor", "C-10001")) == 1, "a yes is not a document's to give"
+    assert len(await book.questions("harbor", "C-10001")) == 1, (
+        "a yes or a choice is not a document's to give"
+    )
     assert await book.questions("harbor", "C-10002") == []
     assert await book.questions("lakeside", "C-10001") == []
 
