@@ -134,6 +134,7 @@ class Gate:
     ) -> Approval:
         """Find the question for this act, or ask it; by the deployment's rules unless others are given."""
         found = approvals.existing(tx, act, self.policy.version, self.clock())
+        rules, requester = rules or self.limits.approvals, requester or act.actor.run.user.id
         return found or self._create(tx, act, description, allowed, rules, requester)
 
     def _begin(self, tx: Tx, act: Act, found: Found, now: datetime) -> Clearance | Wait:
@@ -214,29 +215,23 @@ class Gate:
         found = approvals.existing(tx, act, self.policy.version, self.clock())
         if found is None or (found.state == CONSUMED and not found.edited):
             description = f"{act.actor.agent.name} asks to {act.action}"
-            found = self._create(tx, act, description, REVIEW)
+            found = self._create(tx, act, description, REVIEW, self.limits.approvals, act.actor.run.user.id)
         if found.state in {REJECTED, EXPIRED}:
             return ApprovalRejected(found.id, found.reason)
         self.hold(tx, act.actor.run.id)
         return ApprovalRequired(found.id)
 
     def _create(
-        self,
-        tx: Tx,
-        act: Act,
-        description: str,
-        allowed: tuple[str, ...],
-        rules: ApprovalRules | None = None,
-        requester: str | None = None,
+        self, tx: Tx, act: Act, about: str, allowed: tuple[str, ...], rules: ApprovalRules, requester: str
     ) -> Approval:
         approval = approvals.create(
             tx,
             act,
             policy_version=self.policy.version,
-            rules=rules or self.limits.approvals,
-            description=description,
+            rules=rules,
+            description=about,
             allowed=allowed,
-            requester=requester or act.actor.run.user.id,
+            requester=requester,
             now=self.clock(),
         )
         entry = Entry.of_act(
