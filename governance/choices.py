@@ -139,9 +139,8 @@ def _effort(tx: Tx, run: Run, position: str) -> Effort:
 
 
 def _traces(plane: Parts, tx: Tx, run: Run) -> Traces:
-    tools = tx.all(
-        "SELECT DISTINCT action FROM journal WHERE run = ? AND seam = 'tool' AND state <> 'failed'", (run.id,)
-    )
+    # Failed ones as well: a tool that may be repeated and timed out has perhaps acted.
+    tools = tx.all("SELECT DISTINCT action FROM journal WHERE run = ? AND seam = 'tool'", (run.id,))
     asked = tx.one("SELECT 1 FROM approvals WHERE run = ?", (run.id,)) is not None
     return Traces(tuple(sorted(name for (name,) in tools if plane.policy.writes(name))), asked)
 
