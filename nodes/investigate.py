@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -13,12 +13,13 @@ from typing_extensions import TypedDict
 
 from governance.outcome import Status
 from nodes.agent import work
+from nodes.delegate import run_nested
 from nodes.faults import STEP_ERRORS, fault
 from nodes.ledger import DONE, Found, Investigation, ready
 from nodes.place import actor_at
 from nodes.review import carry_out
 from nodes.route import clear_route
-from nodes.state import Context
+from nodes.state import Context, RunOutput, RunState
 from nodes.step import Node
 from nodes.team import Agent
 from nodes.turn import turn_for
@@ -71,7 +72,7 @@ def investigate_node(manager: Agent, workers: Sequence[Worker]) -> Node:
         try:
             lead = await actor_at(manager.identity, place, task, config)
             await clear_route(lead, worker.agent.identity, 1, step["task"], handoffs=0)
-            entry |= await _done(worker, task, place, config, runtime.context)
+            entry |= await _done(worker, task, place, config, runtime)
         except STEP_ERRORS as error:
             absent = fault(place, error)
             entry |= {"status": absent["status"], "error": absent["reason"]}
@@ -81,19 +82,32 @@ def investigate_node(manager: Agent, workers: Sequence[Worker]) -> Node:
 
 
 async def _done(
-    worker: Worker, task: Task, place: str, config: RunnableConfig, context: Context | None
+    worker: Worker, task: Task, place: str, config: RunnableConfig, runtime: Runtime[Context]
 ) -> Found:
+    told = HumanMessage(f"Your step of the investigation: {task['step']['task']}")
     if worker.lookup:
         actor = await actor_at(worker.agent.identity, place, task, config)
         args = {name: value for name, value in task["step"]["args"].items() if value is not None}
         return {"status": DONE, "result": await carry_out(worker.lookup, args, actor=actor, sequence=2)}
-    turn = await turn_for(worker.agent, place, task, config, context)  # type: ignore[arg-type] # all it reads
+    state = cast("RunState", task)  # all that these two read of it
+    if worker.pattern:
+        messages = [*task["messages"], told]
+        return _ended(await run_nested(place, worker.pattern, messages, state, config, runtime))
+    turn = await turn_for(worker.agent, place, state, config, runtime.context)
     turn.sequence = 1
-    turn.prompt.append(HumanMessage(f"Your step of the investigation: {task['step']['task']}"))
+    turn.prompt.append(told)
     result = await work(turn, state=task)
     if turn.refused:
         return {"status": turn.refused[0]["status"], "error": turn.refused[0]["reason"]}
     return {"status": DONE, "result": result}
+
+
+def _ended(nested: RunOutput) -> Found:
+    """What came of a nested pattern: its answer, or its status where it has none to rely on."""
+    outcome = nested["outcome"]
+    if outcome["status"] != Status.COMPLETED:
+        return {"status": outcome["status"], "error": "; ".join(outcome["reasons"])}
+    return {"status": DONE, "result": {"answer": outcome["answer"], "result": outcome["result"]}}
 
 
 def _task(step: Mapping[str, Any], state: Investigation) -> Task:

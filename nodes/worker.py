@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model
 
+from nodes.delegate import Compiled
 from nodes.ledger import PlanStep, ProgressLedger, TaskLedger
 from nodes.team import Agent
 from tools.spec import Tool
@@ -20,11 +21,14 @@ class Worker:
     Attributes:
         agent: In whose name a step is done; policy judges its kind.
         lookup: A step for it is one call of this tool with the step's typed arguments, and no
-            model is asked; without it the agent works on the step's task with its own tools.
+            model is asked.
+        pattern: A step for it is a run of this graph on the step's task. Without either the agent
+            (or the person, with a `HumanAgent`) works on the task itself.
     """
 
     agent: Agent
     lookup: Tool | None = None
+    pattern: Compiled | None = None
 
     @property
     def name(self) -> str:

@@ -15,12 +15,13 @@ from governance.control import ControlPlane, use_control
 from governance.limits import Budget
 from graphs.magentic import magentic
 from graphs.pattern import PatternError
+from graphs.single import single
 from models.door import use_model
 from models.scripted import ScriptedChatModel
 from nodes.ledger import objections, ready
 from nodes.plan_review import PlanReview
 from nodes.worker import Worker
-from tests.scenarios.conftest import LENA, calls
+from tests.scenarios.conftest import LENA, calls, says
 from tests.scenarios.test_s24_s27_magentic import (
     DIGGER,
     LEAD,
@@ -156,6 +157,45 @@ async def test_a_step_that_needs_a_persons_yes_waits_and_the_others_are_not_run_
 
     assert [row[:2] for row in desk.refunds()] == [("T-002", 90_000)]
     assert model.calls == before + 2, "the cashier's last word and the lead's judgement"
+
+
+async def test_a_pattern_can_be_a_worker_and_what_it_asks_surfaces_with_its_path(desk):
+    token = await desk.plane.vault.token("harbor", "iban", "DE89370400440532013000")
+    desk.script(
+        plan({"id": "pay", "worker": "cashier", "task": "Refund T-002"}),
+        calls("refund", order_id="T-002", amount=90_000, iban=token),
+        says("It is refunded."),
+        found("pay"),
+    )
+    nested = Worker(CASHIER, pattern=single(CASHIER).compile(name="single"))
+    graph = magentic(LEAD, [nested], review=None)
+    run = await desk.start(graph.compile(name="magentic", checkpointer=desk.saver))
+    (asked,) = run.waiting
+    (entry,) = run.entries("approval_requested")
+    assert "step_pay/0/cashier" in str(entry)
+
+    await desk.plane.decide(LENA, {"approval_id": asked["approval_id"], "type": "approve"})
+    await run.resume()
+
+    assert run.outcome["status"] == "completed"
+    assert run.outcome["result"]["found"]["pay"]["result"]["answer"] == "It is refunded."
+    assert [row[:2] for row in desk.refunds()] == [("T-002", 90_000)]
+
+
+async def test_a_pattern_that_does_not_complete_is_an_absence(desk):
+    desk.script(
+        plan({"id": "pay", "worker": "cashier", "task": "Refund T-003"}, step("s1")),
+        *[calls("find_order", order_id="T-003")] * 4,
+        *[judged(progressing=False)] * 3,
+    )
+    nested = Worker(CASHIER, pattern=single(CASHIER).compile(name="single"))
+    graph = magentic(LEAD, [nested, DIGGER], review=None, max_resets=0)
+
+    run = await desk.start(graph.compile(name="magentic", checkpointer=desk.saver))
+
+    assert run.outcome["status"] == "loop_detected"
+    assert run.outcome["undone"][0].startswith("pay: Refund T-003 (loop_detected")
+    assert "4000" in run.outcome["answer"]
 
 
 async def test_an_optional_step_that_failed_is_named_and_the_run_is_partial(desk):
