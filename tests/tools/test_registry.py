@@ -79,6 +79,6 @@ def test_surfaces_are_plain_data():
 
 def test_the_desk_has_its_tools():
     box = Toolbox(TOOLS)
-    assert len(box) == 23
+    assert len(box) == 29
     assert sum(t.writes for t in box.values()) == 12
     assert all(t.idempotent for t in box.values())
