@@ -541,8 +541,9 @@ async def test_a_choice_that_is_made_again_is_the_same(desk):
         await record(desk.plane, other, f"elsewhere/{number}", bad)
 
     old = {**run.config["configurable"], **first.config["configurable"]}
-    await built.ainvoke(None, {"configurable": old}, durability="sync")
+    again = await built.ainvoke(None, {"configurable": old}, durability="sync")
 
+    assert again["outcome"]["result"]["routed"]["pattern"] == "single"
     assert [choice["to"] for choice in await why(run)] == ["single"]
     assert desk.model.calls == 2, "the run has ended and every answer is in the journal"
 
