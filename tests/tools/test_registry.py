@@ -80,5 +80,5 @@ def test_surfaces_are_plain_data():
 def test_the_desk_has_its_tools():
     box = Toolbox(TOOLS)
     assert len(box) == 29
-    assert sum(t.writes for t in box.values()) == 12
+    assert sum(t.writes for t in box.values()) == 14
     assert all(t.idempotent for t in box.values())
