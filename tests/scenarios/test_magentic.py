@@ -12,12 +12,13 @@ from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr
 
 from governance.control import ControlPlane, use_control
-from governance.limits import Budget
+from governance.limits import Budget, Person
 from graphs.magentic import magentic
 from graphs.pattern import PatternError
 from graphs.single import single
 from models.door import use_model
 from models.scripted import ScriptedChatModel
+from nodes.human_agent import HumanAgent
 from nodes.ledger import objections, ready
 from nodes.plan_review import PlanReview
 from nodes.worker import Worker
@@ -180,6 +181,28 @@ async def test_a_pattern_can_be_a_worker_and_what_it_asks_surfaces_with_its_path
     assert run.outcome["status"] == "completed"
     assert run.outcome["result"]["found"]["pay"]["result"]["answer"] == "It is refunded."
     assert [row[:2] for row in desk.refunds()] == [("T-002", 90_000)]
+
+
+async def test_a_person_can_be_a_worker(desk):
+    plane = desk.plane
+    limits = replace(plane.limits, people={"expert": Person(("claims-lead",), hours=4)})
+    use_control(ControlPlane(plane.settings, plane.store, plane.policy, limits, plane.vault))
+    expert = Worker(HumanAgent("expert", job="Know better.", returns=Verdict))
+    desk.script(plan({"id": "ask", "worker": "expert", "task": "Was T-001 cancelled?"}), found("ask"))
+    graph = magentic(LEAD, [expert], review=None)
+    run = await desk.start(graph.compile(name="magentic", checkpointer=desk.saver))
+    asked = run.waiting[0]
+    action = asked["action_requests"][0]
+    assert "Was T-001 cancelled?" in action["description"]
+
+    values = '{"refund": true, "reason": "I saw it"}'
+    edited = {"name": action["name"], "args": action["args"] | {"values": values}}
+    said = {"approval_id": asked["approval_id"], "type": "edit", "edited_action": edited}
+    await plane.decide(LENA, said)
+    await run.resume()
+
+    assert run.outcome["status"] == "completed"
+    assert run.outcome["result"]["found"]["ask"]["result"]["reason"] == "I saw it"
 
 
 async def test_a_pattern_that_does_not_complete_is_an_absence(desk):

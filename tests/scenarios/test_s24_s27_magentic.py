@@ -21,7 +21,6 @@ from tests.second.office import agent, find_order
 
 LEAD = agent("lead", "lead")
 DIGGER = Worker(agent("digger", "digger"), lookup=find_order)
-BOSS = User("olga", "harbor", frozenset({"operator"}))
 CONSTRAINT = 'Count only orders that were "paid", never drafts: 100 %.'
 
 
