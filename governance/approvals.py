@@ -204,14 +204,6 @@ def expire(tx: Tx, approval: Approval, now: datetime) -> Approval:
     return current
 
 
-def void(tx: Tx, run_id: str, why: str) -> None:
-    """Take back what a run still asks, since it has ended."""
-    tx.execute(
-        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND state = ?",
-        (EXPIRED, why, run_id, PENDING),
-    )
-
-
 def record(tx: Tx, approval: Approval) -> None:
     """Write a person's decision."""
     tx.execute(

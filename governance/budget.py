@@ -34,13 +34,14 @@ class Scope:
     limit: Budget
 
 
-def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> dict[str, Cost]:
+def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> dict[str, tuple[int, ...]]:
     """Reserve `cost` for the act `key` in every scope, or in none.
 
     An act that has a reservation open keeps it and reserves nothing more.
 
     Returns:
-        What each scope has reserved and spent now, by name; empty where nothing was reserved.
+        What each scope has reserved and spent now, by name and in the order of `UNITS`; empty where
+        nothing was reserved.
 
     Raises:
         BudgetExhausted: A scope has less left; nothing was reserved.
@@ -62,7 +63,7 @@ def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> dict[str, 
                 _add(tx, names, _negative(asked_of_all), _NONE)
                 tx.execute("DELETE FROM reservations WHERE key = ?", (key,))
                 raise BudgetExhausted(scope.name, unit, limit)
-    return {name: Cost(*total) for name, total in totals.items()}
+    return totals
 
 
 def settle(tx: Tx, key: str, used: Cost | None = None) -> bool:

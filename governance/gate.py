@@ -98,7 +98,8 @@ class Gate:
         if trusts:
             body["trusts"] = {name: sorted(values) for name, values in trusts.items()}
         self.audit.append(tx, Entry.of_act("settled" if first else "discarded", act, cost=used, **body))
-        self.switchboard.forgive(tx, clearance.ailing)
+        if clearance.ailing:
+            self.switchboard.forgive(tx, clearance.ailing)
 
     def fail(
         self, tx: Tx, clearance: Clearance, error: str, used: Cost, *, retry: bool, blame: bool = True
@@ -180,8 +181,8 @@ class Gate:
             raise Denied(msg)
         if found.state != runs.RUNNING:
             runs.mark(tx, run_id, runs.RUNNING)
-        longest = timedelta(seconds=max(self.limits.timeouts.model, self.limits.timeouts.tool))
-        found = timers.proceed(tx, run_id, found, now, longest=longest + _LEASE_MARGIN)
+        longest = max(self.limits.timeouts.model, self.limits.timeouts.tool)
+        found = timers.proceed(tx, run_id, found, now, longest=longest)
         self.spending.check_time(act, found, now)
         return found
 

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
-from governance import approvals, breakers, effects, journal, runs, spent
-from governance.acts import Act, Json
-from governance.approvals import Approval
+from governance import breakers, effects, journal, runs, spent
+from governance.acts import Json
 from governance.audit import Entry
-from governance.contract import Contract
 from governance.effects import Recorded
-from governance.errors import Denied, InvalidInput
+from governance.errors import InvalidInput
 from governance.journal import State
-from governance.outcome import Status
-from governance.plane_people import Hearing
-from governance.principals import AgentIdentity, Run, User
+from governance.plane_undo import UNDO, Undoing
+from governance.principals import AgentIdentity, User
 from governance.store import Tx
 
-UNDO = "undo"
-"""The graph's name of a run that takes another one back."""
 
-
-class Effects(Hearing):
+class Effects(Undoing):
     """What was done, what may have been done, and what is done about it."""
 
     async def effect(self, key: str) -> Recorded:
@@ -145,80 +137,6 @@ class Effects(Hearing):
             await self.store.transact(lambda tx: journal.give_up(tx, effect.key, now=self.clock()))
             return await self.effect(effect.key)
         return effect
-
-    async def stop_for_undo(self, user: User, run_id: str) -> Run:
-        """End a run that is to be taken back, unless it has ended, so that nothing more is done in it.
-
-        Raises:
-            Denied: The person may not undo it.
-        """
-        run = (await self.record(run_id)).run
-        await self.permit(user, "undo_run", tenant=run.user.tenant, owner=run.user.id)
-        reason = f"taken back by {user.id}"
-        outcome = {"status": Status.CANCELLED.value, "answer": "", "reasons": [reason]}
-
-        def work(tx: Tx) -> None:
-            if runs.close(tx, run_id, outcome, self.clock()):
-                approvals.void(tx, run_id, reason)
-                self.audit.append(tx, Entry.of_run("run_ended", run, user, status=outcome["status"]))
-
-        await self.store.transact(work)
-        return run
-
-    async def open_undo(self, user: User, origin: Run, tools: Mapping[str, int]) -> Run:
-        """Open the run that takes another one back, or find it.
-
-        It has the other one's customer and trusted sets, and a contract for the compensations alone.
-
-        Args:
-            tools: The compensations, and how often each is needed.
-        """
-        undo_id = f"{UNDO}-{origin.id.removeprefix('run-')}"
-
-        def work(tx: Tx) -> Run:
-            if runs.state(tx, undo_id):
-                return runs.get(tx, undo_id).run
-            trusted = dict(origin.contract.trusted)
-            for name, values in runs.added_trust(tx, origin.id).items():
-                trusted[name] = trusted.get(name, frozenset()) | values
-            run = replace(
-                origin,
-                id=undo_id,
-                thread_id="",
-                graph=UNDO,
-                user=user,
-                policy_version=self.policy.version,
-                contract=Contract(tools, trusted),
-            )
-            runs.open_run(tx, run, {"undoes": origin.id}, self.clock())
-            body: dict[str, Json] = {"graph": UNDO, "undoes": origin.id, "contract": run.contract.to_json()}
-            self.audit.append(tx, Entry.of_run("run_opened", run, **body))
-            self.audit.append(tx, Entry.of_run("undo_opened", origin, user, undo_run=undo_id))
-            return run
-
-        return self.keep(await self.store.transact(work))
-
-    async def ask_or_agree(
-        self, act: Act, user: User | None, *, requester: str, description: str
-    ) -> Approval:
-        """Ask about an act in somebody's name, and take it as answered where a person who may agrees.
-
-        Args:
-            user: Who agrees, if anybody does.
-            requester: Who started what is taken back; whoever that is can't be the one who agrees.
-        """
-
-        def work(tx: Tx) -> Approval:
-            asked = self.gate.ask(tx, act, description, ("approve", "reject"), requester=requester)
-            if asked.state != approvals.PENDING:
-                return asked
-            if user:
-                with suppress(Denied):
-                    return self._decide(tx, user, {"approval_id": asked.id, "type": "approve"})
-            self.gate.hold(tx, act.actor.run.id)
-            return asked
-
-        return await self.store.transact(work)
 
     async def spent(self, tenant: str, run_id: str | None = None) -> dict[str, Any]:
         """What a tenant has used today (UTC), or a run in all, and of that who used what.

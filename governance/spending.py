@@ -57,7 +57,7 @@ class Spending:
             return
         totals = budget.reserve(tx, act.key, self._scopes(act, now), act.cost)
         if totals and self.limits.degrade:
-            self._watch(tx, act, totals[f"run:{act.actor.run.id}"])
+            self._watch(tx, act, Cost(*totals[f"run:{act.actor.run.id}"]))
 
     def abandon(self, tx: Tx, act: Act, found: Found) -> None:
         """Settle what a dead worker had reserved for an act."""

@@ -11,6 +11,7 @@ from governance.store import Tx
 NOTED_EVERY = timedelta(seconds=30)
 """A run's last activity is kept to this precision, so that a short run writes nothing."""
 
+_SLACK = timedelta(minutes=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -80,16 +81,16 @@ def pause(tx: Tx, run_id: str, now: datetime) -> None:
     )
 
 
-def proceed(tx: Tx, run_id: str, found: Standing, now: datetime, *, longest: timedelta) -> Standing:
+def proceed(tx: Tx, run_id: str, found: Standing, now: datetime, *, longest: float) -> Standing:
     """Let the run's clock go on; what lies between two acts further apart than any act lasts isn't work.
 
     Args:
-        longest: That one act may take.
+        longest: Seconds that one act may take.
     """
     gap = now - found.active
     if found.waits_since is None and gap <= NOTED_EVERY:
         return found
-    asleep = gap if found.waits_since is None and gap > longest + NOTED_EVERY else timedelta()
+    asleep = gap if found.waits_since is None and gap > timedelta(seconds=longest) + _SLACK else timedelta()
     idle = found.waited(now) + asleep
     tx.execute(
         "INSERT INTO run_times (run, idle, waits_since, active) VALUES (?, ?, NULL, ?)"

@@ -21,7 +21,7 @@ from governance.errors import (
 )
 from governance.journal import State
 from governance.outcome import Status
-from governance.plane_effects import UNDO
+from governance.plane_undo import UNDO
 from governance.principals import Actor, AgentIdentity, Run, User
 from tools.doubt import reconcile
 from tools.gateway import InvalidArguments, ToolFailed, act_for, call

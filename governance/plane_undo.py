@@ -1,0 +1,107 @@
+"""The control plane's part in an undo: the run that takes another one back, and who agrees to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from governance import runs
+from governance.acts import Act, Json
+from governance.approvals import EXPIRED, PENDING, Approval
+from governance.audit import Entry
+from governance.contract import Contract
+from governance.errors import Denied
+from governance.outcome import Status
+from governance.plane_people import Hearing
+from governance.principals import Run, User
+from governance.store import Tx
+
+UNDO = "undo"
+"""The graph's name of a run that takes another one back."""
+
+
+class Undoing(Hearing):
+    """Runs that take other runs back."""
+
+    async def stop_for_undo(self, user: User, run_id: str) -> Run:
+        """End a run that is to be taken back, unless it has ended, so that nothing more is done in it.
+
+        Raises:
+            Denied: The person may not undo it.
+        """
+        run = (await self.record(run_id)).run
+        await self.permit(user, "undo_run", tenant=run.user.tenant, owner=run.user.id)
+        reason = f"taken back by {user.id}"
+        outcome = {"status": Status.CANCELLED.value, "answer": "", "reasons": [reason]}
+
+        def work(tx: Tx) -> None:
+            if runs.close(tx, run_id, outcome, self.clock()):
+                _void_questions(tx, run_id, reason)
+                self.audit.append(tx, Entry.of_run("run_ended", run, user, status=outcome["status"]))
+
+        await self.store.transact(work)
+        return run
+
+    async def open_undo(self, user: User, origin: Run, tools: Mapping[str, int]) -> Run:
+        """Open the run that takes another one back, or find it.
+
+        It has the other one's customer and trusted sets, and a contract for the compensations alone.
+
+        Args:
+            tools: The compensations, and how often each is needed.
+        """
+        undo_id = f"{UNDO}-{origin.id.removeprefix('run-')}"
+
+        def work(tx: Tx) -> Run:
+            if runs.state(tx, undo_id):
+                return runs.get(tx, undo_id).run
+            trusted = dict(origin.contract.trusted)
+            for name, values in runs.added_trust(tx, origin.id).items():
+                trusted[name] = trusted.get(name, frozenset()) | values
+            run = replace(
+                origin,
+                id=undo_id,
+                thread_id="",
+                graph=UNDO,
+                user=user,
+                policy_version=self.policy.version,
+                contract=Contract(tools, trusted),
+            )
+            runs.open_run(tx, run, {"undoes": origin.id}, self.clock())
+            body: dict[str, Json] = {"graph": UNDO, "undoes": origin.id, "contract": run.contract.to_json()}
+            self.audit.append(tx, Entry.of_run("run_opened", run, **body))
+            self.audit.append(tx, Entry.of_run("undo_opened", origin, user, undo_run=undo_id))
+            return run
+
+        return self.keep(await self.store.transact(work))
+
+    async def ask_or_agree(
+        self, act: Act, user: User | None, *, requester: str, description: str
+    ) -> Approval:
+        """Ask about an act in somebody's name, and take it as answered where a person who may agrees.
+
+        Args:
+            user: Who agrees, if anybody does.
+            requester: Who started what is taken back; whoever that is can't be the one who agrees.
+        """
+
+        def work(tx: Tx) -> Approval:
+            asked = self.gate.ask(tx, act, description, ("approve", "reject"), requester=requester)
+            if asked.state != PENDING:
+                return asked
+            if user:
+                with suppress(Denied):
+                    return self._decide(tx, user, {"approval_id": asked.id, "type": "approve"})
+            self.gate.hold(tx, act.actor.run.id)
+            return asked
+
+        return await self.store.transact(work)
+
+
+def _void_questions(tx: Tx, run_id: str, why: str) -> None:
+    """Take back what a run asks, since it has ended."""
+    tx.execute(
+        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND state = ?",
+        (EXPIRED, why, run_id, PENDING),
+    )
