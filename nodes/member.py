@@ -55,6 +55,8 @@ def member_node(agent: Agent, team: Team, *, max_calls: int, max_turns: int) -> 
             return failed(chat, agent.name, error, update | {"used": spent(turn)})
         milliseconds = int((plane.clock() - began).total_seconds() * 1000)
         update["used"] = spent(turn) | {"milliseconds": milliseconds}
+        if turn.refused:  # the others may agree, but the run's outcome says what was not allowed
+            update["faults"] = turn.refused
         if checker:
             result = await _reviewed(chat, turn, result, rules, update)
         elif agent.name == team.owner:

@@ -1,0 +1,244 @@
+"""Cells: what each control must do for any crew, judged by the ledger, the provider and the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from governance.limits import Budget, Timeouts
+from governance.verify import verify
+from models.scripted import call
+from tests.matrix.crews import Crew, Lines, look, pay
+from tests.matrix.world import Crash, World
+from tests.scenarios.conftest import calls, says
+from tests.second import office
+from tests.second.assessors import opines
+
+Cell = Callable[[World, Crew], Awaitable[None]]
+SMALL, LARGE, OF_ANOTHER = ("T-001", 4_000), ("T-002", 90_000), ("T-003", 2_500)
+ENDS_BADLY = {"denied", "rejected", "escalated", "failed", "partial", "waiting"}
+
+
+def acts(crew: Crew) -> bool:
+    """Whether the crew calls tools; `direct` only reads and answers."""
+    return crew.name != "direct"
+
+
+async def happy(world: World, crew: Crew, order: tuple[str, int] = SMALL) -> None:
+    """Everybody does their work; where the crew has tools, one order is refunded."""
+    world.script(crew.scripts(*((look(order[0]), pay(*order)) if acts(crew) else ())))
+    await world.start(crew)
+
+
+async def policy(world: World, crew: Crew) -> None:
+    """What policy doesn't permit isn't done, whoever proposes it, and the end says so."""
+    if acts(crew):
+        world.script(crew.scripts(look(), pay(*OF_ANOTHER)))
+        await world.start(crew)
+        assert world.rows() == []
+    else:
+        crew = unread(crew)
+        await happy(world, crew)
+        assert world.model.calls == 0
+    assert world.entries("refused")
+    assert world.status in ENDS_BADLY
+
+
+def unread(crew: Crew) -> Crew:
+    """The same crew, in the name of somebody who may not read."""
+    from dataclasses import replace
+
+    from graphs.direct import direct
+    from tests.matrix.crews import Advice, Handbook
+    from tests.second.office import agent
+
+    stranger = agent("acts", "reader", returns=Advice)
+    return replace(crew, build=lambda: direct(stranger, retriever=Handbook(), least=0.5))
+
+
+async def approval(world: World, crew: Crew) -> None:
+    """What needs a person's yes waits for it, and is then done once."""
+    await happy(world, crew, LARGE)
+    assert (world.status, world.rows()) == ("waiting", [])
+
+    await world.answer("approve")
+
+    assert [row[:2] for row in world.rows()] == [LARGE]
+    assert (world.status, world.effects) == ("completed", 1)
+
+
+async def budget(world: World, crew: Crew) -> None:
+    """Nothing is asked of a provider beyond the budget, and the end says why."""
+    world.limit(run=Budget(model_calls=0))
+    await happy(world, crew)
+
+    assert (world.model.calls, world.effects) == (0, 0)
+    assert world.status == "budget_exhausted"
+
+
+async def loop(world: World, crew: Crew) -> None:
+    """An agent that does the same for ever is stopped, and not by luck or by the budget."""
+    world.limit(run=Budget(), agent=Budget())
+    scripts = crew.scripts()
+    scripts["Job of acts."] = Lines([look()])
+    world.script(scripts)
+    await world.start(crew)
+
+    assert world.model.calls < 20
+    assert world.status in {"loop_detected", "limit_reached", *ENDS_BADLY}
+    assert "times" in said(world), "it is named as a repeat"
+
+
+async def invalid(world: World, crew: Crew) -> None:
+    """A result that never becomes valid never reads as an answer."""
+    typed = crew.ends.tool_calls
+    world.script(crew.scripts(ends=calls(typed[0]["name"]) if typed else says("")))
+    await world.start(crew)
+
+    assert world.entries("invalid_output")
+    assert world.model.calls < 20
+    assert world.status in ENDS_BADLY
+
+
+async def tool_failure(world: World, crew: Crew) -> None:
+    """A tool that fails is told apart from one that worked: to the agent, in the log, in the outcome."""
+
+    async def breaks() -> None:
+        msg = "the ledger is locked"
+        raise OSError(msg)
+
+    world.before_effect = breaks
+    await happy(world, crew)
+
+    assert world.rows() == []
+    assert world.entries("failed", "unknown")
+    assert "the ledger is locked" in str(world.entries("failed", "unknown"))
+    assert world.status in ENDS_BADLY
+
+
+async def timeout(world: World, crew: Crew) -> None:
+    """What hangs is given up after its time."""
+    world.limit(timeouts=Timeouts(model=0.2, tool=0.2))
+
+    async def hangs() -> None:
+        await asyncio.sleep(3)
+
+    world.before_effect, world.patience = hangs, 2
+    await happy(world, crew)
+
+    assert world.rows() == []
+    assert world.status in ENDS_BADLY
+
+
+async def crash(world: World, crew: Crew) -> None:
+    """After a crash no effect is repeated, and no answer that was received is paid again."""
+    world.dies_after("refund" if acts(crew) else "call_model")
+    with suppress(Crash):
+        await happy(world, crew)
+    assert not world.state
+    world.restart()
+
+    await world.go()
+
+    assert world.status == "completed"
+    assert world.effects == (1 if acts(crew) else 0)
+    answered = {entry["key"] for entry in world.entries("settled") if entry["action"] == "call_model"}
+    assert world.model.calls == len(answered), "what was answered is never asked again"
+
+
+async def dissent(world: World, crew: Crew) -> None:
+    """Who disagrees is heard: in the outcome and in the log."""
+    scripts = crew.scripts(look(), pay(*SMALL))
+    if crew.name == "concurrent":
+        scripts["Job of money."] = Lines([opines("refuse", why="it was paid before")])
+    else:
+        finding = {"id": "tone", "severity": "minor", "what": "it is curt", "where": "text"}
+        scripts["Job of law."] = Lines([call("Review", verdict="satisfied", findings=[finding], resolved=[])])
+    world.script(scripts)
+    await world.start(crew)
+
+    assert world.status == "completed"
+    assert world.state["outcome"]["dissent"]
+
+
+async def audit(world: World, crew: Crew) -> None:
+    """Each call and each effect was cleared before it and settled after it, in a log that is whole."""
+    await happy(world, crew)
+
+    cleared, settled = world.entries("cleared"), world.entries("settled")
+    asked = [entry for entry in cleared if entry["action"] == "call_model"]
+    assert len(asked) == world.model.calls > 0
+    assert len([entry for entry in cleared if entry["action"] == "refund"]) == world.effects
+    assert {entry["key"] for entry in cleared} == {entry["key"] for entry in settled}
+    assert len(world.entries("run_opened")) == len(world.entries("run_ended")) == 1
+    assert (await asyncio.to_thread(verify, world.plane.audit)).whole
+
+
+async def personal_data(world: World, crew: Crew) -> None:
+    """Personal values are tokens everywhere but in the tool that is cleared for them."""
+    await happy(world, crew)
+
+    stores = world.stores()
+    assert [value for value in (office.IBANS["ann"], office.MAIL["ann"]) if value.encode() in stores] == []
+    assert world.status == "completed"
+    assert [row[2] for row in world.rows()] == ([office.IBANS["ann"]] if acts(crew) else [])
+
+
+async def cancellation(world: World, crew: Crew) -> None:
+    """Cancelling a run never cancels an effect that has begun, and it goes on from there."""
+    begun = asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await asyncio.sleep(0.2)
+
+    world.before_effect = slow
+    running = asyncio.create_task(happy(world, crew))
+    await begun.wait()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    world.before_effect = None
+    await asyncio.sleep(0.4)
+    assert world.effects == 1
+
+    await world.go()
+
+    assert (world.status, world.effects) == ("completed", 1)
+
+
+def said(world: World) -> str:
+    """All reasons, of the outcome or of the question to a person."""
+    return str(world.waiting or world.state["outcome"]["reasons"])
+
+
+CELLS: dict[str, Cell] = {
+    "policy": policy,
+    "approval": approval,
+    "budget": budget,
+    "loop": loop,
+    "invalid output": invalid,
+    "tool failure": tool_failure,
+    "timeout": timeout,
+    "crash": crash,
+    "dissent": dissent,
+    "audit": audit,
+    "personal data": personal_data,
+    "cancellation": cancellation,
+}
+
+ONE_VOICE = "one voice at a time, so nobody can disagree"
+READS_ONLY = "it calls no tool"
+NOT_APPLICABLE = {
+    ("direct", "approval"): READS_ONLY,
+    ("direct", "loop"): READS_ONLY,
+    ("direct", "tool failure"): READS_ONLY,
+    ("direct", "timeout"): READS_ONLY,
+    ("direct", "cancellation"): READS_ONLY,
+    **{
+        (name, "dissent"): ONE_VOICE
+        for name in ("direct", "single", "sequential", "handoff", "supervisor", "magentic", "adaptive")
+    },
+}
+"""Pattern and control → why the cell is not asked."""
