@@ -4,7 +4,7 @@ ARGS ?=
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow lint format bench lock clean
+.PHONY: help setup demo dev test test-slow matrix lint format bench lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: setup  ## Run the tests (ARGS="-k approval" for some of them)
 
 test-slow: setup  ## Run the tests that take minutes
 	$(python) -m pytest -m slow $(ARGS)
+
+matrix: setup  ## Print which control holds for which pattern, each tried with the control switched off too
+	TOWER_MATRIX=1 $(python) -m pytest tests/matrix -n 2 -q $(ARGS)
 
 lint: setup  ## Check style, formatting, types and the direction of imports
 	$(python) -m ruff check .

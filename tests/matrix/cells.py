@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from governance.limits import Budget, Timeouts
 from governance.verify import verify
+from graphs.direct import direct
 from models.scripted import call
-from tests.matrix.crews import Crew, Lines, look, pay
+from tests.matrix.crews import Advice, Crew, Handbook, Lines, look, pay
 from tests.matrix.world import Crash, World
 from tests.scenarios.conftest import calls, says
 from tests.second import office
@@ -47,13 +49,7 @@ async def policy(world: World, crew: Crew) -> None:
 
 def unread(crew: Crew) -> Crew:
     """The same crew, in the name of somebody who may not read."""
-    from dataclasses import replace
-
-    from graphs.direct import direct
-    from tests.matrix.crews import Advice, Handbook
-    from tests.second.office import agent
-
-    stranger = agent("acts", "reader", returns=Advice)
+    stranger = office.agent("acts", "reader", returns=Advice)
     return replace(crew, build=lambda: direct(stranger, retriever=Handbook(), least=0.5))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from governance.control import use_control
 from governance.policy import POLICIES, PolicyEngine, load_policy
 from models.door import use_model
+from tests.matrix.cells import CELLS
+from tests.matrix.crews import CREWS
+from tests.matrix.table import BROKEN, HOLDS, NOT_RUN, SURVIVED, markdown
 from tests.matrix.world import World, open_plane
 from tests.second import office
 
@@ -45,3 +49,23 @@ def world(policy: PolicyEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
     use_model(None)
     use_control(None)
     world.plane.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table, where all of it was run."""
+    if not os.environ.get("TOWER_MATRIX"):
+        return
+    ended = {
+        report.nodeid.partition("::")[2]: word
+        for word in ("passed", "failed")
+        for report in terminalreporter.stats.get(word, ())
+    }
+    results = {(crew.name, control): _found(ended, crew.name, control) for crew in CREWS for control in CELLS}
+    terminalreporter.write_line(markdown(results))
+
+
+def _found(ended: dict[str, str], crew: str, control: str) -> str:
+    on, off = (ended.get(f"{test}[{crew}-{control}]") for test in ("test_holds", "test_red_when_off"))
+    if on == off == "passed":
+        return HOLDS
+    return BROKEN if on == "failed" else SURVIVED if off == "failed" else NOT_RUN

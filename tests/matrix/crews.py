@@ -126,7 +126,12 @@ BOSS = agent("boss", "lead", returns=Assignment)
 LEAD = agent("planner", "lead")
 
 STEP = {"id": "s1", "worker": "acts", "task": "Refund the order T-001"}
-FOUND = {"satisfied": True, "progressing": True, "reason": "it is refunded", "findings": [{"statement": "T-001 is refunded.", "results": ["s1"]}]}
+FOUND = {
+    "satisfied": True,
+    "progressing": True,
+    "reason": "it is refunded",
+    "findings": [{"statement": "T-001 is refunded.", "results": ["s1"]}],
+}
 
 
 def assigned(worker: str, task: str = "", answer: str = "") -> AIMessage:

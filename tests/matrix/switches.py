@@ -34,7 +34,9 @@ def policy(patch: pytest.MonkeyPatch) -> None:
 def approval(patch: pytest.MonkeyPatch) -> None:
     """Policy judges as if a person had said yes."""
     decide = PolicyEngine.decide
-    patch.setattr(PolicyEngine, "decide", lambda self, act, **more: decide(self, act, **{**more, "approved": True}))
+    patch.setattr(
+        PolicyEngine, "decide", lambda self, act, **more: decide(self, act, **{**more, "approved": True})
+    )
 
 
 def no_budget(patch: pytest.MonkeyPatch) -> None:
@@ -60,7 +62,7 @@ def tool_failure(patch: pytest.MonkeyPatch) -> None:
     async def quiet(tool: Any, clearance: Any, **more: Any) -> Any:
         try:
             return await execute(tool, clearance, **more)
-        except Exception:
+        except Exception:  # noqa: BLE001 - that is the fault
             return {"order_id": "T-001"}
 
     patch.setattr(gateway, "_execute", quiet)

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.matrix.cells import CELLS, NOT_APPLICABLE
 from tests.matrix.crews import CREWS, Crew
 from tests.matrix.switches import SWITCHES
+from tests.matrix.table import markdown
 from tests.matrix.world import World
 
-ASKED = [
-    pytest.param(crew, control, id=f"{crew.name}-{control}")
-    for crew in CREWS
-    for control in CELLS
-    if (crew.name, control) not in NOT_APPLICABLE
-]
+IN_EVERY_RUN = {"sequential", "concurrent"}
+"""Of the others, cells with the control switched off are left to `make matrix`."""
 
 
-@pytest.mark.parametrize(("crew", "control"), ASKED)
+def cells(*, slow: bool = False) -> list[Any]:
+    """Every cell that is asked."""
+    return [
+        pytest.param(
+            crew,
+            control,
+            id=f"{crew.name}-{control}",
+            marks=pytest.mark.slow if slow and crew.name not in IN_EVERY_RUN else (),
+        )
+        for crew in CREWS
+        for control in CELLS
+        if (crew.name, control) not in NOT_APPLICABLE
+    ]
+
+
+@pytest.mark.parametrize(("crew", "control"), cells())
 async def test_holds(world: World, crew: Crew, control: str):
     await CELLS[control](world, crew)
 
 
-@pytest.mark.parametrize(("crew", "control"), ASKED)
+@pytest.mark.parametrize(("crew", "control"), cells(slow=True))
 async def test_red_when_off(world: World, crew: Crew, control: str, monkeypatch: pytest.MonkeyPatch):
     SWITCHES[control](monkeypatch)
 
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever shows that the cell noticed
         await CELLS[control](world, crew)
+
+
+def test_the_readme_shows_the_table():
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+
+    assert markdown() in readme

@@ -33,7 +33,7 @@ LETTER = f"Refund T-001 please. I am {office.MAIL['ann']}, my account is {office
 ADMISSION = Admission(office.Customers(), {crew.name: office.CONTRACT for crew in CREWS})
 
 
-class Crash(BaseException):  # noqa: N818 - no error: the process is gone
+class Crash(BaseException):
     """The process dies here, as far as everything above is concerned."""
 
 
