@@ -1,0 +1,116 @@
+"""Verification: what is wrong with a folder of datasets, in words."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evals.datasets import SETS, Case, Labelled, Pair, Question, ToolCase, Utterance, load, sha256
+
+NEAR_DUPLICATE = 0.8
+"""Jaccard similarity of character trigrams from which two texts are nearly the same."""
+
+
+def verify(folder: Path, documents: Path) -> list[str]:
+    """Say what is wrong with the files; an empty list is good.
+
+    Args:
+        folder: With `index.toml`, which says what the files are.
+        documents: Markdown with numbered sections, which answers rest on.
+
+    Raises:
+        InvalidInput: A file can't be read, or a row has another form.
+    """
+    index = tomllib.loads((folder / "index.toml").read_text(encoding="utf-8"))
+    return [f"{name}: {finding}" for name in SETS for finding in _findings(name, index, folder, documents)]
+
+
+def _findings(name: str, index: Mapping[str, Any], folder: Path, documents: Path) -> Iterator[str]:
+    entry = index["sets"][name]
+    if sha256(folder / f"{name}.jsonl") != entry["sha256"]:
+        yield "the file isn't the one of the index"
+    rows: list[Labelled] = load(name, folder)
+    yield from (f"{id_} is there {n} times" for id_, n in Counter(r.id for r in rows).items() if n > 1)
+    counts = {"rows": len(rows), "hard": sum(r.hard for r in rows), "classes": Counter(map(class_of, rows))}
+    yield from (f"{k} is {v}, not {entry[k]}" for k, v in counts.items() if v != entry[k])
+    if 3 * sum(r.split == "held_out" for r in rows) != len(rows):
+        yield "not a third is held out"
+    near = near_duplicates([text_of(r) for r in rows])
+    yield from (f"{rows[i].id} and {rows[j].id} are near-duplicates" for i, j in near)
+    known = sections(documents)
+    yield from (
+        f"{row.id} names {word!r}" for row in rows for word in _unknown_words(row, index["words"], known)
+    )
+
+
+def class_of(row: Labelled) -> str:
+    """The class by which a set is counted."""
+    match row:
+        case Utterance():
+            return row.intent
+        case ToolCase():
+            return row.role
+        case Question():
+            return "answerable" if row.answerable else "unanswerable"
+        case Case():
+            return "adversarial" if row.adversarial else "policy" if row.policy_critical else "ordinary"
+        case Pair():
+            return row.preferred
+    raise TypeError(row)
+
+
+def text_of(row: Labelled) -> str:
+    """What near-duplicates are looked for in."""
+    data = row.model_dump()
+    fields = ("text", "request", "question", "given", "attachments", "html", "answer_a", "answer_b")
+    return " ".join(str(data[f]) for f in fields if data.get(f))
+
+
+def _unknown_words(row: Labelled, words: Mapping[str, list[str]], sections: Mapping[str, str]) -> list[str]:
+    """Names of intents, tools, sources and so on that neither index nor documents know."""
+    used: dict[str, list[str]] = {}
+    match row:
+        case Utterance():
+            used = {"intents": [row.intent], "patterns": [row.pattern]}
+        case ToolCase():
+            calls = [*row.calls, *row.forbidden_args, *(c for way in row.alternatives for c in way)]
+            used = {"tools": [*(c.tool for c in calls), *row.allowed_extra, *row.forbidden]}
+        case Question():
+            return [s for s in row.relevant if s not in sections]
+        case Pair():
+            return [s["source"] for s in row.sources if sections.get(s["source"]) != s["text"]]
+        case Case():
+            used = {"graphs": row.expected.graph, "statuses": row.expected.status, "users": [row.user]}
+            used["tables"] = [a.table for a in (*row.expected.end_state, *row.forbidden)]
+    return [word for kind, names in used.items() for word in names if word not in words[kind]]
+
+
+@functools.cache
+def sections(folder: Path) -> dict[str, str]:
+    """Text by source, such as `home-wording § 2.2`."""
+    found: dict[str, str] = {}
+    for path in folder.glob("*.md"):
+        parts = re.split(r"^#+ (?:(\d+\.\d+) )?.*$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        found |= {
+            f"{path.stem} § {n}": text.strip() for n, text in zip(parts[1::2], parts[2::2], strict=True) if n
+        }
+    return found
+
+
+def near_duplicates(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs of texts whose character trigrams are nearly the same."""
+    grams = [{t[i : i + 3] for i in range(len(t) - 2)} for t in (" ".join(t.lower().split()) for t in texts)]
+    column = {g: i for i, g in enumerate(sorted(set().union(*grams)))}
+    has = np.zeros((len(texts), len(column)), dtype=np.float32)
+    for i, own in enumerate(grams):
+        has[i, [column[g] for g in own]] = 1
+    both, size = has @ has.T, has.sum(axis=1)
+    alike = both / np.maximum(size[:, None] + size[None, :] - both, 1)
+    return [(int(i), int(j)) for i, j in np.argwhere(np.triu(alike, 1) >= NEAR_DUPLICATE)]
