@@ -19,6 +19,7 @@ def direct(
     retriever: Retriever,
     least: float,
     check: Check | None = None,
+    fallback: Agent | None = None,
     compose: Compose = last_answer,
 ) -> Graph:
     """Build a graph that reads once and answers once.
@@ -28,9 +29,10 @@ def direct(
         retriever: Where it reads, through the memory seam.
         least: Score from which a passage is about the question at all.
         check: Holds the citations against what was read.
+        fallback: Answers where the agent gives no valid result; after it a person does.
         compose: From the result to the outcome.
     """
-    step = Step(agent, check=check)
+    step = Step(agent, check=check, fallback=fallback)
     g = new_graph()
     add(
         g, "retrieve", retrieve_node(agent, retriever, then=step.name, least=least), to=[step.name, "deliver"]

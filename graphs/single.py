@@ -7,18 +7,23 @@ from langgraph.graph import END, START
 from graphs.pattern import Graph, add, new_graph
 from nodes.conversation import speaker_node
 from nodes.deliver import Compose, deliver_node, last_answer
+from nodes.escalate import escalate
 from nodes.team import Agent
 
 
-def single(agent: Agent, *, compose: Compose = last_answer) -> Graph:
+def single(agent: Agent, *, fallback: Agent | None = None, compose: Compose = last_answer) -> Graph:
     """Build a graph in which one agent works until it has an answer.
+
+    What it can't bring to an end goes to its fallback, unless it has changed something by then, and
+    after that to a person.
 
     Args:
         agent: Approvals that its tool calls need are asked for in the middle of its work.
         compose: From the result to the outcome.
     """
     g = new_graph()
-    add(g, agent.name, speaker_node(agent), to=["deliver"])
+    add(g, agent.name, speaker_node(agent, fallback=fallback, human=True), to=["escalate", "deliver"])
+    add(g, "escalate", escalate, to=[agent.name, "deliver"], human=True)
     add(g, "deliver", deliver_node(compose))
     g.add_edge(START, agent.name)
     g.add_edge("deliver", END)

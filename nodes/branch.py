@@ -18,10 +18,10 @@ from governance.control import control
 from governance.errors import ControlUnavailable
 from governance.outcome import Outcome, Status
 from governance.principals import Run
-from models.governed import ModelFailed
 from nodes.agent import work
 from nodes.delegate import delegate_node
-from nodes.faults import GaveUp, fault
+from nodes.fallback import first_valid
+from nodes.faults import fault
 from nodes.place import current_run
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node, Step
@@ -194,15 +194,10 @@ def _absence(name: str, error: Exception) -> Absence:
 
 async def _examine(step: Step, state: RunState, config: RunnableConfig, context: Context | None) -> Found:
     """Let the step's agent work, then its fallback if it has one."""
-    agents = [step.agent, *([step.fallback] if step.fallback else [])]
-    refused: list[Fault] = []
-    for agent in agents:
-        turn = await turn_for(agent, step.name, state, config, context)
-        turn.refused = refused
-        try:
-            return await work(turn, check=step.check, state=state, repairs=step.repairs), refused
-        except (GaveUp, ModelFailed):
-            if agent is agents[-1]:
-                raise
-    msg = "a branch has at least one agent"
-    raise AssertionError(msg)
+    verdict, turn = await first_valid(
+        step.agent,
+        step.fallback,
+        lambda agent: turn_for(agent, step.name, state, config, context),
+        lambda turn: work(turn, check=step.check, state=state, repairs=step.repairs),
+    )
+    return verdict, turn.refused

@@ -17,6 +17,7 @@ from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import work
 from nodes.deliver import SPOKESMAN
+from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, GaveUp, fault, misfit
 from nodes.state import Context, Fault, Question, RunState
 from nodes.step import Node
@@ -65,11 +66,13 @@ def speaker_node(
     max_handoffs: int = 0,
     sees: Mapping[str, Sees] | None = None,
     human: bool = False,
+    fallback: Agent | None = None,
     then: str = "deliver",
 ) -> Node:
     """Make a node in which an agent answers, acts or hands over along one of `handoffs`.
 
     Args:
+        fallback: Who tries after an agent that gave no valid result.
         sees: From whom the request came → what of the history is shown; everything where it isn't named.
         human: What the agent can't settle goes to a person at `escalate`.
     """
@@ -82,13 +85,20 @@ def speaker_node(
         update: dict[str, Any] = {"visits": {agent.name: 1}, "hops": [here], "active": agent.name}
         if agent.name in state.get("answers", {}):
             return _take_answer(agent, state, update, then)
-        turn = await turn_for(agent, agent.name, _view(agent, state, sees or {}), config, runtime.context)
-        turn.handoffs = edges
+        view, turns = _view(agent, state, sees or {}), list[Turn]()
+
+        async def begin(who: Agent) -> Turn:
+            turn = await turn_for(who, agent.name, view, config, runtime.context)
+            turn.handoffs = edges
+            turns.append(turn)
+            return turn
+
         try:
-            result = await work(turn, state=state)
+            result, turn = await first_valid(agent, fallback, begin, lambda turn: work(turn, state=state))
         except STEP_ERRORS as error:
             goto, why = _settled_by(agent, error, human=human, then=then)
-            return _go(goto, update | {"messages": turn.new} | why, reopened=reopened)
+            new = turns[-1].new if turns else []
+            return _go(goto, update | {"messages": new} | why, reopened=reopened)
         update["messages"] = turn.new
         if turn.refused:
             update["faults"] = turn.refused

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import Check, lookup_of, work
+from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault
 from nodes.state import Context, Fault, Question, RunState
 from nodes.team import Agent
@@ -76,18 +77,13 @@ def step_node(step: Step, then: str) -> Node:
 async def _try_agents(
     step: Step, state: RunState, config: RunnableConfig, context: Context | None
 ) -> tuple[dict[str, Any], list[Fault]]:
-    agents = [step.agent, *([step.fallback] if step.fallback else [])]
-    for last, agent in ((agent is agents[-1], agent) for agent in agents):
-        turn = await turn_for(agent, step.name, state, config, context)
-        try:
-            result = await work(turn, check=step.check, state=state, repairs=step.repairs)
-        except (GaveUp, ModelFailed):
-            if last:
-                raise
-        else:
-            return result, turn.refused
-    msg = "a step has at least one agent"
-    raise AssertionError(msg)
+    result, turn = await first_valid(
+        step.agent,
+        step.fallback,
+        lambda agent: turn_for(agent, step.name, state, config, context),
+        lambda turn: work(turn, check=step.check, state=state, repairs=step.repairs),
+    )
+    return result, turn.refused
 
 
 async def _take_answer(

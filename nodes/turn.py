@@ -79,6 +79,7 @@ class Turn:
         sequence: Acts so far at this position; the same on every re-execution.
         new: Messages that the turn added.
         refused: Writes that were asked for and not allowed; the run's outcome says so.
+        wrote: Something was changed, so nobody may begin this visit anew.
     """
 
     agent: Agent
@@ -87,6 +88,7 @@ class Turn:
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
     new: list[AnyMessage] = field(default_factory=list)
     refused: list[Fault] = field(default_factory=list)
+    wrote: bool = False
     moved_to: Agent | None = None
     sequence: int = 0
     seen: dict[str, int] = field(default_factory=dict)
@@ -136,6 +138,7 @@ class Turn:
                 self.refused.append(fault(self.agent.name, error))
             self.reply(call_id, f"refused: {error.reason}", error=True)
         else:
+            self.wrote = self.wrote or tool.writes
             self.reply(call_id, json.dumps(result, ensure_ascii=False))
 
     async def hand_over(self, name: str, args: dict[str, Any], call_id: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,21 @@ def test_one_module_asks_raw_models():
     assert importers("raw_model") == {"models/governed.py"}
 
 
-def test_one_module_executes_tools():
+EXECUTE_TOOLS = {
+    "tools/gateway.py",  # cleared before, recorded after
+    "tools/doubt.py",  # a tool's own question whether an effect happened, for the gateway
+    "tools/remote/system.py",  # the body of a tool that may stand behind another system
+}
+
+
+def test_few_modules_execute_tools():
     executes = {
         path.relative_to(ROOT).as_posix()
         for folder in ("graphs", "nodes", "cli", "tools", "evals")
         for path in (ROOT / folder).rglob("*.py")
-        if "tool.run(" in path.read_text(encoding="utf-8")
+        if re.search(r"\w\.run\(\*\*", path.read_text(encoding="utf-8"))
     }
-    assert executes == {"tools/gateway.py"}
+    assert executes == EXECUTE_TOOLS
 
 
 class Counted(OfflineChatModel):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from langgraph.graph.state import CompiledStateGraph
 
 from graphs.sequential import sequential
+from graphs.single import single
 from tests.scenarios.conftest import LENA, Office, calls, says
 from tests.second import office
 
@@ -113,3 +115,32 @@ async def test_another_customers_order_is_refused_at_the_record_itself(desk, cha
     assert run.outcome["status"] == "denied"
     assert "only-own-orders" in str(run.entries("refused"))
     assert desk.refunds() == []
+
+
+@pytest.mark.scenario(2)
+async def test_one_agent_alone_has_a_fallback_and_a_person_behind_it(desk):
+    """Bounded repair, another agent, a person; and each is seen in the log."""
+    graph = single(office.CASHIER, fallback=office.A).compile(name="single", checkpointer=desk.saver)
+    desk.script(*[says("")] * 6)
+
+    run = await desk.start(graph)
+
+    assert desk.model.calls == 6
+    assert {entry["body"]["agent"] for entry in run.entries("invalid_output")} == {"cashier", "a"}
+    await desk.plane.decide(LENA, {"approval_id": run.waiting[0]["approval_id"], "type": "reject"})
+    await run.resume()
+    assert run.outcome["status"] == "failed"
+
+
+@pytest.mark.scenario(2)
+async def test_after_a_write_no_other_agent_begins_anew(desk):
+    iban = await desk.plane.vault.token("harbor", "iban", office.IBANS["ann"])
+    pay = {"order_id": "T-001", "amount": 4000, "iban": iban}
+    graph = single(office.CASHIER, fallback=replace(office.CASHIER, name="second"))
+    desk.script(calls("refund", **pay), *[says("")] * 3, calls("refund", **pay), says("done"))
+
+    run = await desk.start(graph.compile(name="single", checkpointer=desk.saver))
+
+    assert run.waiting, "a person goes on, who can see what was done"
+    assert desk.model.calls == 4
+    assert [row[:2] for row in desk.refunds()] == [("T-001", 4000)]

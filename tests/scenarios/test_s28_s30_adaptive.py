@@ -357,6 +357,8 @@ async def test_nothing_that_had_an_effect_is_tried_again(desk):
     run = await desk.start(front_door(desk))
 
     assert [row[:2] for row in desk.refunds()] == [("T-001", 4000)]
+    await desk.plane.decide(LENA, answer(run, "reject", message="it is paid"))
+    await run.resume()
     assert run.outcome["status"] == "failed"
     assert "may have acted: refund" in run.outcome["reasons"][-1]
     assert len(await why(run)) == 1
@@ -400,9 +402,11 @@ async def test_without_budget_there_is_no_climbing(desk):
     object.__setattr__(desk.plane, "limits", tight)
     run = await desk.start(front_door(desk))
 
+    assert run.waiting, "who has no budget to try another pattern asks a person"
+    await desk.plane.decide(LENA, answer(run, "reject", message="too dear"))
+    await run.resume()
     assert desk.model.calls == 4
     assert run.outcome["status"] == "failed"
-    assert "80 % of the run's budget" in run.outcome["reasons"][-1]
 
 
 class Sure(office.Verdict):
