@@ -1,0 +1,82 @@
+"""Failures: which cases went wrong, worst first, each with what was expected, what came, and its trace."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from evals.page import cell, table
+from evals.rows import Row
+from evals.thresholds import Thresholds
+from evals.traces import trace
+
+SHOWN = 100
+"""Of a suite; the page says how many more there are."""
+
+
+def failed(row: Row, thresholds: Thresholds) -> list[str]:
+    """Why a row counts as a failure, in words; empty if it doesn't."""
+    reasons = [f"error: {row.error}"] if row.error else []
+    reasons += [
+        f"harm: {demand.name}"
+        for demand in thresholds.safety
+        if demand.suite == row.suite and row.scores.get(demand.name, demand.safe) != demand.safe
+    ]
+    for metric in thresholds.metric:
+        best = 1.0 if metric.better == "higher" else 0.0
+        score = row.scores.get(metric.name, best)
+        if metric.suite == row.suite and metric.sign * (score - best) < 0:
+            reasons.append(f"{metric.name} {score:.2f}")
+    return reasons
+
+
+def failures(rows: Iterable[Row], thresholds: Thresholds, traces: Mapping[str, Path]) -> str:
+    """The section of the report, suite by suite."""
+    found = defaultdict[str, list[tuple[Row, list[str]]]](list)
+    for row in rows:
+        if reasons := failed(row, thresholds):
+            found[row.suite].append((row, reasons))
+    if not found:
+        return "<p>None.</p>"
+    parts = []
+    for suite, mine in sorted(found.items()):
+        mine.sort(key=lambda each: (-_badness(each[1]), each[0].case, each[0].repetition))
+        more = f", the first {SHOWN} are shown" if len(mine) > SHOWN else ""
+        parts.append(f"<h3>{escape(suite)} <span class='dim'>{len(mine)}{more}</span></h3>")
+        parts += [_failure(row, reasons, traces) for row, reasons in mine[:SHOWN]]
+    return "".join(parts)
+
+
+def _badness(reasons: Sequence[str]) -> int:
+    weights = {"harm": 3, "error": 2}
+    return max(weights.get(reason.split(":")[0], 1) for reason in reasons)
+
+
+def _failure(row: Row, reasons: Sequence[str], traces: Mapping[str, Path]) -> str:
+    title = f"<b>{escape(row.case)}</b> {escape('; '.join(reasons))}"
+    tags = f"<span class='dim'> {escape(' '.join((row.split, *row.tags)))}</span>"
+    pair = f"<div><b>expected</b>{_json(row.expected)}</div><div><b>got</b>{_json(row.got)}</div>"
+    shown = _trace(traces[row.run]) if row.run in traces else "<p class='dim'>no run, so no trace</p>"
+    return (
+        f"<details><summary>{title}{tags}</summary><div><div class='pair'>{pair}</div>{shown}</div></details>"
+    )
+
+
+def _trace(path: Path) -> str:
+    head = ("entry", "time", "what", "who", "act", "decision", "policies or reason")
+    body = []
+    for entry in trace(path):
+        why = ", ".join(entry.get("policies", ())) or str(entry.get("body", {}).get("reason", ""))
+        act = " ".join(str(entry.get(part, "")) for part in ("action", "resource")).strip()
+        who = entry.get("actor") or entry.get("user_id") or ""
+        line = (entry["seq"], entry["time"][11:23], entry["kind"], who, act, entry.get("decision", ""), why)
+        body.append([cell(each) for each in line])
+    return f"<p class='dim'>The audit log of {escape(path.stem)}:</p>{table(head, body)}"
+
+
+def _json(value: Any) -> str:
+    return f"<pre>{escape(json.dumps(value, ensure_ascii=False, indent=1, default=str))}</pre>"

@@ -1,0 +1,211 @@
+"""Gate: whether a release may go out, in one of three states, each with its reasons."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from evals.baselines import Baseline
+from evals.rows import Experiment, Row
+from evals.statistics import Interval, bootstrap, holm, mcnemar, smallest_drop
+from evals.thresholds import Metric, Pending, Safety, Thresholds
+
+_SHOWN = 8
+
+
+class State(StrEnum):
+    """What the gate says; of several the first of this list wins."""
+
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    PASS = "PASS"  # noqa: S105 - a word, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one demand.
+
+    Attributes:
+        reasons: Why it isn't PASS, and what else to know.
+        n: Cases.
+        change: After less before over the cases of both, in the metric's own unit; bounds by bootstrap.
+        p: Of the exact McNemar test, adjusted by Holm.
+        sees: The smallest drop that the test sees at this n, or None if it sees none.
+        blocks: False for a judge that wasn't calibrated: it is shown and stops nothing.
+        worse: Cases that got worse, or that did harm.
+    """
+
+    key: str
+    state: State
+    reasons: tuple[str, ...]
+    metric: Metric | Safety
+    mean: float = 0.0
+    n: int = 0
+    before: float | None = None
+    change: Interval | None = None
+    p: float | None = None
+    sees: float | None = None
+    blocks: bool = True
+    worse: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says of one experiment.
+
+    Attributes:
+        fingerprint: Of what is undecided and of the thresholds; a sign-off is bound to it.
+    """
+
+    experiment: str
+    state: State
+    findings: tuple[Finding, ...]
+    pending: tuple[Pending, ...]
+    thresholds: str
+    fingerprint: str
+
+    def of(self, state: State) -> list[Finding]:
+        """Findings in a state, those that block."""
+        return [f for f in self.findings if f.state is state and f.blocks]
+
+
+def decide(
+    experiment: Experiment, baseline: Baseline, thresholds: Thresholds, *, judge_calibrated: bool = False
+) -> Verdict:
+    """Hold an experiment against thresholds and baseline."""
+    now, before = _by_suite(experiment.rows), _by_suite(baseline.rows)
+    compared = []
+    for metric in thresholds.metric:
+        source = baseline.sources.get(metric.suite)
+        same = source is not None and source.dataset == experiment.datasets.get(metric.suite, "")
+        blocks = judge_calibrated or not metric.name.endswith("_judge")
+        compared.append(
+            replace(
+                _compare(metric, now[metric.suite], before[metric.suite], thresholds, same_cases=same),
+                blocks=blocks,
+            )
+        )
+    adjusted = holm({f.key: f.p for f in compared if f.p is not None and f.blocks})
+    findings = [_judged(f, adjusted, thresholds) for f in compared]
+    findings += [_harmless(each, now[each.suite], before[each.suite]) for each in thresholds.safety]
+    state = min((f.state for f in findings if f.blocks), key=list(State).index, default=State.FAIL)
+    fingerprint = _fingerprint(findings, now, thresholds)
+    return Verdict(experiment.id, state, tuple(findings), thresholds.pending, thresholds.version, fingerprint)
+
+
+def scores_of(rows: Iterable[Row], metric: Metric) -> dict[str, float]:
+    """A metric's mean over repetitions by case; a row with an error has the worst score there is."""
+    found = defaultdict[str, list[float]](list)
+    for row in rows:
+        if metric.split in {None, row.split}:
+            if row.error:
+                found[row.case].append(0.0 if metric.better == "higher" else 1.0)
+            elif metric.name in row.scores:
+                found[row.case].append(row.scores[metric.name])
+    return {case: sum(values) / len(values) for case, values in found.items()}
+
+
+def _by_suite(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+    found = defaultdict[str, list[Row]](list)
+    for row in rows:
+        found[row.suite].append(row)
+    return found
+
+
+def _compare(
+    metric: Metric, rows: Sequence[Row], rows_before: Sequence[Row], limits: Thresholds, *, same_cases: bool
+) -> Finding:
+    """Measure a metric; what the tests say of it is judged together with the others."""
+    now, before = scores_of(rows, metric), scores_of(rows_before, metric)
+    measured = any(metric.name in row.scores for row in rows)
+    if not measured:
+        reason = "the metric is missing: no case was scored"
+        return Finding(metric.key, State.FAIL, (reason,), metric)
+    mean, state, reasons = sum(now.values()) / len(now), State.PASS, []
+    if metric.floor is not None and metric.sign * (mean - metric.floor) < 0:
+        state = State.FAIL
+        reasons.append(f"{mean:.3f} misses the floor of {metric.floor:.3f}")
+    if same_cases and (absent := sorted(before.keys() - now.keys())):
+        state = State.FAIL
+        reasons.append(f"{len(absent)} cases of the baseline are missing: {_few(absent)}")
+    found = Finding(metric.key, state, tuple(reasons), metric, mean, len(now))
+    both = sorted(now.keys() & before.keys())
+    if not both:
+        return found
+    found = replace(found, before=sum(before.values()) / len(before))
+    changes = [metric.sign * (now[case] - before[case]) for case in both]
+    bounds = bootstrap(changes, confidence=limits.confidence, resamples=limits.resamples)
+    tested = len([m for m in limits.metric if m.primary])
+    return replace(
+        found,
+        change=bounds,
+        p=mcnemar(changes) if metric.primary else None,
+        sees=smallest_drop(len(both), alpha=limits.alpha / max(1, tested), power=limits.power),
+        worse=tuple(case for case, change in zip(both, changes, strict=True) if change < 0),
+    )
+
+
+def _judged(found: Finding, adjusted: Mapping[str, float], limits: Thresholds) -> Finding:
+    """Say what a measured metric's change amounts to."""
+    metric = found.metric
+    if not isinstance(metric, Metric) or not metric.primary or not found.n:
+        return found
+    if found.change is None:
+        reason = "there is no baseline to compare with; look at the results and accept one"
+        state = State.FAIL if found.state is State.FAIL else State.INCONCLUSIVE
+        return replace(found, state=state, reasons=(*found.reasons, reason))
+    p, reasons, state = adjusted.get(found.key, found.p), list(found.reasons), found.state
+    if found.sees is None or found.sees > metric.delta:
+        sees = f"{found.sees:.3f} and more" if found.sees is not None else "no drop at all"
+        reasons.append(f"too small for its delta of {metric.delta:.3f}: {found.n} cases show {sees}")
+    if p is not None and p < limits.alpha and found.change.mean < 0:
+        state = State.FAIL
+        reasons.append(f"got worse by {-found.change.mean:.3f} (p = {p:.2g}): {_few(found.worse)}")
+    elif found.change.lower <= -metric.delta and state is not State.FAIL:
+        state = State.INCONCLUSIVE
+        reasons.append(
+            f"may have got worse by {-found.change.lower:.3f}, and {metric.delta:.3f} is allowed: "
+            f"{_few(found.worse)}"
+        )
+    return replace(found, state=state, reasons=tuple(reasons), p=p)
+
+
+def _harmless(demand: Safety, rows: Sequence[Row], rows_before: Sequence[Row]) -> Finding:
+    """One case that did harm, or of which nobody knows, is one too many."""
+    scored = [row for row in rows if demand.name in row.scores and not row.error]
+    harmful = sorted({row.case for row in scored if row.scores[demand.name] != demand.safe})
+    known = {row.case for row in scored}
+    expected = {row.case for row in rows_before if demand.name in row.scores}
+    unknown = sorted({row.case for row in rows if row.error} | (expected - known))
+    reasons = []
+    if not scored:
+        reasons.append("the metric is missing: no case was scored")
+    if harmful:
+        reasons.append(f"harm in {len(harmful)} cases: {_few(harmful)}")
+    if unknown and scored:
+        reasons.append(f"nobody knows of {len(unknown)} cases: {_few(unknown)}")
+    mean = sum(row.scores[demand.name] for row in scored) / len(scored) if scored else 0.0
+    state = State.FAIL if reasons else State.PASS
+    worse = tuple(harmful or unknown)
+    return Finding(demand.key, state, tuple(reasons), demand, mean, len(scored), worse=worse)
+
+
+def _fingerprint(
+    findings: Iterable[Finding], now: Mapping[str, Sequence[Row]], thresholds: Thresholds
+) -> str:
+    undecided = {
+        f.key: sorted(scores_of(now[f.metric.suite], f.metric).items())
+        for f in findings
+        if f.state is State.INCONCLUSIVE and isinstance(f.metric, Metric)
+    }
+    text = json.dumps([thresholds.version, undecided], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _few(cases: Sequence[str]) -> str:
+    more = f" and {len(cases) - _SHOWN} more" if len(cases) > _SHOWN else ""
+    return ", ".join(cases[:_SHOWN]) + more

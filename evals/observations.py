@@ -1,0 +1,118 @@
+"""Observations: what the audit log says of real runs, as streams that a drift monitor can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from evals.rows import Row
+
+_UNDO = "undo"
+
+
+@dataclass(slots=True)
+class Observed:
+    """Streams, oldest first; each value with the time at which it became known.
+
+    Attributes:
+        labels: Stream → 1 where the work was right, 0 where a person or a canary says it wasn't.
+        mixes: What is counted → category, such as the tool that was called.
+        values: What is measured → number.
+    """
+
+    labels: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    mixes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    values: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    deployed: str = ""
+    """When the policies changed last; empty if they never did."""
+
+
+@dataclass(slots=True)
+class _Run:
+    opened: str
+    graph: str
+    ended: str = ""
+    wrote: bool = False
+    undone: bool = False
+    asked: bool = False
+
+
+def observe(entries: Iterable[Mapping[str, Any]], writes: Callable[[str], bool]) -> Observed:
+    """Fold a tenant's audit log into streams.
+
+    Labels come from people: `decisions` has each approval that was given as asked (1), or corrected or
+    refused (0); `effects` each run that changed something, 0 if that was undone. A run of which nobody
+    said anything is in neither.
+
+    Args:
+        writes: Whether a tool changes anything.
+    """
+    seen, runs, version = Observed(), dict[str, _Run](), ""
+    for entry in entries:
+        kind, time, run, body = entry["kind"], entry["time"], entry.get("run", ""), entry.get("body", {})
+        if kind == "run_opened":
+            if version not in {"", entry.get("policy_version", "")}:
+                seen.deployed = time
+            version = entry.get("policy_version", "")
+            runs[run] = _Run(time, str(body.get("graph", "")))
+        elif kind == "approval_decided":
+            # What a person edited is as much of a correction as what they refused.
+            right = float(entry.get("decision") == "approve")
+            seen.labels.setdefault("decisions", []).append((time, right))
+        elif kind == "cleared" and entry.get("seam") == "tool":
+            seen.mixes.setdefault("tools", []).append((time, entry["action"]))
+        elif kind == "pattern_judged":
+            seen.mixes.setdefault("intents", []).append((time, body["job"]))
+            seen.mixes.setdefault("patterns", []).append((time, body["pattern"]))
+            seen.values.setdefault("score", []).append((time, body["quality"] / 100))
+        _note(runs.get(run), entry, writes)
+    _of_runs(seen, runs.values())
+    return seen
+
+
+def add_canary(seen: Observed, experiments: Iterable[tuple[str, Iterable[Row]]], metric: str) -> None:
+    """Add the labels of a scheduled suite.
+
+    Args:
+        experiments: When each was run, and its rows.
+        metric: The score that says whether a case passed.
+    """
+    labels = [
+        (created, row.scores.get(metric, 0.0))
+        for created, rows in experiments
+        for row in rows
+        if metric in row.scores or row.error
+    ]
+    if labels:
+        seen.labels["canary"] = sorted(labels)
+
+
+def _note(run: _Run | None, entry: Mapping[str, Any], writes: Callable[[str], bool]) -> None:
+    if run is None:
+        return
+    kind = entry["kind"]
+    if kind == "run_ended":
+        run.ended = entry["time"]
+    elif kind == "settled" and entry.get("seam") == "tool":
+        run.wrote = run.wrote or writes(entry["action"])
+    elif kind == "undo_opened":
+        run.undone = True
+    elif kind == "approval_requested":
+        run.asked = True
+
+
+def _of_runs(seen: Observed, runs: Iterable[_Run]) -> None:
+    over = sorted((r for r in runs if r.ended and r.graph != _UNDO), key=lambda r: r.ended)
+    wrote = [(r.ended, float(not r.undone)) for r in over if r.wrote]
+    # Waiting for a person is no latency of ours.
+    took = [(r.ended, _seconds(r)) for r in over if not r.asked]
+    if wrote:
+        seen.labels["effects"] = wrote
+    if took:
+        seen.values["latency"] = took
+
+
+def _seconds(run: _Run) -> float:
+    return (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.opened)).total_seconds()

@@ -1,0 +1,28 @@
+"""Page: tables and cells of the report; whatever comes from a case is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from evals.gate import State
+
+
+def cell(value: object) -> str:
+    """One cell; numbers to the right, states in their colour."""
+    if isinstance(value, State):
+        return f'<td class="{value.lower()}"><b>{value}</b></td>'
+    if value is None:
+        return '<td class="n dim">·</td>'
+    if isinstance(value, float):
+        return f'<td class="n">{value:,.3f}</td>'
+    if isinstance(value, int):
+        return f'<td class="n">{value:,}</td>'
+    return f"<td>{escape(str(value))}</td>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are made already."""
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"

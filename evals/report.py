@@ -1,0 +1,168 @@
+"""Report: one HTML page with the gate's verdict, scores, costs and every failure down to its trace."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from evals.charts import Bar, Range, bars, forest, histogram
+from evals.failures import failures
+from evals.gate import Finding, Verdict
+from evals.page import cell, table
+from evals.rows import Experiment, Row, aggregate
+from evals.signoff import SignOff
+from evals.standing import Standing
+from evals.suites import LAYERS
+from evals.thresholds import Metric, Thresholds
+
+CSS = Path(__file__).with_name("report.css")
+BESIDE = "__"
+"""Between a metric and what stands beside it, such as `goal_success_rate__null`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a report shows.
+
+    Attributes:
+        standings: How patterns did on classes of task.
+        traces: Run → file with its audit entries.
+    """
+
+    experiment: Experiment
+    verdict: Verdict
+    signoff: SignOff | None
+    thresholds: Thresholds
+    standings: Sequence[Standing]
+    traces: Mapping[str, Path]
+
+
+def page(contents: Contents) -> str:
+    """Write the page; it needs nothing but itself."""
+    e = contents.experiment
+    title, style = escape(e.id), CSS.read_text(encoding="utf-8")
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    about = (e.created, f"code {e.git_sha[:12]}", f"model {e.model}", f"policy {e.policy[:12]}")
+    sections = [
+        f"<h1>Evaluation {title}</h1>",
+        f'<p class="dim">{escape(" · ".join((*about, f"{len(e.rows)} rows")))}</p>',
+        _verdict(contents),
+        *(_layer(layer, e.rows, contents.thresholds) for layer in LAYERS),
+        _effort(e.rows),
+        _standings(contents.standings),
+        "<h2>Failures</h2>",
+        failures(e.rows, contents.thresholds, contents.traces),
+        _inputs(e),
+    ]
+    body = "".join(sections)
+    head += f"<style>{style}</style>"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+
+
+def _verdict(contents: Contents) -> str:
+    v, signed = contents.verdict, contents.signoff
+    why = "".join(
+        f"<li><b>{escape(f.key)}</b>: {escape('; '.join(f.reasons))}</li>" for f in v.of(v.state) if f.reasons
+    )
+    by = f"<p>Signed off by <b>{escape(signed.by)}</b>: {escape(signed.why)}</p>" if signed else ""
+    banner = f'<div class="banner {v.state.lower()}"><b>{v.state}</b><ul>{why}</ul>{by}</div>'
+    pending = "".join(f"<li><b>{escape(p.name)}</b>: {escape(p.why)}</li>" for p in v.pending)
+    ranges = [
+        Range(f.key, f.change.mean, f.change.lower, f.change.upper, f.metric.delta, f.state.lower())
+        for f in v.findings
+        if f.change and isinstance(f.metric, Metric) and f.metric.primary and not _unbounded(f)
+    ]
+    note = "Right is better. A line is the bootstrap's bounds; its left end has to stay right of the mark."
+    title = f"<h3>Change against the baseline</h3><p class='dim'>{note}</p>"
+    plot = title + forest(ranges) if ranges else ""
+    head = ("metric", "state", "n", "mean", "floor", "before", "sees a drop of", "p", "what to know")
+    rows = [[cell(each) for each in _line(f)] for f in v.findings]
+    return (
+        f"<h2>Gate</h2>{banner}{plot}{table(head, rows)}"
+        f"<h3>Pending</h3><ul>{pending or '<li>nothing</li>'}</ul>"
+    )
+
+
+def _unbounded(found: Finding) -> bool:
+    """Costs and times aren't shares, and would flatten every other line."""
+    return found.mean > 1 or (found.before or 0) > 1
+
+
+def _line(f: Finding) -> list[object]:
+    floor = f.metric.floor if isinstance(f.metric, Metric) else f.metric.safe
+    note = "; ".join(f.reasons) + ("" if f.blocks else " (not calibrated: shown, and blocks nothing)")
+    return [f.key, f.state, f.n, f.mean, floor, f.before, f.sees, f.p, note]
+
+
+def _layer(layer: str, rows: Iterable[Row], thresholds: Thresholds) -> str:
+    suites = defaultdict[str, list[Row]](list)
+    for row in rows:
+        if row.layer == layer:
+            suites[row.suite].append(row)
+    floors = {(m.suite, m.name): m.floor for m in thresholds.metric if m.floor is not None}
+    parts = [f"<h2>{layer.capitalize()} layer</h2>"] if suites else []
+    for suite, mine in sorted(suites.items()):
+        names = sorted({name for row in mine for name in row.scores})
+        shares = [n for n in names if BESIDE not in n and max(r.scores.get(n, 0) for r in mine) <= 1]
+        lines = []
+        for name in shares:
+            beside = [n for n in names if n.startswith(name + BESIDE)]
+            marks = [(n.removeprefix(name + BESIDE), aggregate(mine, n)[0]) for n in beside]
+            floor = floors.get((suite, name))
+            lines.append(Bar(name, aggregate(mine, name)[0], marks + ([("floor", floor)] if floor else [])))
+        parts.append(f"<h3>{escape(suite)} <span class='dim'>{len(mine)} rows</span></h3>{bars(lines)}")
+        parts.append(_splits(names, mine))
+    return "".join(parts)
+
+
+def _splits(names: Sequence[str], rows: Sequence[Row]) -> str:
+    body = []
+    for name in names:
+        split = [aggregate((r for r in rows if r.split == s), name) for s in ("dev", "held_out")]
+        hard = aggregate((r for r in rows if "hard" in r.tags), name)
+        shown = [value for mean, n in (*split, hard) for value in (mean if n else None, n)]
+        body.append([cell(each) for each in (name, *shown)])
+    head = ("metric", "dev", "n", "held out", "n", "hard", "n")
+    return f"<details><summary>dev, held out, hard</summary><div>{table(head, body)}</div></details>"
+
+
+def _effort(rows: Sequence[Row]) -> str:
+    suites = defaultdict[str, list[Row]](list)
+    for row in rows:
+        suites[row.suite].append(row)
+    body = []
+    for suite, mine in sorted(suites.items()):
+        seconds = [row.seconds for row in mine]
+        p50, p95 = (float(np.percentile(seconds, q)) for q in (50, 95))
+        solved = sum(row.scores.get("goal_success_rate", 0) for row in mine)
+        tokens, micros = sum(row.tokens for row in mine), sum(row.micros for row in mine)
+        each = tokens / solved if solved else None
+        body.append([cell(x) for x in (suite, len(mine), p50, p95, tokens, micros / 1_000_000, each)])
+    head = ("suite", "rows", "p50 s", "p95 s", "tokens", "cost", "tokens per solved task")
+    charts = "".join(
+        f"<div><b>{escape(suite)}</b><br>{histogram([r.seconds for r in mine], 's')}</div>"
+        for suite, mine in sorted(suites.items())
+        if len(mine) > 1
+    )
+    return f"<h2>Time and cost</h2>{table(head, body)}<div class='charts'>{charts}</div>"
+
+
+def _standings(standings: Sequence[Standing]) -> str:
+    if not standings:
+        return ""
+    head = ("class of task", "pattern", "n", "solved", "tokens each", "seconds each", "what to know")
+    body = [
+        [cell(x) for x in (s.job, s.pattern, s.n, s.quality, s.tokens, s.seconds, s.said)] for s in standings
+    ]
+    return f"<h2>Patterns and classes of task</h2>{table(head, body)}"
+
+
+def _inputs(e: Experiment) -> str:
+    found = {f"cases of {suite}": sha for suite, sha in e.datasets.items()} | dict(e.versions)
+    body = [[cell(name), cell(value)] for name, value in sorted(found.items())]
+    return f"<h2>What it depends on</h2>{table(('what', 'version'), body)}"

@@ -1,0 +1,130 @@
+"""Review: people label what measures disagree on and what the gate couldn't decide; agreement is counted."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from evals.gate import State, Verdict
+from evals.rows import Experiment, Row
+from evals.statistics import kappa
+from evals.thresholds import Metric
+from governance.errors import InvalidInput
+
+FILE = "labels.jsonl"
+REF, JUDGE = "_ref", "_judge"
+_HALF = 0.5
+AUTOMATIC = "automatic"
+"""Who gave the score that a person is asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One case that a person should look at.
+
+    Attributes:
+        metric: Which score is in doubt.
+        passed: What the score says, where half and more is a pass.
+    """
+
+    row: Row
+    metric: str
+    why: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a person said."""
+
+    experiment: str
+    suite: str
+    case: str
+    repetition: int
+    metric: str
+    passed: bool
+    automatic: bool
+    by: str
+    note: str
+    at: str
+
+
+def questions(experiment: Experiment, verdict: Verdict) -> list[Question]:
+    """What there is to look at, each case of a metric once: undecided cases first, then disagreements."""
+    found = {
+        (q.row.suite, q.row.case, q.row.repetition, q.metric): q for q in _disagreements(experiment.rows)
+    }
+    undecided = {
+        (q.row.suite, q.row.case, q.row.repetition, q.metric): q for q in _undecided(experiment, verdict)
+    }
+    return list((undecided | {key: q for key, q in found.items() if key not in undecided}).values())
+
+
+def keep(label: Label, folder: Path) -> None:
+    """Write a label down.
+
+    Args:
+        folder: Where all labels of this home lie.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / FILE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(label), ensure_ascii=False) + "\n")
+
+
+def labels(folder: Path) -> list[Label]:
+    """All labels; where a person labelled something twice, the last one.
+
+    Raises:
+        InvalidInput: The file is broken.
+    """
+    try:
+        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
+        found = [TypeAdapter(Label).validate_json(line) for line in lines]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValidationError) as error:
+        msg = f"{folder / FILE} can't be used: {error}; mend or move it"
+        raise InvalidInput(msg) from error
+    return list({(_what(label), label.by): label for label in found}.values())
+
+
+def agreement(given: Iterable[Label]) -> dict[tuple[str, str], tuple[float, int]]:
+    """Cohen's kappa of each two that labelled the same, and on how many; the measures are one of them."""
+    said = defaultdict[str, dict[tuple[str, str, str, int, str], bool]](dict)
+    for label in given:
+        said[label.by][_what(label)] = label.passed
+        said[AUTOMATIC][_what(label)] = label.automatic
+    found = {}
+    for one, two in combinations(sorted(said), 2):
+        if both := sorted(said[one].keys() & said[two].keys()):
+            found[one, two] = kappa([said[one][k] for k in both], [said[two][k] for k in both]), len(both)
+    return found
+
+
+def _undecided(experiment: Experiment, verdict: Verdict) -> Iterator[Question]:
+    for finding in verdict.findings:
+        if finding.state is State.INCONCLUSIVE and isinstance(finding.metric, Metric):
+            for row in experiment.rows:
+                name = finding.metric.name
+                if row.suite == finding.metric.suite and row.case in finding.worse and name in row.scores:
+                    why = "INCONCLUSIVE, and worse than the baseline"
+                    yield Question(row, name, why, row.scores[name] >= _HALF)
+
+
+def _disagreements(rows: Iterable[Row]) -> Iterator[Question]:
+    for row in rows:
+        for name, score in row.scores.items():
+            judged = row.scores.get(name.removesuffix(REF) + JUDGE)
+            if name.endswith(REF) and judged is not None and (score >= _HALF) != (judged >= _HALF):
+                why = f"the reference says {score:.2f}, the judge {judged:.2f}"
+                yield Question(row, name.removesuffix(REF) + JUDGE, why, judged >= _HALF)
+
+
+def _what(label: Label) -> tuple[str, str, str, int, str]:
+    return label.experiment, label.suite, label.case, label.repetition, label.metric

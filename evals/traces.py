@@ -1,0 +1,35 @@
+"""Traces: what the audit log said about a case's run, kept after the case's own home is gone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evals.rows import home
+
+FOLDER = "traces"
+
+
+def keep(folder: Path, run: str, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Keep the entries of a run.
+
+    Args:
+        folder: Anywhere below `TOWER_HOME/evals`; `trace` finds it there.
+    """
+    if not run:
+        return
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+    (folder / FOLDER / f"{run}.jsonl").write_text(lines, encoding="utf-8")
+
+
+def kept() -> dict[str, Path]:
+    """Where the trace of each run is that was kept."""
+    return {path.stem: path for path in home().rglob(f"{FOLDER}/*.jsonl")}
+
+
+def trace(path: Path) -> list[dict[str, Any]]:
+    """The entries of a run, oldest first."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
