@@ -93,6 +93,10 @@ async def _answer(
             if cancelled:
                 raise
             continue
+        if ended := _cut_off(answer):
+            said = f"the answer was cut off: {ended}"
+            await asyncio.shield(plane.fail(clearance, said, _used(choice, answer)))
+            continue
         await asyncio.shield(plane.settle(clearance, message_to_dict(answer), _used(choice, answer)))
         return answer
     msg = f"{choice.provider} model {choice.model} failed {attempts} times: {said}"
@@ -148,6 +152,12 @@ def _checked(answer: Any) -> AIMessage:
         msg = f"expected an AIMessage, got {type(answer).__name__}"
         raise TypeError(msg)
     return answer
+
+
+def _cut_off(answer: AIMessage) -> str:
+    """Why an answer ended before it was complete, where the provider says that it did."""
+    ended = str(answer.response_metadata.get("finish_reason"))
+    return ended if ended in {"length", "content_filter"} else ""
 
 
 def _used(choice: Choice, answer: AIMessage) -> Cost:

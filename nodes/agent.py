@@ -55,9 +55,10 @@ async def work(
         if final is not None:
             await control().trust_agent(turn.agent.identity)
             return await _agreed(final, turn, check, state)
-        if turn.agent.returns is None and not answer.tool_calls and not _beyond(answer):
+        asked = [*answer.tool_calls, *answer.invalid_tool_calls]
+        if turn.agent.returns is None and not asked and not _beyond(answer):
             return {"answer": answer.text}
-        if not answer.tool_calls:
+        if not asked:
             problem = answer.text or "empty answer"
         if problem:
             failures += 1
@@ -79,7 +80,10 @@ async def work(
 
 async def _respond(turn: Turn, answer: AIMessage) -> tuple[BaseModel | None, str]:
     """Do what the model asks for, hand-overs last; returns its final result or what is wrong with it."""
-    final, problem = None, ""
+    final, problem, unread = None, "", ""
+    for broken in answer.invalid_tool_calls:
+        unread = f"the arguments of {broken['name']} are not JSON"
+        turn.reply(broken["id"], unread, error=True)
     for request in sorted(answer.tool_calls, key=lambda r: r["name"] in turn.handoffs):
         if request["name"] in turn.handoffs:
             await turn.hand_over(request["name"], request["args"], request["id"])
@@ -90,7 +94,8 @@ async def _respond(turn: Turn, answer: AIMessage) -> tuple[BaseModel | None, str
             turn.reply(request["id"], problem or "accepted", error=bool(problem))
         else:
             await turn.use(request["name"], request["args"], request["id"])
-    return final, problem
+    # A result that was given before a call beside it could be carried out rests on nothing.
+    return (None, unread) if unread else (final, problem)
 
 
 async def _agreed(
