@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
 from langgraph.types import Command
 
 from cli.session import Session
@@ -25,12 +27,18 @@ Notify = Callable[[str, Sequence[str]], None]
 """Told of each agent that spoke, and the tools that it called."""
 
 
-async def drive(session: Session, record: Record, notify: Notify) -> Record:
+async def drive(
+    session: Session, record: Record, notify: Notify, control: RunControl | None = None
+) -> Record:
     """Take a run as far as it goes: to its outcome, or to a person.
 
     It goes on from its last checkpoint, whichever process wrote that.
 
+    Args:
+        control: Through it somebody may ask the run to stop between two steps.
+
     Raises:
+        GraphDrained: It was asked to stop and did; it can be resumed.
         TowerError: It stopped on the way; it can be resumed.
     """
     if record.state == ENDED:
@@ -41,12 +49,23 @@ async def drive(session: Session, record: Record, notify: Notify) -> Record:
         step = await _next_input(graph, config, record)
         try:
             events: Any = graph.astream(
-                step, config, stream_mode=["custom", "updates"], subgraphs=True, durability="sync"
+                step,
+                config,
+                stream_mode=["custom", "updates"],
+                subgraphs=True,
+                durability="sync",
+                control=control,
             )
             async for _, mode, event in events:
                 if mode == "custom" and "agent" in event:
                     notify(event["agent"], event.get("calls", ()))
+        except GraphDrained as drained:
+            await session.plane.note(run, "run_drained", {"reason": drained.reason})
+            raise
         except TowerError as error:
+            cancelled = await session.plane.record(run.id)
+            if cancelled.state == ENDED:
+                return cancelled
             msg = f"run {run.id} stopped: {error}. `tower resume {run.id}` goes on from where it was"
             raise TowerError(msg) from error
         ended = await session.plane.record(run.id)

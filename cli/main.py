@@ -7,12 +7,12 @@ import sys
 
 import typer
 
-from cli import approvals, audit, budget, demo, doctor, effects, explain, graphs, run, undo, watch
+from cli import approvals, audit, budget, demo, doctor, effects, explain, graphs, run, runs, undo, watch
 from cli.terminal import Exit, complain
 
 EPILOG = (
     "Exit codes: 0 completed · 1 failed · 2 wrong usage or unusable input · 3 waits for a person · "
-    "4 denied, rejected or escalated · 130 interrupted."
+    "4 denied, rejected or escalated · 130 interrupted · 143 stopped between two steps (SIGTERM)."
 )
 
 app = typer.Typer(
@@ -28,7 +28,7 @@ app = typer.Typer(
 app.command("run")(run.start)
 app.command("watch")(watch.watch)
 app.command("resume")(run.resume)
-app.command("runs")(run.listing)
+app.add_typer(runs.app, name="runs")
 app.command("show")(run.show)
 app.command("explain")(explain.explain)
 app.command("approvals")(approvals.listing)

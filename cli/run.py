@@ -1,4 +1,4 @@
-"""Runs: start one from files or text, resume it, list them, show what happened."""
+"""Run: start one from files or text, resume it, show what happened."""
 
 from __future__ import annotations
 
@@ -59,29 +59,6 @@ def resume(run_id: RunId, user: As = None, json: Json = False) -> None:
     finish(work())
 
 
-def listing(
-    state: Annotated[str | None, typer.Option(help="admitted, running, waiting or ended.")] = None,
-    limit: Annotated[int, typer.Option(help="At most this many, newest first.")] = 20,
-    user: As = None,
-    json: Json = False,
-) -> None:
-    """List runs: all that you may read, newest first."""
-
-    async def work() -> int:
-        from cli.session import session
-
-        async with session(user) as opened:
-            found = await opened.plane.runs(tenant=opened.user.tenant, state=state, limit=limit)
-            readable = [record for record in found if opened.may_read(record.run.user.id)]
-            if json:
-                dump([_summary(record) for record in readable])
-            else:
-                _print_list(readable)
-        return Exit.COMPLETED
-
-    finish(work())
-
-
 def show(run_id: RunId, user: As = None, json: Json = False) -> None:
     """Show a run: who acted, what was cleared under which policies, what it cost, how it ended."""
 
@@ -92,7 +69,7 @@ def show(run_id: RunId, user: As = None, json: Json = False) -> None:
             record = await opened.record(run_id)
             entries = await opened.entries(run_id)
             if json:
-                dump(_summary(record) | {"masked": masked(record), "entries": entries})
+                dump(summary(record) | {"masked": masked(record), "entries": entries})
                 return Exit.COMPLETED
             from cli.timeline import heading, outcome, request, timeline
 
@@ -118,11 +95,17 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
         from cli.undo import take_back
 
         return await take_back(opened, record.input["undoes"], agrees=False, json=json)
+    from langgraph.errors import GraphDrained
+
+    from cli.drain import draining
     from cli.drive import drive
 
     try:
-        with Progress(record.run.graph, quiet=json).running() as progress:
-            record = await drive(opened, record, progress.step)
+        with draining() as control, Progress(record.run.graph, quiet=json).running() as progress:
+            record = await drive(opened, record, progress.step, control)
+    except GraphDrained:
+        complain(f"stopped between two steps, as asked. Go on with: tower resume {record.run.id}")
+        return Exit.DRAINED
     except CancelledError:
         complain(f"interrupted; nothing is lost. Go on with: tower resume {record.run.id}")
         raise
@@ -132,7 +115,7 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
         questions = [
             {"id": a.id, "action": a.action, "args": dict(a.args), "roles": a.roles} for a in waiting
         ]
-        dump(_summary(record) | {"approvals": questions})
+        dump(summary(record) | {"approvals": questions})
         return exit_code(status)
     from cli.timeline import outcome, request
 
@@ -155,7 +138,8 @@ def masked(record: Record) -> dict[str, int]:
     return dict(Counter(token[1:].split(":")[0] for token in tokens))
 
 
-def _summary(record: Record) -> dict[str, Any]:
+def summary(record: Record) -> dict[str, Any]:
+    """A run as machines read it."""
     run = record.run
     return {
         "run": run.id,
@@ -172,22 +156,3 @@ def _summary(record: Record) -> dict[str, Any]:
         "status": (record.outcome or {}).get("status"),
         "outcome": record.outcome,
     }
-
-
-def _print_list(records: list[Record]) -> None:
-    from rich.table import Table
-
-    from cli.terminal import word
-
-    if not records:
-        say("No runs yet. Start one: tower run examples/inbox/…")
-        return
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("run", "graph", "by", "customer", "started (UTC)", "stands"):
-        table.add_column(name)
-    for record in records:
-        run = record.run
-        status = (record.outcome or {}).get("status", record.state)
-        started = record.created[:16].replace("T", " ")
-        table.add_row(run.id, run.graph, run.user.id, run.subject or "-", started, word(status))
-    say(table)

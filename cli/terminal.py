@@ -35,6 +35,7 @@ class Exit(IntEnum):
     WAITING = 3
     REFUSED = 4
     INTERRUPTED = 130
+    DRAINED = 143
 
 
 EXIT_OF = {

@@ -12,6 +12,8 @@ import typer
 from cli.terminal import As, Exit, complain, finish, say
 
 if TYPE_CHECKING:
+    from langgraph.runtime import RunControl
+
     from cli.inbox import Inbox
     from cli.session import Session
     from governance.events import Event, EventBook
@@ -44,6 +46,7 @@ async def _watch(
 ) -> int:
     import asyncio
 
+    from cli.drain import draining
     from cli.inbox import Inbox
     from cli.session import session
     from governance.events import EventBook
@@ -51,20 +54,29 @@ async def _watch(
     inbox = await asyncio.to_thread(Inbox, folder)
     async with session(user) as opened:
         await opened.application.prepare()
-        watcher = Watcher(opened, EventBook(opened.plane), inbox, graph, vouched)
-        told = False
-        while True:
-            with inbox.alone() as alone:
-                if alone:
-                    await asyncio.to_thread(inbox.whole)
-                    left = await watcher.keep_on(every, once=once)
-                    return _end(left)
-            if once or not told:
-                say(f"Another watcher is at {folder}; it takes what lies there.")
-                told = True
-            if once:
-                return Exit.COMPLETED
-            await asyncio.sleep(every)
+        with draining() as control:
+            watcher = Watcher(opened, EventBook(opened.plane), inbox, graph, vouched, control)
+            return await _take_turns(watcher, every, once=once)
+
+
+async def _take_turns(watcher: Watcher, every: float, *, once: bool) -> int:
+    """Watch as soon as no other watcher is at the folder."""
+    import asyncio
+
+    inbox, told = watcher.inbox, False
+    while not watcher.control.drain_requested:
+        with inbox.alone() as alone:
+            if alone:
+                await asyncio.to_thread(inbox.whole)
+                left = await watcher.keep_on(every, once=once)
+                return Exit.DRAINED if watcher.control.drain_requested else _end(left)
+        if once or not told:
+            say(f"Another watcher is at {inbox.folder}; it takes what lies there.")
+            told = True
+        if once:
+            return Exit.COMPLETED
+        await asyncio.sleep(every)
+    return Exit.DRAINED
 
 
 def _end(left: list[Path]) -> int:
@@ -86,6 +98,7 @@ class Watcher:
     """One process at one folder.
 
     Attributes:
+        control: Asks the run at work to stop between two steps, and the watcher to end.
         stopped: Files and questions whose runs stopped on the way; they wait for another process.
     """
 
@@ -94,6 +107,7 @@ class Watcher:
     inbox: Inbox
     graph: str
     vouched: str | None
+    control: RunControl
 
     def __post_init__(self) -> None:
         self.stopped: set[Any] = set()
@@ -106,10 +120,11 @@ class Watcher:
             await asyncio.sleep(every)
             whole, unfinished = await asyncio.to_thread(self.inbox.whole)
             for path in whole:
-                if path not in self.stopped:
+                if path not in self.stopped and not self.control.drain_requested:
                     await self._handle(path)
-            await self._wake_overdue()
-            if once:
+            if not self.control.drain_requested:
+                await self._wake_overdue()
+            if once or self.control.drain_requested:
                 return [*unfinished, *(path for path in whole if path in self.stopped)]
 
     async def _handle(self, path: Path) -> None:
@@ -192,7 +207,7 @@ class Watcher:
 
         record = await self.opened.plane.record(run)
         try:
-            record = await drive(self.opened, record, lambda *_: None)
+            record = await drive(self.opened, record, lambda *_: None, self.control)
         except Exception as error:  # noqa: BLE001 - what stops one run must not stop the others
             self.stopped.add(mark)
             complain(f"{what}: {error}")

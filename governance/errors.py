@@ -21,6 +21,10 @@ class Denied(TowerError):
         self.policies = policies
 
 
+class Cancelled(Denied):
+    """A person ended the run; nothing more is done in it."""
+
+
 class ApprovalRequired(TowerError):
     """The act is allowed once a person says yes.
 

@@ -176,9 +176,7 @@ class Gate:
         run_id = act.actor.run.id
         found = timers.read(tx, run_id)
         if found is None or found.state == runs.ENDED:
-            why = f"run {run_id} has ended" if found else f"there is no run {run_id}"
-            msg = f"{why}; open a new one"
-            raise Denied(msg)
+            raise runs.over(tx, run_id)
         if found.state != runs.RUNNING:
             runs.mark(tx, run_id, runs.RUNNING)
         longest = max(self.limits.timeouts.model, self.limits.timeouts.tool)

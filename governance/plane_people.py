@@ -60,10 +60,15 @@ class Hearing(RunBook):
 
         Args:
             rules: Who may answer and by when; the deployment's rules by default.
+
+        Raises:
+            Denied: The run is over.
         """
         act = await self.own(act)
 
         def work(tx: Tx) -> Approval:
+            if runs.state(tx, act.actor.run.id) == runs.ENDED:
+                raise runs.over(tx, act.actor.run.id)
             asked = self.gate.ask(tx, act, description, allowed, rules)
             if asked.state == approvals.PENDING:
                 self.gate.hold(tx, asked.run)

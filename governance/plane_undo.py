@@ -8,12 +8,11 @@ from dataclasses import replace
 
 from governance import runs
 from governance.acts import Act, Json
-from governance.approvals import EXPIRED, PENDING, Approval
+from governance.approvals import PENDING, Approval
 from governance.audit import Entry
 from governance.contract import Contract
 from governance.errors import Denied
-from governance.outcome import Status
-from governance.plane_people import Hearing
+from governance.plane_cancel import Cancelling
 from governance.principals import Run, User
 from governance.store import Tx
 
@@ -21,7 +20,7 @@ UNDO = "undo"
 """The graph's name of a run that takes another one back."""
 
 
-class Undoing(Hearing):
+class Undoing(Cancelling):
     """Runs that take other runs back."""
 
     async def stop_for_undo(self, user: User, run_id: str) -> Run:
@@ -32,15 +31,7 @@ class Undoing(Hearing):
         """
         run = (await self.record(run_id)).run
         await self.permit(user, "undo_run", tenant=run.user.tenant, owner=run.user.id)
-        reason = f"taken back by {user.id}"
-        outcome = {"status": Status.CANCELLED.value, "answer": "", "reasons": [reason]}
-
-        def work(tx: Tx) -> None:
-            if runs.close(tx, run_id, outcome, self.clock()):
-                _void_questions(tx, run_id, reason)
-                self.audit.append(tx, Entry.of_run("run_ended", run, user, status=outcome["status"]))
-
-        await self.store.transact(work)
+        await self.end_early(run, user, f"taken back by {user.id}")
         return run
 
     async def open_undo(self, user: User, origin: Run, tools: Mapping[str, int]) -> Run:
@@ -97,11 +88,3 @@ class Undoing(Hearing):
             return asked
 
         return await self.store.transact(work)
-
-
-def _void_questions(tx: Tx, run_id: str, why: str) -> None:
-    """Take back what a run asks, since it has ended."""
-    tx.execute(
-        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND state = ?",
-        (EXPIRED, why, run_id, PENDING),
-    )

@@ -12,7 +12,8 @@ from uuid import uuid4
 from governance.acts import Json
 from governance.clock import stamp
 from governance.contract import Contract
-from governance.errors import Denied, InvalidInput
+from governance.errors import Cancelled, Denied, InvalidInput
+from governance.outcome import Status
 from governance.principals import Run, User
 from governance.store import Tx
 
@@ -130,6 +131,18 @@ def state(tx: Tx, run_id: str) -> str | None:
     """Where a run stands, or None if there is none."""
     row = tx.one("SELECT state FROM runs WHERE id = ?", (run_id,))
     return row[0] if row else None
+
+
+def over(tx: Tx, run_id: str) -> Denied:
+    """Why nothing more is done in a run that ended, or that isn't there."""
+    row = tx.one("SELECT outcome FROM runs WHERE id = ?", (run_id,))
+    if row is None:
+        return Denied(f"there is no run {run_id}; open a new one")
+    outcome = json.loads(row[0] or "{}")
+    if outcome.get("status") == Status.CANCELLED:
+        why = "; ".join(outcome.get("reasons", ())) or "cancelled"
+        return Cancelled(f"run {run_id} has ended: {why}")
+    return Denied(f"run {run_id} has ended; open a new one")
 
 
 def mark(tx: Tx, run_id: str, new: str) -> None:

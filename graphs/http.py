@@ -25,6 +25,7 @@ from governance.settings import Settings
 from governance.store import ControlStore
 from governance.threads import concerns, runs_on
 from graphs.domain import Domain
+from graphs.http_cancel import cancel
 from graphs.http_run import RunRequest, ThreadBusy, owner
 from nodes.place import RUN_KEY
 
@@ -171,6 +172,7 @@ async def _read_thread(ctx: Auth.types.AuthContext, value: Value) -> Filter:
 async def _update_thread(ctx: Auth.types.AuthContext, value: Value) -> Filter:
     user = user_of(ctx)
     if value.get("action"):
+        await cancel(user, value)
         return await asyncio.to_thread(_within, user, "cancel_run")
     if value.get("metadata") is None:
         msg = "state can't be written from outside; answer with command.resume, or start a new thread"

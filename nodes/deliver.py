@@ -14,7 +14,7 @@ from langgraph.runtime import Runtime
 
 from governance.acts import Act, Seam
 from governance.control import control
-from governance.errors import Denied
+from governance.errors import Cancelled, Denied
 from governance.outcome import Outcome, Status, worst
 from governance.principals import Actor, AgentIdentity
 from nodes.place import actor_at, path_of
@@ -54,8 +54,8 @@ def deliver_node(compose: Compose = last_answer) -> Node:
         try:
             cleared = await control().clear(_delivery(actor, outcome))
         except Denied as error:
-            # A cancelled run stays cancelled.
-            status = worst([Status(outcome["status"]), Status.DENIED]).value
+            ended = Status.CANCELLED if isinstance(error, Cancelled) else Status.DENIED
+            status = worst([Status(outcome["status"]), ended]).value
             outcome |= {"status": status, "answer": "", "reasons": [*outcome["reasons"], error.reason]}
         settles = cleared if cleared and not cleared.done_before else None
         concluded = await control().conclude(actor.run.id, outcome, settles)

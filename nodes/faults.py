@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from governance.errors import ApprovalRejected, BudgetExhausted, Denied, EffectUnknown, RateLimited
+from governance.errors import ApprovalRejected, BudgetExhausted, Cancelled, Denied, EffectUnknown, RateLimited
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.state import Fault
@@ -39,6 +39,7 @@ def fault(step: str, error: Exception) -> Fault:
     """What an error means for the run's outcome."""
     statuses: dict[type[Exception], Status] = {
         Denied: Status.DENIED,
+        Cancelled: Status.CANCELLED,
         ApprovalRejected: Status.REJECTED,
         BudgetExhausted: Status.BUDGET_EXHAUSTED,
         EffectUnknown: Status.ESCALATED,

@@ -29,9 +29,10 @@ def _plane() -> ControlPlane:
     store = ControlStore(settings.url("control"))
     general = [path for path in POLICIES.iterdir() if path.is_file()]
     policies = settings.home / "policies"
-    policies.mkdir(parents=True, exist_ok=True)
-    for path in [*general, *FOLDER.iterdir()]:
-        (policies / path.name).write_bytes(path.read_bytes())
+    for folder, paths in ((policies, general), (policies / "office", FOLDER.iterdir())):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            (folder / path.name).write_bytes(path.read_bytes())
     policy = load_policy([policies], office.TOOLBOX.surfaces())
     return ControlPlane(settings, store, policy, load_limits(folder=FOLDER), Vault(settings, store))
 

@@ -1,0 +1,89 @@
+"""Runs: list them, end one before its time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.terminal import As, Exit, Json, dump, finish, say
+
+if TYPE_CHECKING:
+    from governance.runs import Record
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def listing(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="admitted, running, waiting or ended.")] = None,
+    limit: Annotated[int, typer.Option(help="At most this many, newest first.")] = 20,
+    user: As = None,
+    json: Json = False,
+) -> None:
+    """List runs: all that you may read, newest first. Or end one: `tower runs cancel`."""
+    if context.invoked_subcommand:
+        return
+
+    async def work() -> int:
+        from cli.run import summary
+        from cli.session import session
+
+        async with session(user) as opened:
+            found = await opened.plane.runs(tenant=opened.user.tenant, state=state, limit=limit)
+            readable = [record for record in found if opened.may_read(record.run.user.id)]
+            if json:
+                dump([summary(record) for record in readable])
+            else:
+                _print_list(readable)
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+@app.command()
+def cancel(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run to end, such as run-1a2b….")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the outcome and in the log.")] = "",
+    user: As = None,
+    json: Json = False,
+) -> None:
+    """End a run: its next act is refused, its questions are void, what it began is finished.
+
+    What it did stands; `tower undo` takes it back.
+    """
+
+    async def work() -> int:
+        from cli.run import summary
+        from cli.session import session
+
+        async with session(user) as opened:
+            await opened.record(run_id)
+            record = await opened.plane.cancel_run(opened.user, run_id, reason)
+        if json:
+            dump(summary(record))
+        else:
+            say(f"{run_id} is cancelled. What it did stands: tower undo {run_id} takes it back.")
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+def _print_list(records: list[Record]) -> None:
+    from rich.table import Table
+
+    from cli.terminal import word
+
+    if not records:
+        say("No runs yet. Start one: tower run examples/inbox/…")
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("run", "graph", "by", "customer", "started (UTC)", "stands"):
+        table.add_column(name)
+    for record in records:
+        run = record.run
+        status = (record.outcome or {}).get("status", record.state)
+        started = record.created[:16].replace("T", " ")
+        table.add_row(run.id, run.graph, run.user.id, run.subject or "-", started, word(status))
+    say(table)
