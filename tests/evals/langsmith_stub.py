@@ -1,0 +1,225 @@
+"""A LangSmith that keeps what the real SDK sends it and answers from that; it can lose or change things."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.parser import BytesParser
+from email.policy import HTTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+TENANT = str(uuid.uuid4())
+NOW = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
+
+
+class Stub:
+    """What it has, and what went wrong on the way.
+
+    Attributes:
+        requests: Method and path of everything that came in.
+        forget: A kind (`runs`, `feedback`, `examples`, `queued`) of which every second one is lost.
+        halve: A metric whose scores are kept halved.
+    """
+
+    def __init__(self, *, multipart: bool) -> None:
+        self.multipart = multipart
+        self.requests: list[tuple[str, str]] = []
+        self.datasets: dict[str, dict[str, Any]] = {}
+        self.examples: dict[str, dict[str, Any]] = {}
+        self.projects: dict[str, dict[str, Any]] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.feedback: dict[str, dict[str, Any]] = {}
+        self.queues: dict[str, dict[str, Any]] = {}
+        self.queued: dict[str, list[str]] = defaultdict(list)
+        self.forget = ""
+        self.halve = ""
+        self.refuse = 0
+        self.url = ""
+        self.lock = threading.RLock()
+
+    def keep(self, kind: str, value: dict[str, Any]) -> None:
+        table: dict[str, Any] = getattr(self, kind)
+        if self.forget == kind and int(uuid.UUID(value["id"])) % 2:
+            return
+        table[value["id"]] = {**table.get(value["id"], {}), **value}
+
+    def ingest(self, kind: str, value: dict[str, Any]) -> None:
+        if kind == "feedback" and value["key"] == self.halve:
+            value = {**value, "score": value["score"] / 2}
+        self.keep("feedback" if kind == "feedback" else "runs", value)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for the client's acknowledgement
+    stub: Stub
+
+    def do_GET(self) -> None:
+        self._handle(None)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        self._handle(body)
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
+    def _handle(self, body: bytes | None) -> None:
+        split = urlsplit(self.path)
+        with self.stub.lock:
+            self.stub.requests.append((self.command, split.path))
+            if self.stub.refuse:
+                self._answer({"detail": "no"}, self.stub.refuse)
+                return
+            if split.path == "/runs/multipart":
+                self._multipart(body or b"")
+                self._answer({})
+                return
+            value = json.loads(body) if body else None
+            self._answer(*route(self.stub, self.command, split.path, parse_qs(split.query), value))
+
+    def _multipart(self, body: bytes) -> None:
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
+        runs: dict[str, dict[str, Any]] = defaultdict(dict)
+        for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
+            name = str(part.get_param("name", header="content-disposition"))
+            kind, id_, *field = name.split(".")
+            value = json.loads(part.get_payload(decode=True))
+            if kind == "feedback":
+                self.stub.ingest("feedback", {**value, "id": value["id"]})
+            else:
+                runs[id_] |= {field[0]: value} if field else {**value, "id": id_}
+        for run in runs.values():
+            self.stub.ingest("runs", run)
+
+    def _answer(self, value: Any, status: int = 200) -> None:
+        text = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def route(  # noqa: C901, PLR0911, PLR0912 - one branch for each endpoint
+    stub: Stub, method: str, path: str, query: dict[str, list[str]], body: Any
+) -> tuple[Any, int]:
+    """Answer one request; what the sink has no need of is refused, so that a test would notice."""
+    page = slice(int(query.get("offset", ["0"])[0]), None)
+    match method, path.strip("/").split("/"):
+        case "GET", ["info"]:
+            return info(stub), 200
+        case "GET", ["datasets"]:
+            return [d for d in stub.datasets.values() if d["name"] in query["name"]], 200
+        case "POST", ["datasets"]:
+            made = {"id": str(uuid.uuid4()), "created_at": NOW, "name": body["name"]}
+            stub.datasets[made["id"]] = made
+            return made, 200
+        case "GET", ["examples"]:
+            own = [e for e in stub.examples.values() if e["dataset_id"] in query["dataset"]]
+            return own[page][:100], 200
+        case "POST", ["examples", "bulk"]:
+            for example in body:
+                stub.keep("examples", {**example, "created_at": NOW})
+            return [{"id": e["id"]} for e in body], 200
+        case "PATCH", ["examples", "bulk"]:
+            for example in body:
+                stub.keep("examples", example)
+            return {"count": len(body)}, 200
+        case "GET", ["sessions"]:
+            names = query.get("name", [])
+            found = [p for p in stub.projects.values() if not names or p["name"] in names]
+            return [session(stub, p) for p in found] or [{"id": TENANT, "tenant_id": TENANT}], 200
+        case "POST", ["sessions"]:
+            if any(p["name"] == body["name"] for p in stub.projects.values()):
+                return {"detail": "it exists"}, 409
+            stub.projects[body["id"]] = body
+            return session(stub, body), 200
+        case "GET", ["sessions", id_]:
+            return session(stub, stub.projects[id_]), 200
+        case "PATCH", ["sessions", id_]:
+            stub.projects[id_] |= {k: v for k, v in body.items() if v is not None}
+            return session(stub, stub.projects[id_]), 200
+        case "POST", ["runs", "batch"]:
+            for run in [*body.get("post", []), *body.get("patch", [])]:
+                stub.ingest("runs", run)
+            return {}, 200
+        case "POST", ["feedback"]:
+            if body["run_id"] not in stub.runs and stub.forget != "runs":
+                return {"detail": "no such run"}, 404
+            stub.ingest("feedback", body)
+            return {}, 200
+        case "GET", ["feedback"]:
+            own = [f for f in stub.feedback.values() if feedback_run(f) in query["run"]]
+            return [{"created_at": NOW, "modified_at": NOW, **f, "run_id": feedback_run(f)} for f in own][
+                page
+            ][:100], 200
+        case "GET", ["annotation-queues"]:
+            return [q for q in stub.queues.values() if q["name"] in query["name"]], 200
+        case "POST", ["annotation-queues"]:
+            stub.queues[body["id"]] = {**body, "tenant_id": TENANT}
+            return stub.queues[body["id"]], 200
+        case "POST", ["annotation-queues", id_, "runs", "by-key"]:
+            stub.queued[id_] += [] if stub.forget == "queued" else [key["run_id"] for key in body]
+            return {}, 200
+        case "GET", ["annotation-queues", id_, "runs"]:
+            return [stub.runs[run] for run in stub.queued[id_]][page][:100], 200
+    return {"detail": f"the stub knows no {method} {path}"}, 400
+
+
+def info(stub: Stub) -> dict[str, Any]:
+    limits = {"size_limit": 100, "size_limit_bytes": 20_000_000, "scale_up_nthreads_limit": 1}
+    triggers = {"scale_up_qsize_trigger": 1_000, "scale_down_nempty_trigger": 4}
+    config = {"use_multipart_endpoint": stub.multipart, **limits, **triggers}
+    return {"version": "0.15.0", "batch_ingest_config": config}
+
+
+def feedback_run(feedback: dict[str, Any]) -> str:
+    return str(feedback.get("run_id") or feedback.get("trace_id"))
+
+
+def session(stub: Stub, project: dict[str, Any]) -> dict[str, Any]:
+    """A project with its statistics, counted from what is really there."""
+    own = {id_ for id_, run in stub.runs.items() if run.get("session_name") == project["name"]}
+    stats: dict[str, dict[str, Any]] = {}
+    for one in stub.feedback.values():
+        if feedback_run(one) in own:
+            stats.setdefault(one["key"], {"n": 0})["n"] += 1
+    known = {
+        k: v for k, v in project.items() if k in ("id", "name", "extra", "reference_dataset_id", "end_time")
+    }
+    return {"tenant_id": TENANT, "reference_dataset_id": None, **known} | {
+        "run_count": len(own),
+        "feedback_stats": stats,
+    }
+
+
+@contextmanager
+def serving(*, multipart: bool) -> Iterator[Stub]:
+    stub = Stub(multipart=multipart)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"stub": stub}))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    stub.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab]")

@@ -1,0 +1,196 @@
+"""Experiments reach LangSmith whole and once, and a difference fails (real SDK, recording stub)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langsmith import Client
+
+from evals import langsmith_sink
+from evals.rows import Experiment, write
+from evals.sinks import SinkFailed, send
+from governance.errors import InvalidInput
+from tests.evals.langsmith_stub import UUID7, Stub, serving
+from tests.evals.results import experiment
+
+ROOT = Path(__file__).parents[2]
+INPUTS = {("routing", "R-0001"): "My pipe burst."}
+
+
+@pytest.fixture
+def stub(request: pytest.FixtureRequest) -> Iterator[Stub]:
+    with serving(multipart=getattr(request, "param", True)) as served:
+        yield served
+
+
+either_way = pytest.mark.parametrize("stub", [True, False], ids=["multipart", "batch"], indirect=True)
+
+
+def upload(stub: Stub, what: Experiment, **more: Any) -> list[str]:
+    client = Client(api_url=stub.url, api_key="key", tracing_mode="langsmith", tracing_sampling_rate=1.0)
+    try:
+        return langsmith_sink.upload(what, client=client, patience=timedelta(0), **{"inputs": INPUTS, **more})
+    finally:
+        client.close()
+
+
+def by_case(stub: Stub) -> Mapping[str, dict[str, Any]]:
+    return {run["name"]: run for run in stub.runs.values()}
+
+
+@either_way
+def test_datasets_experiments_runs_and_scores_arrive(stub):
+    said = upload(stub, experiment())
+
+    assert said == [
+        "langsmith: routing-e-1, 24 runs, 24 examples",
+        "langsmith: cases-e-1, 2 runs, 1 examples",
+    ]
+    assert {d["name"] for d in stub.datasets.values()} == {"tower-routing", "tower-cases"}
+    routing = next(p for p in stub.projects.values() if p["name"] == "routing-e-1")
+    assert routing["extra"]["metadata"] == {
+        "experiment": "e-1",
+        "suite": "routing",
+        "layer": "component",
+        "git_sha": "abc123",
+        "dataset_sha256": "d1",
+        "policy": "p7",
+        "model": "offline-1",
+        "version_agents": "a1",
+        "version_tools": "t1",
+    }
+    assert routing["end_time"]
+    run = by_case(stub)["R-0003"]
+    example = stub.examples[run["reference_example_id"]]
+    assert run["outputs"] == {"got": "billing"}
+    assert example["outputs"] == {"expected": "claim"}
+    assert example["dataset_id"] == routing["reference_dataset_id"]
+    assert example["split"] == "dev"
+    assert run["extra"]["metadata"]["tower_run"] == "run-R-0003"
+    assert UUID7.match(run["id"])
+    assert by_case(stub)["R-0004"]["error"] == "no answer"
+    assert stub.examples[by_case(stub)["R-0001"]["reference_example_id"]]["inputs"] == {
+        "case": "R-0001",
+        "input": "My pipe burst.",
+    }
+    scores = {f["key"]: f["score"] for f in stub.feedback.values() if run["id"] in f.values()}
+    assert scores == {"intent_correctness_ref": 0.0, "seconds": 1.5}
+
+
+def test_examples_keep_their_ids_and_a_changed_label_is_corrected(stub):
+    upload(stub, experiment())
+    before = dict(stub.examples)
+    second = experiment(name="e-2")
+    changed = replace(second.rows[7], expected="theft")
+    upload(stub, replace(second, rows=(*second.rows[:7], changed, *second.rows[8:])))
+
+    assert set(stub.examples) == set(before)
+    different = [e for id_, e in stub.examples.items() if e["outputs"] != before[id_]["outputs"]]
+    assert [e["outputs"] for e in different] == [{"expected": "theft"}]
+    assert len(stub.projects) == 4
+    assert len(stub.runs) == 52
+
+
+@either_way
+def test_uploading_again_doubles_nothing_and_completes_what_was_cut_off(stub):
+    upload(stub, experiment())
+    runs, feedback = dict(stub.runs), dict(stub.feedback)
+    upload(stub, experiment())
+    assert (stub.runs, stub.feedback) == (runs, feedback)
+
+    for id_ in list(stub.feedback)[::3]:
+        del stub.feedback[id_]
+    upload(stub, experiment())
+
+    assert set(stub.runs) == set(runs)
+    assert set(stub.feedback) == set(feedback)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"forget": "runs"}, "runs instead of 24"),
+        ({"forget": "feedback"}, "scores of intent_correctness_ref instead of 24"),
+        ({"forget": "examples"}, "is missing"),
+        ({"halve": "seconds"}, "seconds of R-0000 is 0.125 instead of 0.25"),
+    ],
+)
+def test_what_langsmith_has_otherwise_fails(stub, fault, said):
+    vars(stub).update(fault)
+
+    with pytest.raises(SinkFailed, match="doesn't have routing-e-1 as it was sent") as caught:
+        upload(stub, experiment())
+
+    assert said in str(caught.value)
+
+
+def test_a_refused_key_fails(stub):
+    stub.refuse = 401
+
+    with pytest.raises(SinkFailed, match="LANGSMITH_API_KEY"):
+        upload(stub, experiment())
+
+
+def test_cases_for_review_stand_in_the_queue_once(stub):
+    what = experiment()
+    for _ in range(2):
+        upload(stub, what, review=[what.rows[3], what.rows[4]])
+
+    (queue,) = stub.queues.values()
+    assert queue["name"] == "tower-review"
+    assert sorted(stub.runs[id_]["name"] for id_ in stub.queued[queue["id"]]) == ["R-0003", "R-0004"]
+
+
+def test_a_queue_that_takes_nothing_fails(stub):
+    what = experiment()
+    stub.forget = "queued"
+
+    with pytest.raises(SinkFailed, match="lacks 1 of 1"):
+        upload(stub, what, review=[what.rows[3]])
+
+
+SENDS = """
+import sys
+from evals.rows import read
+from evals.sinks import send
+print("\\n".join(send(read(__import__("pathlib").Path(sys.argv[1])))))
+"""
+
+
+def sent_by_a_process(folder: Path, env: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", SENDS, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_environment_alone_decides(stub, tmp_path):
+    folder = write(experiment(), tmp_path / "e-1")
+    endpoint = {"LANGSMITH_ENDPOINT": stub.url, "LANGSMITH_TRACING": "true"}
+
+    assert not sent_by_a_process(folder, endpoint).strip()
+    assert stub.requests == []
+
+    assert "24 runs" in sent_by_a_process(folder, {**endpoint, "LANGSMITH_API_KEY": "key"})
+    assert len(stub.runs) == 26
+
+
+def test_an_upload_without_a_place_for_it_is_an_error():
+    assert send(experiment()) == []
+    with pytest.raises(InvalidInput, match="LANGSMITH_API_KEY"):
+        send(experiment(), required=True)
