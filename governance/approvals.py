@@ -13,7 +13,7 @@ from governance.act_json import act_to_json
 from governance.acts import Act, Json
 from governance.canonical import digest
 from governance.clock import moment, stamp
-from governance.errors import InvalidInput
+from governance.errors import ApprovalRejected, InvalidInput
 from governance.limits import ApprovalRules
 from governance.principals import User
 from governance.store import Tx
@@ -111,20 +111,21 @@ def create(
     requester: str,
     now: datetime,
 ) -> Approval:
-    """Ask for an act; the same question under an older policy version is void from here on."""
+    """Ask for an act; the same question under an older policy version is void from here on.
+
+    Raises:
+        ApprovalRejected: The run has asked as often as it may.
+    """
     run, asked_hash = act.actor.run, digest(dict(act.args))
+    asked = tx.one("SELECT count(*) FROM approvals WHERE run = ?", (run.id,))
+    if asked and asked[0] >= rules.per_run:
+        msg = f"{run.id} has put {asked[0]} questions to people, as many as a run may; go on without it"
+        raise ApprovalRejected("", msg)
+    why = "the policy changed; it is asked again"
     tx.execute(
         "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND action = ? AND asked_hash = ?"
         " AND state = ? AND policy_version <> ?",
-        (
-            EXPIRED,
-            "the policy changed; it is asked again",
-            run.id,
-            act.action,
-            asked_hash,
-            PENDING,
-            policy_version,
-        ),
+        (EXPIRED, why, run.id, act.action, asked_hash, PENDING, policy_version),
     )
     approval = Approval(
         id=f"apr-{uuid4().hex[:12]}",

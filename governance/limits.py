@@ -74,11 +74,13 @@ class ApprovalRules:
     Attributes:
         roles: Roles that may answer where `actions` says nothing.
         actions: Action → roles that may answer for it.
+        per_run: Questions that one run may put to people; whoever asks for ever governs nothing.
     """
 
     expires_hours: float = 24
     roles: tuple[str, ...] = ("approver",)
     actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    per_run: int = 12
 
     def roles_for(self, action: str) -> tuple[str, ...]:
         """The roles that may answer for an action."""

@@ -91,13 +91,9 @@ async def _asked(panel: Panel, asking: AskHuman, state: TeamState, config: Runna
         reason = f"it asks a {asking.role}, but limits.toml lets only {', '.join(roles)} answer ask_human"
         return await panel.unsettled(state, config, reason)
     act = await _question(panel, asking, state, config)
-    asked = await control().request_approval(
-        act,
-        _in_words(panel, state),
-        ("approve", "edit", "reject"),
-        replace(rules, roles=(asking.role,), actions={}),
-    )
+    about, only = _in_words(panel, state), replace(rules, roles=(asking.role,), actions={})
     try:
+        asked = await control().request_approval(act, about, ("approve", "edit", "reject"), only)
         approval = await decided(asked.id)
     except ApprovalRejected as error:
         return await panel.unsettled(state, config, f"no position was taken: {error.reason}", Status.REJECTED)

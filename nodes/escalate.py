@@ -53,9 +53,9 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         again = {"visits": {"escalate": 1}, "question": None, "messages": [document]}
         return Command(goto=question["step"], update=again)
     description = f"{question['step']}: {question['reason']}"
-    asked = await control().request_approval(act, description, allowed=("edit", "reject"))
     visited = {"visits": {"escalate": 1}, "question": None}
     try:
+        asked = await control().request_approval(act, description, allowed=("edit", "reject"))
         approval = await decided(asked.id)
     except ApprovalRejected as error:
         reason = f"{description} — {error.reason}"
