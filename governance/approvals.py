@@ -120,7 +120,7 @@ def create(
     asked = tx.one("SELECT count(*) FROM approvals WHERE run = ?", (run.id,))
     if asked and asked[0] >= rules.per_run:
         msg = f"{run.id} has put {asked[0]} questions to people, as many as a run may; go on without it"
-        raise ApprovalRejected("", msg)
+        raise ApprovalRejected(approval_id="", reason=msg)
     why = "the policy changed; it is asked again"
     tx.execute(
         "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND action = ? AND asked_hash = ?"

@@ -1,4 +1,4 @@
-"""The failed supervisors that the field knows: the passive, the overbearing, the lonely, the one with hidden rules."""
+"""The failed supervisors that the field knows: passive, overbearing, lonely, or ruled by prompts."""
 
 from __future__ import annotations
 
