@@ -12,6 +12,7 @@ from enum import StrEnum
 from evals.baselines import Baseline
 from evals.rows import Experiment, Row
 from evals.statistics import Interval, bootstrap, holm, mcnemar, smallest_drop
+from evals.summary import summary
 from evals.thresholds import Metric, Pending, Safety, Thresholds
 
 _SHOWN = 8
@@ -121,10 +122,8 @@ def _compare(
 ) -> Finding:
     """Measure a metric; what the tests say of it is judged together with the others."""
     now, before = scores_of(rows, metric), scores_of(rows_before, metric)
-    measured = any(metric.name in row.scores for row in rows)
-    if not measured:
-        reason = "the metric is missing: no case was scored"
-        return Finding(metric.key, State.FAIL, (reason,), metric)
+    if not any(metric.name in row.scores for row in rows):
+        return _of_all(metric, rows)
     mean, state, reasons = sum(now.values()) / len(now), State.PASS, []
     if metric.floor is not None and metric.sign * (mean - metric.floor) < 0:
         state = State.FAIL
@@ -147,6 +146,19 @@ def _compare(
         sees=smallest_drop(len(both), alpha=limits.alpha / max(1, tested), power=limits.power),
         worse=tuple(case for case, change in zip(both, changes, strict=True) if change < 0),
     )
+
+
+def _of_all(metric: Metric, rows: Sequence[Row]) -> Finding:
+    """Measure what only all rows together say, such as an AUROC; it has a floor and no pairs."""
+    mine = [row for row in rows if metric.split in {None, row.split}]
+    value = summary(mine).get(metric.name) if mine else None
+    if value is None:
+        return Finding(metric.key, State.FAIL, ("the metric is missing: no case was scored",), metric)
+    reasons = []
+    if metric.floor is not None and metric.sign * (value - metric.floor) < 0:
+        reasons.append(f"{value:.3f} misses the floor of {metric.floor:.3f}")
+    state = State.FAIL if reasons else State.PASS
+    return Finding(metric.key, state, tuple(reasons), metric, value, len(mine))
 
 
 def _judged(found: Finding, adjusted: Mapping[str, float], limits: Thresholds) -> Finding:

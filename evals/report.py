@@ -18,11 +18,10 @@ from evals.rows import Experiment, Row, aggregate
 from evals.signoff import SignOff
 from evals.standing import Standing
 from evals.suites import LAYERS
+from evals.summary import BESIDE
 from evals.thresholds import Metric, Thresholds
 
 CSS = Path(__file__).with_name("report.css")
-BESIDE = "__"
-"""Between a metric and what stands beside it, such as `goal_success_rate__null`."""
 
 
 @dataclass(frozen=True, slots=True)

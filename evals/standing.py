@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from evals.rows import Row
 from evals.statistics import mcnemar
 
-_GOAL = "goal_success_rate"
+GOAL = "goal_success_rate"
+"""Judged by the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +33,25 @@ class Standing:
     said: str = ""
 
 
-def standings(rows: Iterable[Row], ladder: Sequence[str]) -> list[Standing]:
+def standings(
+    rows: Iterable[Row], ladder: Sequence[str], jobs: Mapping[str, str] | None = None
+) -> list[Standing]:
     """Sum up rows of the output layer by class of task and pattern, the simplest pattern first.
 
-    A row's class is its tag `job:…`; its pattern is the one that did the work (`got["graph"]`).
+    A row's pattern is the one that did the work (`got["graph"]`).
 
     Args:
         ladder: Patterns, the simplest first.
+        jobs: Case → class of task; without one it is the pattern that is expected.
     """
     groups = defaultdict[tuple[str, str], list[Row]](list)
     for row in rows:
-        if row.layer == "output" and (_GOAL in row.scores or row.error):
-            groups[job_of(row), pattern_of(row)].append(row)
+        if row.layer == "output" and (GOAL in row.scores or row.error):
+            groups[_job(row, jobs or {}), pattern_of(row)].append(row)
     made = [_standing(job, pattern, mine) for (job, pattern), mine in groups.items()]
     rank = {pattern: number for number, pattern in enumerate(ladder)}
     made.sort(key=lambda s: (s.job, rank.get(s.pattern, len(rank)), s.pattern))
     return [replace(s, said=_worth(s, _simpler(s, made))) for s in made]
-
-
-def job_of(row: Row) -> str:
-    """The class of task of a row."""
-    return next((tag.removeprefix("job:") for tag in row.tags if tag.startswith("job:")), "all")
 
 
 def pattern_of(row: Row) -> str:
@@ -65,10 +64,15 @@ def not_worth_it(made: Iterable[Standing]) -> list[str]:
     return [f"{s.pattern} on {s.job}: {s.said}" for s in made if s.said.startswith("doesn't beat")]
 
 
+def _job(row: Row, jobs: Mapping[str, str]) -> str:
+    expected = row.expected.get("graph", ()) if isinstance(row.expected, dict) else ()
+    return jobs.get(row.case) or " or ".join(expected) or "all"
+
+
 def _standing(job: str, pattern: str, rows: Sequence[Row]) -> Standing:
     scores = defaultdict[str, list[float]](list)
     for row in rows:
-        scores[row.case].append(0.0 if row.error else row.scores[_GOAL])
+        scores[row.case].append(0.0 if row.error else row.scores[GOAL])
     cases = {case: sum(each) / len(each) for case, each in scores.items()}
     n = len(rows)
     return Standing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,19 @@ from evals.rows import home
 FOLDER = "traces"
 
 
-def keep(folder: Path, run: str, entries: Iterable[Mapping[str, Any]]) -> None:
-    """Keep the entries of a run.
+def keep(folder: Path, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Keep what an audit log says, one file a run.
 
     Args:
-        folder: Anywhere below `TOWER_HOME/evals`; `trace` finds it there.
+        folder: Anywhere below `TOWER_HOME/evals`; `kept` finds it there.
     """
-    if not run:
-        return
+    runs = defaultdict[str, list[str]](list)
+    for entry in entries:
+        if run := entry.get("run"):
+            runs[run].append(json.dumps(entry, ensure_ascii=False) + "\n")
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
-    (folder / FOLDER / f"{run}.jsonl").write_text(lines, encoding="utf-8")
+    for run, lines in runs.items():
+        (folder / FOLDER / f"{run}.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
 def kept() -> dict[str, Path]:

@@ -1,0 +1,124 @@
+"""Gate command: whether a release may go out, and who answers for what the gate couldn't decide."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.evals_judgement import Which, baselines, experiment_of, judged, table_of
+from cli.terminal import As, Exit, Json, dump, finish, say
+
+if TYPE_CHECKING:
+    from cli.session import Session
+    from evals.gate import Verdict
+    from evals.signoff import SignOff
+
+SHADES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+ANSWERS = "answer_for_release"
+
+
+def gate(
+    experiment: Which = None,
+    suite: Annotated[list[str] | None, typer.Option(help="Only what is demanded of this suite.")] = None,
+    sign_off: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Answer for what is INCONCLUSIVE, in your name.")
+    ] = None,
+    accept: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Make these results the baseline, in your name.")
+    ] = None,
+    user: As = None,
+    json: Json = False,
+) -> None:
+    """Say whether a release may go out: PASS (exit 0), FAIL (1) or INCONCLUSIVE (3)."""
+
+    async def work() -> int:
+        from evals.baselines import accept as take
+        from evals.signoff import sign, signed
+
+        found, folder = experiment_of(experiment), baselines()
+        if accept:
+            async with answering(user) as opened:
+                taken = take(found, folder, by=opened.user.id, why=accept, suites=suite or ())
+                await _log(
+                    opened, "baseline_accepted", {"experiment": found.id, "why": accept, "suites": taken}
+                )
+            say(f"{', '.join(taken)} of {found.id} are the baseline now: commit {folder}")
+        verdict = judged(found, suite or [])
+        if sign_off:
+            async with answering(user) as opened:
+                at = opened.plane.clock().isoformat(timespec="seconds")
+                sign(verdict, folder, by=opened.user.id, why=sign_off, at=at)
+                await _log(
+                    opened, "release_signed_off", {"fingerprint": verdict.fingerprint, "why": sign_off}
+                )
+        signature = signed(verdict, folder)
+        if json:
+            dump(_as_json(verdict, signature))
+        else:
+            _show(verdict, signature)
+        return _exit(verdict, signature)
+
+    finish(work())
+
+
+@asynccontextmanager
+async def answering(user: str | None) -> AsyncIterator[Session]:
+    """Open a session of somebody who may answer for a release.
+
+    Raises:
+        Denied: They may not.
+    """
+    from cli.session import session
+
+    async with session(user) as opened:
+        await opened.plane.permit(opened.user, ANSWERS, tenant=opened.user.tenant)
+        yield opened
+
+
+async def _log(opened: Session, kind: str, body: dict[str, Any]) -> None:
+    from governance.audit import Entry
+
+    entry = Entry(kind, tenant=opened.user.tenant, user=opened.user.id, body=body)
+    await opened.plane.store.transact(lambda tx: opened.plane.audit.append(tx, entry))
+
+
+def _exit(verdict: Verdict, signature: SignOff | None) -> Exit:
+    if verdict.state == "PASS" or (verdict.state == "INCONCLUSIVE" and signature):
+        return Exit.COMPLETED
+    return Exit.FAILED if verdict.state == "FAIL" else Exit.WAITING
+
+
+def _as_json(verdict: Verdict, signature: SignOff | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(verdict) | {"signed_off": asdict(signature) if signature else None}
+
+
+def _show(verdict: Verdict, signature: SignOff | None) -> None:
+    table = table_of("metric", "state", ">n", ">mean", ">floor", ">before", ">change", ">sees", ">p")
+    for f in verdict.findings:
+        floor = f.metric.floor if hasattr(f.metric, "floor") else f.metric.safe
+        change = f.change.mean if f.change else None
+        numbers = [_number(x) for x in (f.mean, floor, f.before, change, f.sees)]
+        state = f"[{SHADES[f.state]}]{f.state}[/]" if f.blocks else f"[dim]{f.state}, not calibrated[/]"
+        table.add_row(f.key, state, str(f.n), *numbers, "·" if f.p is None else f"{f.p:.2g}")
+    say(table, "")
+    for f in verdict.findings:
+        if f.reasons:
+            say(f"[{SHADES[f.state]}]{f.key}[/]: {'; '.join(f.reasons)}")
+    for pending in verdict.pending:
+        say(f"[dim]pending: {pending.name}: {pending.why}")
+    say("", f"[bold {SHADES[verdict.state]}]{verdict.state}[/]  {verdict.experiment}")
+    if signature:
+        say(f"signed off by {signature.by} at {signature.at}: {signature.why}")
+    elif verdict.state == "INCONCLUSIVE":
+        say("Run it more often (`tower eval run --repeat 5`), look at it (`tower eval review`),")
+        say("or answer for it:")
+        say('  tower eval gate --sign-off "why" --as NAME')
+
+
+def _number(value: float | None) -> str:
+    return "·" if value is None else f"{value:.3f}"
