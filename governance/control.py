@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from itertools import chain, repeat
@@ -11,13 +12,13 @@ from itertools import chain, repeat
 from governance import agents, journal
 from governance.acts import Act, Clearance, Cost, Decision, Json
 from governance.audit import Entry
-from governance.errors import TowerError
+from governance.errors import ControlUnavailable, TowerError
 from governance.gate import Wait
 from governance.limits import load_limits
 from governance.plane_effects import Effects
 from governance.principals import AgentIdentity, User
 from governance.settings import Settings
-from governance.store import ControlStore, Tx
+from governance.store import ControlStore, Tx, Work
 
 _POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.25)
 _LONGEST_POLL_SECONDS = 0.5
@@ -74,7 +75,7 @@ class ControlPlane(Effects):
         if clearance.done_before:
             return
         stored = journal.encode(result)
-        await self.store.transact(lambda tx: self.gate.settle(tx, clearance, stored, used, trusts or {}))
+        await self._write_down(lambda tx: self.gate.settle(tx, clearance, stored, used, trusts or {}))
 
     async def fail(self, clearance: Clearance, error: str, used: Cost, *, retry: bool | None = None) -> None:
         """Note that an act ended without a result.
@@ -85,7 +86,7 @@ class ControlPlane(Effects):
                 it is certain that nothing was done. Otherwise it is unknown whether it acted.
         """
         again = clearance.act.repeatable if retry is None else retry
-        await self.store.transact(
+        await self._write_down(
             lambda tx: self.gate.fail(tx, clearance, error, used, retry=again, blame=retry is not True)
         )
 
@@ -110,6 +111,18 @@ class ControlPlane(Effects):
         """Sign the end of the log and let go of everything."""
         self.store.close()
         self.worker.stop()
+
+    async def _write_down(self, work: Work[None]) -> None:
+        """Write what has happened already; a database that is away may come back in time."""
+        until = time.monotonic() + self.patience.total_seconds()
+        for pause in chain(_POLL_SECONDS, repeat(_LONGEST_POLL_SECONDS)):
+            try:
+                return await self.store.transact(work)
+            except ControlUnavailable:
+                if self.store.closed or time.monotonic() + pause > until:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError  # pauses never end
 
     async def _ask_gate(self, act: Act) -> Clearance | TowerError | Wait:
         def work(tx: Tx) -> Clearance | TowerError | Wait:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from governance.anchors import Anchors
@@ -19,6 +20,10 @@ from governance.workers import Worker
 
 if TYPE_CHECKING:
     from governance.vault import Vault
+
+
+_PATIENCE = timedelta(seconds=30)
+"""For how long what was done waits for a database that is away; less than an act's lease."""
 
 
 class Parts:
@@ -44,5 +49,6 @@ class Parts:
         self.spending = Spending(limits, self.audit, clock)
         switchboard = Switchboard(limits.breakers, self.audit, clock)
         self.gate = Gate(policy, limits, self.audit, self.worker, clock, self.spending, switchboard)
+        self.patience = _PATIENCE
         self._runs_seen: dict[str, Run] = {}
         self._agents_seen: set[AgentIdentity] = set()

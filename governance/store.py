@@ -95,6 +95,11 @@ class ControlStore:
         """Do what `read` does, for callers without an event loop."""
         return self._readers.submit(self._read, work).result()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed for good."""
+        return self._closed
+
     def close(self) -> None:
         """Finish what is queued, then let go of the database; safe to call twice."""
         if self._closed:
