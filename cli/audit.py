@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The audit log: verify it, read it, export it.", no_args_is_help=True)
 
+AUDITOR = "aris"
+"""Who asks, on a development machine, unless somebody else is named."""
+
 OfRun = Annotated[str | None, typer.Option("--run", help="Only this run.")]
 
 
@@ -47,14 +50,14 @@ def show(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Show entries, oldest first; takes an auditor's key."""
+    """Show entries, oldest first; takes an auditor's key (that of aris, in development)."""
 
     async def work() -> int:
         import asyncio
 
         from cli.session import session
 
-        async with session(user) as opened:
+        async with session(user, AUDITOR) as opened:
             tenant = opened.user.tenant
             await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
             found = await asyncio.to_thread(
@@ -79,19 +82,19 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; stdout by default.")] = None,
     user: As = None,
 ) -> None:
-    """Export the log as JSON lines; takes an auditor's key."""
+    """Export the log as JSON lines; takes an auditor's key (that of aris, in development)."""
 
     async def work() -> int:
         import asyncio
 
         from cli.session import session
 
-        async with session(user) as opened:
+        async with session(user, AUDITOR) as opened:
             tenant = opened.user.tenant
             await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
 
             def write() -> None:
-                lines = opened.plane.audit.export(run=run)
+                lines = opened.plane.audit.export(run=run, tenant=tenant)
                 with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
                     file.writelines(f"{line}\n" for line in lines)
 

@@ -92,11 +92,12 @@ class Session:
 
 
 @asynccontextmanager
-async def session(user_id: str | None = None) -> AsyncIterator[Session]:
+async def session(user_id: str | None = None, otherwise: str = DEFAULT_USER) -> AsyncIterator[Session]:
     """Open a session for a user whose key is at hand: TOWER_KEY, or the development key on this disk.
 
     Args:
-        user_id: Without one it is whoever TOWER_KEY belongs to, or the development user.
+        user_id: Without one it is whoever TOWER_KEY belongs to, or `otherwise`.
+        otherwise: A development user.
 
     Raises:
         NotAuthenticated: There is no valid key, or it is another person's.
@@ -104,7 +105,7 @@ async def session(user_id: str | None = None) -> AsyncIterator[Session]:
     application = domain()  # first, since policies speak of its tools
     settings, plane = Settings.from_env(), control()
     identity = Identity(settings, plane.store)
-    key = await asyncio.to_thread(identity.key_for, user_id or DEFAULT_USER)
+    key = await asyncio.to_thread(identity.key_for, user_id or otherwise)
     user = await identity.authenticate(key)
     if user_id and user.id != user_id:
         msg = f"TOWER_KEY is the key of {user.id}, not of {user_id}; unset it, or leave --as out"

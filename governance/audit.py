@@ -139,10 +139,16 @@ class AuditLog:
                 return
             since = rows[-1][0]
 
-    def export(self, *, run: str | None = None, since: int = 0) -> Iterator[str]:
-        """Stream the log as JSONL; each line has the entry's number, its hash and the hash before it."""
+    def export(self, *, run: str | None = None, since: int = 0, tenant: str | None = None) -> Iterator[str]:
+        """Stream the log as JSONL; each line has the entry's number, its hash and the hash before it.
+
+        Args:
+            tenant: Of other tenants' entries only number and hashes are given, so that links can be checked.
+        """
         for entry in self.entries(run=run, since=since):
-            yield canonical(entry).decode()
+            whole = tenant is None or entry.get("tenant") in (None, tenant)
+            links = {name: entry[name] for name in ("seq", "prev", "hash")} | {"withheld": True}
+            yield canonical(entry if whole else links).decode()
 
     def _anchor(self, tx: Tx, seq: int, entry_hash: str) -> None:
         anchor = self.anchors.sign(seq, entry_hash, stamp(self._clock()), every=self.interval)
