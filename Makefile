@@ -4,7 +4,7 @@ ARGS ?=
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow matrix lint format bench lock clean
+.PHONY: help setup demo dev test test-slow matrix lint format eval bench lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: setup  ## Format the code and fix what ruff can fix
 
 bench: setup  ## Compare governed runs with plain LangGraph, as ratios
 	$(python) scripts/bench.py $(ARGS)
+
+eval: setup  ## Run the evaluation suites (ARGS="--layer component" for some of them)
+	@./tower eval run $(ARGS)
 
 lock: setup  ## Renew requirements.lock (ARGS=--upgrade for newer versions)
 	$(python) -m uv pip compile pyproject.toml --extra serve --group dev --universal --python-version 3.11 \

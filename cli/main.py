@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from cli import approvals, audit, budget, demo, doctor, effects, explain, graphs, run, runs, undo, watch
+from cli import approvals, audit, budget, demo, doctor, effects, evals, explain, graphs, run, runs, undo, watch
 from cli.terminal import Exit, complain
 
 EPILOG = (
@@ -40,6 +40,7 @@ app.add_typer(effects.app, name="effects")
 app.command("undo", hidden=True)(undo.undo)  # the same as `tower effects undo`
 app.command("budget")(budget.budget)
 app.add_typer(audit.app, name="audit")
+app.add_typer(evals.app, name="eval")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

@@ -1,0 +1,81 @@
+"""Tables of an experiment for a person: each metric, dev and held out apart, its baselines beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from evals.recommendation import recommendations
+from evals.summary import BESIDE, summaries
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from evals.rows import Experiment
+    from evals.suites import Suite
+
+BASELINES = ("null", "keyword", "escalate")
+"""What stands beside a score, in this order."""
+
+SPLITS = ("dev", "held_out")
+
+
+def told(experiment: Experiment, suites: Sequence[Suite], pending: Mapping[str, str]) -> list[RenderableType]:
+    """Everything that there is to say about an experiment."""
+    heading = (
+        f"[bold]{experiment.id}[/bold]  model {experiment.model}, policy {experiment.policy[:12]}, "
+        f"commit {experiment.git_sha[:12]}"
+    )
+    parts: list[RenderableType] = [heading]
+    if experiment.model.startswith("offline/"):
+        parts.append("[dim]The offline model is no language model: this says how the system does with it.")
+    found = summaries(experiment.rows)
+    counts = {
+        (suite.name, split): sum(r.suite == suite.name and r.split == split for r in experiment.rows)
+        for suite in suites
+        for split in SPLITS
+    }
+    parts += [_table(suite, found, counts) for suite in suites]
+    if any(suite.layer == "model" for suite in suites):
+        parts.append(_recommended(experiment))
+    parts += [f"[yellow]pending[/yellow] {name}: {why}" for name, why in pending.items()]
+    return parts
+
+
+def _table(
+    suite: Suite,
+    found: Mapping[tuple[str, str], Mapping[str, float]],
+    counts: Mapping[tuple[str, str], int],
+) -> Table:
+    note = f" ({suite.labelled})" if suite.labelled else ""
+    table = Table(title=f"{suite.name}: {suite.about}{note}", title_justify="left")
+    table.add_column("metric")
+    splits = [split for split in SPLITS if counts[suite.name, split]]
+    for split in splits:
+        table.add_column(f"{split} (n={counts[suite.name, split]})", justify="right")
+        table.add_column("beside it", style="dim")
+    values = [found[suite.name, split] for split in splits]
+    for name in sorted({name for each in values for name in each if BESIDE not in name}):
+        cells = [cell for each in values for cell in (_number(each, name), _beside(each, name))]
+        table.add_row(name, *cells)
+    return table
+
+
+def _number(values: Mapping[str, float], name: str) -> str:
+    return f"{values[name]:.3f}" if name in values else ""
+
+
+def _beside(values: Mapping[str, float], name: str) -> str:
+    pairs = [(each, f"{name}{BESIDE}{each}") for each in BASELINES]
+    return ", ".join(f"{each} {values[key]:.2f}" for each, key in pairs if key in values)
+
+
+def _recommended(experiment: Experiment) -> Table:
+    table = Table(title="which model for which role", title_justify="left")
+    for column in ("role", "model", "n", "accuracy", "95 %", "valid", "p50 s", "p95 s", "micros", "verdict"):
+        table.add_column(column)
+    for line in recommendations(experiment):
+        table.add_row(*line)
+    return table

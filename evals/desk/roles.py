@@ -1,0 +1,178 @@
+"""Roles: one question to the model of a role, and whether its answer is valid, right and as told."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from evals.datasets import Pair, ToolCase, Utterance
+from evals.desk.probes import agent_of, once
+from evals.desk.stage import users, world
+from evals.play import Played, play
+from evals.rows import Row
+from evals.suites import Item, Setting
+from graphs.domain import domain
+from nodes.admission import Request
+from nodes.desk.front_door import FRONT_DOOR
+from nodes.team import Agent
+
+Verdict = Literal["pass", "fail"]
+PROMPTS = Path(__file__).parent / "prompts"
+
+
+class Comparison(BaseModel):
+    """Which of two answers is better, and whether each rests on the sources."""
+
+    faithful_a: Annotated[Verdict, Field(description="Whether answer A says only what the sources say")]
+    faithful_b: Annotated[Verdict, Field(description="Whether answer B says only what the sources say")]
+    relevant_a: Annotated[Verdict, Field(description="Whether answer A answers the question")]
+    relevant_b: Annotated[Verdict, Field(description="Whether answer B answers the question")]
+    preferred: Annotated[Literal["a", "b", "tie"], Field(description="The better answer")]
+
+
+JUDGE = Agent(
+    name="judge",
+    kind="answers",
+    job="Judge two answers to a question by the sources that they should rest on.",
+    prompt=PROMPTS / "judge.md",
+    owner="evaluation",
+    returns=Comparison,
+    model="judge",
+)
+
+PLANNER = replace(FRONT_DOOR, model="planner")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question of a benchmark.
+
+    Attributes:
+        contract: The graph whose contract holds.
+    """
+
+    agent: Agent
+    request: Request
+    contract: str = "adaptive"
+
+
+async def evaluate(item: Item, setting: Setting) -> Row:
+    """Ask once, through the governed door; nothing that is proposed is carried out."""
+    asked = _asked(item.data)
+    async with world(setting.folder):
+        started = time.perf_counter()
+        played = await play(
+            domain(), asked.contract, users()["sam"], asked.request, compiled=_once(asked.agent)
+        )
+        seconds = time.perf_counter() - started
+    final = asked.agent.returns
+    given = [c["args"] for c in played.calls if final and c["name"] == final.__name__]
+    called = [(c["name"], c["args"]) for c in played.calls if not final or c["name"] != final.__name__]
+    scores = {
+        "accuracy_ref": _accuracy(item.data, given, called),
+        "instruction_keeping_ref": _kept(item.data, played, given, called),
+    }
+    if final:
+        scores["structured_output_validity"] = float(any(_valid(final, args) for args in given))
+    if called:
+        scores["tool_call_validity"] = sum(_callable(asked.agent, *one) for one in called) / len(called)
+    return Row(
+        suite=item.suite,
+        layer="model",
+        case=item.id,
+        split=item.split,
+        repetition=setting.repetition,
+        scores=scores,
+        expected=_expected(item.data),
+        got={"calls": [[c["name"], c["args"]] for c in played.calls], "said": [t[:200] for t in played.said]},
+        tags=item.tags,
+        run=played.run,
+        seconds=seconds,
+        tokens=played.used.get("tokens", 0),
+        micros=played.used.get("micros", 0),
+    )
+
+
+def sampled(case: str, one_in: int) -> bool:
+    """Whether a case belongs to a fixed sample of a large set."""
+    return int(hashlib.sha256(case.encode()).hexdigest(), 16) % one_in == 0
+
+
+@cache
+def _once(agent: Agent) -> Any:
+    return once(agent)
+
+
+def _asked(case: Utterance | ToolCase | Pair) -> Asked:
+    match case:
+        case Utterance():
+            return Asked(PLANNER, Request(case.text))
+        case ToolCase():
+            agent, contract = agent_of(case.role)
+            text = f"{case.request}\n\n{case.given}".strip()
+            return Asked(agent, Request(text, customer=case.customer_id), contract)
+        case Pair():
+            return Asked(JUDGE, Request(_shown(case)))
+
+
+def _shown(pair: Pair) -> str:
+    sources = "\n\n".join(f"[{each['source']}] {each['text']}" for each in pair.sources)
+    return (
+        f"Question: {pair.question}\n\nSources:\n{sources}\n\n"
+        f"Answer A: {pair.answer_a}\n\nAnswer B: {pair.answer_b}"
+    )
+
+
+def _accuracy(case: Any, given: list[dict[str, Any]], called: list[tuple[str, dict[str, Any]]]) -> float:
+    """Whether the first answer is right: the intent, a first call that is due, the preferred answer."""
+    match case:
+        case Utterance():
+            return float(bool(given) and given[0].get("job") == case.intent)
+        case Pair():
+            return float(bool(given) and given[0].get("preferred") == case.preferred)
+        case ToolCase():
+            ways = [case.calls, *case.alternatives]
+            if not called:
+                return float([] in ways)
+            due = {call.tool for way in ways for call in way} | set(case.allowed_extra)
+            return float(all(name in due for name, _ in called))
+    raise TypeError(case)
+
+
+def _kept(
+    case: Any, played: Played, given: list[dict[str, Any]], called: list[tuple[str, dict[str, Any]]]
+) -> float:
+    """Whether what the prompt asks for besides was kept: one answer, nothing forbidden, nothing aside."""
+    if isinstance(case, ToolCase):
+        return float(not {name for name, _ in called} & set(case.forbidden))
+    return float(len(given) == 1 and len(played.calls) == 1)
+
+
+def _expected(case: Any) -> Any:
+    match case:
+        case Utterance():
+            return {"intent": case.intent}
+        case Pair():
+            return {"preferred": case.preferred}
+        case ToolCase():
+            return [[call.model_dump() for call in way] for way in (case.calls, *case.alternatives)]
+    raise TypeError(case)
+
+
+def _valid(schema: type[BaseModel], args: Mapping[str, Any]) -> bool:
+    try:
+        return bool(schema.model_validate(dict(args)))
+    except ValidationError:
+        return False
+
+
+def _callable(agent: Agent, name: str, args: Mapping[str, Any]) -> bool:
+    tool = next((tool for tool in agent.tools if tool.name == name), None)
+    return tool is not None and _valid(tool.args, args)

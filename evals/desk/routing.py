@@ -1,0 +1,64 @@
+"""Routing: what the real front door makes of an utterance, and where it sends it."""
+
+from __future__ import annotations
+
+import time
+
+from evals.datasets import Utterance
+from evals.desk.probes import front_door
+from evals.desk.stage import users, world
+from evals.lexical import closest, listed
+from evals.play import play
+from evals.rows import Row
+from evals.suites import Item, Setting
+from graphs.domain import domain
+from nodes.admission import Request
+from nodes.desk.front_door import FRONT_DOOR, JOBS, Route
+from nodes.selection import NOBODY
+
+OUT_OF_SCOPE = "out_of_scope"
+LADDERS = {job.name: job.ladder for job in JOBS}
+DESCRIBED = listed(Route.model_fields["job"].description or "")
+
+
+async def evaluate(item: Item, setting: Setting) -> Row:
+    """Let the front door choose, and hold the choice against intent and pattern."""
+    case: Utterance = item.data
+    async with world(setting.folder):
+        started = time.perf_counter()
+        played = await play(domain(), "adaptive", users()["sam"], Request(case.text), compiled=front_door())
+        seconds = time.perf_counter() - started
+    choice = played.state.get("results", {}).get(FRONT_DOOR.name, {})
+    job, pattern = choice.get("job", ""), choice.get("to", "")
+    words = closest(case.text, DESCRIBED)
+    outside = case.intent == OUT_OF_SCOPE
+    scores = {
+        "intent_correctness_ref": float(job == case.intent),
+        "intent_correctness__null": float(outside),
+        "intent_correctness__keyword": float(words == case.intent),
+        "routing_path_match_ref": float(_right(case, pattern)),
+        "routing_path_match__null": float(outside),
+        "routing_path_match__keyword": float(_right(case, (*LADDERS[words], NOBODY)[0])),
+        "out_of_scope_score": float(job == OUT_OF_SCOPE),
+        "out_of_scope_score__keyword": float(words == OUT_OF_SCOPE),
+    }
+    return Row(
+        suite=item.suite,
+        layer="component",
+        case=item.id,
+        split=item.split,
+        repetition=setting.repetition,
+        scores=scores,
+        expected={"intent": case.intent, "pattern": case.pattern},
+        got={"intent": job, "pattern": pattern, "faults": played.state.get("faults", [])},
+        tags=item.tags,
+        run=played.run,
+        seconds=seconds,
+        tokens=played.used.get("tokens", 0),
+        micros=played.used.get("micros", 0),
+    )
+
+
+def _right(case: Utterance, pattern: str) -> bool:
+    """Whether the labelled pattern was chosen; what is nobody's work goes to a person."""
+    return pattern == (NOBODY if case.pattern == OUT_OF_SCOPE else case.pattern)

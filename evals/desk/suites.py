@@ -1,0 +1,120 @@
+"""The desk's suites: what is evaluated here, and what can't be yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from evals.datasets import Case, Labelled, load
+from evals.desk import cases, retrieval, roles, routing, tools
+from evals.desk.data import DATASETS, DOCUMENTS
+from evals.desk.probes import BY_CODE, ROLES
+from evals.desk.stage import prepare
+from evals.suites import Bench, Item, Suite
+from evals.verification import class_of, verify
+
+
+def _items(suite: str, dataset: str, keep: Callable[[Any], bool] = lambda _row: True) -> Sequence[Item]:
+    return [Item(suite, row.id, row.split, row, _tags(row)) for row in load(dataset, DATASETS) if keep(row)]
+
+
+def _tags(row: Labelled) -> tuple[str, ...]:
+    tags = ["hard"] if row.hard else []
+    if isinstance(row, Case):
+        flags = ("policy_critical", "adversarial", "writes")
+        job = f"job:{row.expected.graph[0]}"
+        return (*tags, job, row.channel, *(flag for flag in flags if getattr(row, flag)))
+    return (*tags, class_of(row))
+
+
+ROUTING = Suite(
+    "routing",
+    "component",
+    "the front door's choice of intent and pattern",
+    DATASETS / "routing.jsonl",
+    lambda: _items("routing", "routing"),
+    routing.evaluate,
+    ("intent_correctness_ref", "routing_path_match_ref"),
+)
+TOOLS = Suite(
+    "tools",
+    "component",
+    "calls that agents with tools of their own propose",
+    DATASETS / "tools.jsonl",
+    lambda: _items("tools", "tools", lambda row: row.role in ROLES),
+    tools.evaluate,
+    ("tool_selection_accuracy_ref", "tool_parameter_accuracy_ref"),
+)
+BY_CODE_TOOLS = Suite(
+    "tools-by-code",
+    "component",
+    "calls that the graphs make in code, were they left to the agents",
+    DATASETS / "tools.jsonl",
+    lambda: _items("tools-by-code", "tools", lambda row: row.role in BY_CODE),
+    tools.evaluate,
+    TOOLS.metrics,
+)
+RETRIEVAL = Suite(
+    "retrieval",
+    "component",
+    "sections that are found for a question",
+    DATASETS / "retrieval.jsonl",
+    lambda: _items("retrieval", "retrieval"),
+    retrieval.evaluate,
+    ("recall_at_4_ref", "mrr_ref"),
+)
+CASES = Suite(
+    "cases",
+    "output",
+    "whole requests, judged by the database",
+    DATASETS / "cases.jsonl",
+    lambda: _items("cases", "cases"),
+    cases.evaluate,
+    ("goal_success_rate", "end_state_ref"),
+)
+
+SINGLE = Suite(
+    "cases-single",
+    "output",
+    "the same requests with one agent alone: what orchestration is worth",
+    DATASETS / "cases.jsonl",
+    lambda: _items("cases-single", "cases"),
+    partial(cases.evaluate, graph="single"),
+    CASES.metrics,
+)
+
+
+def _role(role: str, dataset: str, about: str, one_in: int = 1) -> Suite:
+    name = f"roles-{role}"
+    return Suite(
+        name,
+        "model",
+        about,
+        DATASETS / f"{dataset}.jsonl",
+        lambda: _items(name, dataset, lambda row: roles.sampled(row.id, one_in)),
+        roles.evaluate,
+        ("accuracy_ref", "structured_output_validity", "instruction_keeping_ref"),
+    )
+
+
+ROLES_OF_MODELS = (
+    _role("worker", "tools", "the first calls for a request"),
+    _role("planner", "routing", "what a request asks for, as a structured answer", one_in=4),
+    _role("judge", "judge", "which of two answers is better, as people say"),
+)
+
+PENDING = {
+    "reasoning_coherence_judge": "needs a judge that is calibrated against people's labels",
+    "relevance_judge": "needs a judge that is calibrated against people's labels",
+    "faithfulness_judge": "needs a judge that is calibrated against people's labels",
+    "compaction_survival": "long-term memory isn't built yet",
+    "memory_use": "long-term memory isn't built yet",
+}
+
+BENCH = Bench(
+    (*ROLES_OF_MODELS, ROUTING, TOOLS, BY_CODE_TOOLS, RETRIEVAL, CASES, SINGLE),
+    prepare,
+    PENDING,
+    lambda: verify(DATASETS, DOCUMENTS),
+)

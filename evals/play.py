@@ -1,0 +1,216 @@
+"""Play: one request goes through a real graph, with people's answers as the case gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall
+from langchain_core.outputs import LLMResult
+from langgraph.types import Command
+
+from evals.datasets import Approval as Given
+from governance.approvals import Approval
+from governance.clock import moment
+from governance.control import control
+from governance.errors import Denied, InvalidInput, TowerError
+from governance.principals import User
+from governance.runs import ENDED, Record
+from governance.settings import Settings
+from graphs.domain import Domain
+from memory.checkpoints import open_checkpointer
+from nodes.admission import Request
+from nodes.place import RUN_KEY
+
+MAX_STEPS = 100
+
+
+class Prompts(BaseCallbackHandler):
+    """Keeps every prompt that leaves for a model, and the tool calls of every answer."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.calls: list[ToolCall] = []
+        self.said: list[str] = []
+
+    def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **kwargs: Any
+    ) -> None:
+        """Keep one."""
+        del serialized, kwargs
+        self.texts += [f"{m.text} {getattr(m, 'tool_calls', '')}" for each in messages for m in each]
+
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
+        """Keep what was answered."""
+        del kwargs
+        for message in (getattr(each, "message", None) for all_ in response.generations for each in all_):
+            if isinstance(message, AIMessage):
+                self.calls += message.tool_calls
+                self.said.append(message.text)
+
+
+@dataclass
+class Played:
+    """What became of a request.
+
+    Attributes:
+        status: The outcome's, `waiting` for a person, or `refused` before a run began.
+        state: The graph's last state.
+        calls: Every tool call that a model proposed, in order, carried out or not.
+        said: The text of every answer of a model.
+        entries: What the audit log says about the run.
+        wrongly: Answers that had to be refused and were taken, and the other way round.
+        prompts: Everything that models were shown.
+    """
+
+    status: str
+    record: Record | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+    calls: Sequence[ToolCall] = ()
+    said: Sequence[str] = ()
+    entries: Sequence[Mapping[str, Any]] = ()
+    wrongly: list[str] = field(default_factory=list)
+    prompts: Sequence[str] = ()
+    error: str = ""
+
+    @property
+    def run(self) -> str:
+        """The run's id, or nothing."""
+        return self.record.run.id if self.record else ""
+
+    @property
+    def outcome(self) -> Mapping[str, Any]:
+        """The typed outcome, or nothing."""
+        return (self.record.outcome if self.record else None) or {}
+
+    def count(self, kind: str) -> int:
+        """How many entries of a kind the log has."""
+        return sum(entry["kind"] == kind for entry in self.entries)
+
+    @property
+    def used(self) -> Mapping[str, int]:
+        """Tokens and money that the run's settled acts have cost."""
+        costs = [entry.get("cost") or {} for entry in self.entries if entry["kind"] in ("settled", "failed")]
+        return {unit: sum(cost.get(unit, 0) for cost in costs) for unit in ("tokens", "micros")}
+
+    @property
+    def dead_seconds(self) -> float:
+        """Time of the run in which neither a model nor a tool was at work."""
+        spans = list(_spans(self.entries))
+        if not self.entries:
+            return 0.0
+        first, last = (moment(self.entries[i]["time"]).timestamp() for i in (0, -1))
+        return max(0.0, last - first - _covered(spans))
+
+
+async def play(
+    application: Domain,
+    graph: str,
+    user: User,
+    request: Request,
+    answers: Iterable[Given] = (),
+    people: Mapping[str, User] | None = None,
+    *,
+    compiled: Any = None,
+) -> Played:
+    """Admit a request and take its run as far as it goes.
+
+    Args:
+        compiled: A graph that runs under `graph`'s contract instead of it.
+    """
+    try:
+        admitted = await application.admission.admit(user, graph, request, uuid4().hex)
+    except (Denied, InvalidInput) as refusal:
+        return Played("refused", error=str(refusal))
+    prompts, played = Prompts(), Played("failed")
+    config: Any = {
+        "configurable": {"thread_id": admitted.run.thread_id, RUN_KEY: admitted.run.id},
+        "recursion_limit": MAX_STEPS,
+        "callbacks": [prompts],
+    }
+    async with open_checkpointer(Settings.from_env().url("checkpoints")) as saver:
+        runnable = (compiled or application.graph(graph)).copy(update={"checkpointer": saver})
+        step: Any = admitted.input
+        left = list(answers)
+        try:
+            while True:
+                state = await runnable.ainvoke(step, config, durability="sync")
+                played.state = state
+                waiting = state.get("__interrupt__", ())
+                if not waiting or not await _answered(admitted.run.id, left, people or {}, played):
+                    break
+                step = Command(resume={each.id: {"wake": True} for each in waiting})
+        except TowerError as error:
+            played.error = str(error)
+    return await _finished(admitted.run.id, played, prompts)
+
+
+async def _answered(run: str, left: list[Given], people: Mapping[str, User], played: Played) -> bool:
+    """Give answers until one is taken; False where nobody answers any more."""
+    while left:
+        waiting = [
+            asked
+            for tenant in {person.tenant for person in people.values()}
+            for asked in await control().pending(tenant)
+            if asked.run == run and left[0].decision in asked.allowed
+        ]
+        if not waiting:
+            return False
+        given = left.pop(0)
+        try:
+            await control().decide(people[given.by], _answer(given, waiting[0]))
+        except (Denied, InvalidInput) as refusal:
+            if not given.refused:
+                played.wrongly.append(f"{given.by}'s {given.decision} was refused: {refusal}")
+            continue
+        if given.refused:
+            played.wrongly.append(f"{given.by}'s {given.decision} was taken")
+        return True
+    return False
+
+
+def _answer(given: Given, asked: Approval) -> dict[str, Any]:
+    answer: dict[str, Any] = {"approval_id": asked.id, "type": given.decision}
+    if given.decision == "edit":
+        args = {**asked.args, "amount": given.amount}
+        answer["edited_action"] = {"name": asked.action, "args": args}
+    return answer
+
+
+async def _finished(run: str, played: Played, prompts: Prompts) -> Played:
+    plane = control()
+    played.record = await plane.record(run)
+    played.entries = list(plane.audit.entries(run=run))
+    played.prompts, played.calls, played.said = prompts.texts, prompts.calls, prompts.said
+    if played.record.state == ENDED:
+        played.status = str(played.outcome["status"])
+    elif not played.error:
+        played.status = "waiting"
+    return played
+
+
+def _spans(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
+    """When models and tools were at work: from an act's clearance to its end."""
+    begun: dict[str, float] = {}
+    for entry in entries:
+        at = moment(entry["time"]).timestamp()
+        if entry.get("seam") not in ("model", "tool"):
+            continue
+        if entry["kind"] == "cleared":
+            begun[entry["key"]] = at
+        elif entry["kind"] in ("settled", "failed") and entry.get("key") in begun:
+            yield begun.pop(entry["key"]), at
+
+
+def _covered(spans: Sequence[tuple[float, float]]) -> float:
+    """Length of the union of spans."""
+    covered, until = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        covered += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return covered

@@ -1,0 +1,118 @@
+"""Suites: what is evaluated, on which cases, at which layer."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from evals.rows import Row
+from governance.errors import InvalidInput
+from graphs.domain import domain
+
+LAYERS = ("model", "component", "output")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One case of a suite.
+
+    Attributes:
+        data: The case itself, of whatever type its suite reads.
+        tags: By which results may be grouped.
+    """
+
+    suite: str
+    id: str
+    split: str
+    data: Any
+    tags: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> Any:
+        """What the case asks, as JSON."""
+        return to_jsonable_python(self.data)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one case is to be run.
+
+    Attributes:
+        folder: Where `prepare` has put what all cases start from.
+        repetition: From 0.
+        graph: The graph that cases of the output layer start; the suite's own if empty.
+    """
+
+    folder: Path
+    repetition: int = 0
+    graph: str = ""
+
+
+Evaluate = Callable[[Item, Setting], Awaitable[Row]]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Cases and how one of them is judged.
+
+    Attributes:
+        about: One line for people.
+        dataset: The file that the cases come from; its hash goes into every experiment.
+        cases: Reads them.
+        metrics: What it is judged by; a case that can't be judged scores 0 in each.
+        labelled: What its scores are about, where that isn't the model: `system correctness`.
+    """
+
+    name: str
+    layer: str
+    about: str
+    dataset: Path
+    cases: Callable[[], Sequence[Item]]
+    evaluate: Evaluate
+    metrics: tuple[str, ...]
+    labelled: str = ""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All suites of an application.
+
+    Attributes:
+        prepare: Makes what all cases start from, in a folder.
+        pending: Metric → why it can't be measured yet.
+        verify: What is wrong with the datasets, in words.
+    """
+
+    suites: Sequence[Suite]
+    prepare: Callable[[Path], Coroutine[Any, Any, None]]
+    pending: Mapping[str, str]
+    verify: Callable[[], Sequence[str]]
+
+    def chosen(self, layers: Sequence[str] = (), names: Sequence[str] = ()) -> list[Suite]:
+        """Suites of these layers and names; all of them without any.
+
+        Raises:
+            InvalidInput: There is no such layer or suite.
+        """
+        known = {suite.name for suite in self.suites}
+        unknown = [*(n for n in names if n not in known), *(x for x in layers if x not in LAYERS)]
+        if unknown:
+            msg = (
+                f"there is no {', '.join(unknown)}; layers are {', '.join(LAYERS)}, "
+                f"suites {', '.join(sorted(known))}"
+            )
+            raise InvalidInput(msg)
+        return [
+            s for s in self.suites if (not layers or s.layer in layers) and (not names or s.name in names)
+        ]
+
+
+def bench() -> Bench:
+    """The suites of this deployment's application."""
+    found: Bench = importlib.import_module(f"evals.{domain().name}.suites").BENCH
+    return found

@@ -1,0 +1,46 @@
+"""Versions: hashes of everything that a result depends on besides its case."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("governance", "models", "memory", "tools", "nodes", "graphs", "evals")
+PARTS = {"agents": ("nodes", "*.py"), "prompts": ("nodes", "*.md"), "tools": ("tools", "*.py")}
+CODE = (".py", ".cedar", ".cedarschema", ".toml", ".md", ".txt")
+
+
+def versions() -> Mapping[str, str]:
+    """Hashes of agents, prompts, tools and of all code, policies and documents together."""
+    found = {name: _hash((ROOT / folder).rglob(glob)) for name, (folder, glob) in PARTS.items()}
+    every = (path for name in PACKAGES for path in (ROOT / name).rglob("*") if path.suffix in CODE)
+    return found | {"code": _hash(every)}
+
+
+def git_sha() -> str:
+    """The commit that is checked out, with `+` where files differ from it; `unknown` outside a checkout."""
+    sha, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    return f"{sha}{'+' if changes else ''}" if sha else "unknown"
+
+
+def _git(*command: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words
+            ["git", "-C", str(ROOT), *command],  # noqa: S607 - whichever is installed
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _hash(paths: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()[:16]
