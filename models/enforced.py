@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -63,14 +64,26 @@ def dialogue(
     messages: Sequence[BaseMessage],
     tools: Sequence[Mapping[str, Any]],
     response_schema: Mapping[str, Any] | None,
+    *,
+    words: bool = False,
 ) -> list[dict[str, str]]:
-    """The conversation in plain roles, with calls and results as text, and the forms in the system prompt."""
+    """The conversation in plain roles, with calls and results as text, and the forms in the system prompt.
+
+    Args:
+        messages: Of any kind.
+        tools: Their functions, in OpenAI's form.
+        response_schema: Instead of tools.
+        words: Whether it may answer in words instead of calling a tool.
+    """
     parts: list[str] = [message.text for message in messages if isinstance(message, SystemMessage)]
     if response_schema:
-        parts.append(f"Reply with one JSON object of this schema: {json.dumps(response_schema)}")
+        shown = json.dumps(brief(plain(response_schema)), ensure_ascii=False)
+        parts.append(f"Reply with one JSON object of this schema: {shown}")
     elif tools:
         listed = "\n".join(map(_described, tools))
-        parts.append(f'Reply with one JSON object: {{"tool": name, "args": {{…}}}}. The tools:\n{listed}')
+        closing = ', or {"answer": text} where no tool is needed any more' if words else ""
+        form = f'Reply with one JSON object: {{"tool": name, "args": {{…}}}}{closing}'
+        parts.append(f"{form}. The tools:\n{listed}")
     system = "\n\n".join(parts)
     turns = [{"role": "system", "content": system.strip()}] if system.strip() else []
     for message in messages:
@@ -85,8 +98,41 @@ def dialogue(
 
 
 def _described(tool: Mapping[str, Any]) -> str:
-    arguments = json.dumps(_dereferenced(tool).get("properties", {}))
-    return f"- {tool['name']}: {tool.get('description', '')} Arguments: {arguments}"
+    arguments = json.dumps(brief(_dereferenced(tool)).get("properties", {}), ensure_ascii=False)
+    return f"- {tool['name']}: {few_examples(tool.get('description', ''))} Arguments: {arguments}"
+
+
+EXAMPLES = re.compile(r"e\.g\. ([^\n]*)")
+SHOWN_EXAMPLES = 2
+
+
+def few_examples(text: str) -> str:
+    """A description with the first of its examples, since long lists cost a small model minutes."""
+    return EXAMPLES.sub(lambda m: "e.g. " + "; ".join(m[1].split("; ")[:SHOWN_EXAMPLES]), text)
+
+
+UNSAID = ("title", "default", "additionalProperties", "minLength", "maxLength", "minItems", "maxItems")
+"""What decoding enforces anyway, or what says nothing."""
+
+
+def brief(schema: Any) -> Any:
+    """A schema as it is shown: without what goes without saying and the null of what may be left out."""
+    if isinstance(schema, list):
+        return [brief(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    given = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    if len(given) == 1:
+        schema = {**given[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
+    shown: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":  # names of fields, not words of the schema
+            shown[key] = {name: brief(field) for name, field in value.items()}
+        elif key == "description":
+            shown[key] = few_examples(value)
+        elif key not in UNSAID:
+            shown[key] = brief(value)
+    return shown
 
 
 def _alternating(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:

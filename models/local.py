@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
@@ -41,7 +42,7 @@ class LocalChatModel(BaseChatModel):
     """The file, instead of `TOWER_LOCAL_GGUF`."""
     max_tokens: int = ANSWER_TOKENS
     threads: int | None = None
-    """Threads that compute; as many as there are processors if None."""
+    """Threads that compute, instead of `TOWER_LOCAL_THREADS`; without either as many as processors."""
 
     @property
     def _llm_type(self) -> str:
@@ -84,7 +85,9 @@ class LocalChatModel(BaseChatModel):
         offered = [] if tool_choice == "none" else [tool["function"] for tool in tools]
         schema = response_schema or (one_of(offered, tool_choice) if offered else None)
         request: dict[str, Any] = {
-            "messages": dialogue(messages, offered, response_schema),
+            "messages": dialogue(
+                messages, offered, response_schema, words=tool_choice in {None, "auto", "none"}
+            ),
             "max_tokens": kwargs.get("max_tokens", self.max_tokens),
             "temperature": 0,
         }
@@ -95,7 +98,10 @@ class LocalChatModel(BaseChatModel):
             }
         if stop:
             request["stop"] = stop
-        server = open_server(self.path or os.environ.get("TOWER_LOCAL_GGUF", ""), self.threads)
+        with _opening:  # agents that work side by side would each load it
+            server = open_server(
+                self.path or os.environ.get("TOWER_LOCAL_GGUF", ""), self.threads or _threads()
+            )
         reply = server.handle_chat_completions(request)
         message = self._message(
             reply, [function["name"] for function in offered] if not response_schema else []
@@ -120,6 +126,17 @@ class LocalChatModel(BaseChatModel):
                 "finish_reason": reply["choices"][0].get("finish_reason"),
             },
         )
+
+
+_opening = threading.Lock()
+
+
+def _threads() -> int | None:
+    said = os.environ.get("TOWER_LOCAL_THREADS", "")
+    if said and not said.isdecimal():
+        msg = f"TOWER_LOCAL_THREADS is {said!r}; give a number of threads, or leave it out"
+        raise LocalModelError(msg)
+    return int(said or 0) or None
 
 
 @lru_cache(maxsize=1)

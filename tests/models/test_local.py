@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from typing import Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from time import sleep
+from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from models import local
 from models.local import LocalChatModel, LocalModelError, check_model, open_server
@@ -100,6 +103,57 @@ def test_with_a_free_choice_it_may_answer_in_words(served):
     answer = LocalChatModel().bind_tools([cancel]).invoke("Hello")
     assert (answer.text, answer.tool_calls) == ("Good day", [])
     jsonschema.validate({"answer": "x"}, recorder.requests[0]["response_format"]["json_schema"]["schema"])
+
+
+def test_it_is_told_that_it_may_answer_in_words_only_where_it_may(served):
+    recorder = served({"answer": "Good day"})
+    LocalChatModel().bind_tools([cancel]).invoke("Hello")
+    LocalChatModel().bind_tools([cancel], tool_choice="any").invoke("Hello")
+    free, forced = (request["messages"][0]["content"] for request in recorder.requests)
+    assert '{"answer": text}' in free
+    assert '{"answer": text}' not in forced
+
+
+def test_what_is_shown_is_short_and_what_is_enforced_is_whole(served):
+    class Job(BaseModel):
+        """Say what it is."""
+
+        title: Annotated[str | None, Field(max_length=9)] = None
+        kind: Annotated[
+            Literal["a", "b"],
+            Field(description="Which.\n- a: one, e.g. tea; milk; rum\n- b: two, e.g. oil; tar; wax"),
+        ]
+
+    recorder = served({"tool": "Job", "args": {"kind": "a"}})
+    LocalChatModel().bind_tools([Job], tool_choice="any").invoke("Rum")
+    shown = recorder.requests[0]["messages"][0]["content"]
+    enforced = recorder.requests[0]["response_format"]["json_schema"]["schema"]
+    assert '- a: one, e.g. tea; milk\\n- b: two, e.g. oil; tar"' in shown
+    assert '"title": {"type": "string"}' in shown
+    assert "maxLength" not in shown
+    jsonschema.validate({"tool": "Job", "args": {"kind": "a", "title": None}}, enforced)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"tool": "Job", "args": {"kind": "a", "title": "0123456789"}}, enforced)
+
+
+def test_agents_side_by_side_load_the_model_once(monkeypatch, tmp_path):
+    loaded: list[tuple[str, int | None]] = []
+
+    @lru_cache(maxsize=1)
+    def opening(path: str, threads: int | None) -> Recorder:
+        loaded.append((path, threads))
+        sleep(0.05)  # the others come in meanwhile
+        return Recorder("fine")
+
+    monkeypatch.setattr(local, "open_server", opening)
+    monkeypatch.setenv("TOWER_LOCAL_GGUF", "model.gguf")
+    monkeypatch.setenv("TOWER_LOCAL_THREADS", "1")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: LocalChatModel().invoke("hi"), range(4)))
+    assert loaded == [("model.gguf", 1)]
+    monkeypatch.setenv("TOWER_LOCAL_THREADS", "many")
+    with pytest.raises(LocalModelError, match="give a number of threads"):
+        LocalChatModel().invoke("hi")
 
 
 def test_structured_output_is_enforced_and_read(served):
