@@ -6,10 +6,12 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from langchain_core.language_models import BaseChatModel
 
 from evals.datasets import Assertion, Case
 from evals.desk.request import request_of
@@ -20,6 +22,7 @@ from evals.rows import Row
 from evals.suites import Item, Setting
 from governance.errors import InvalidInput
 from graphs.domain import domain
+from models.door import use_model
 from nodes.desk.front_door import FRONT_DOOR
 
 TABLES = (
@@ -36,11 +39,18 @@ ALWAYS = ("iban", "email", "phone")
 """Personal values that are found in any text; names and streets are known of verified customers only."""
 
 
-async def evaluate(item: Item, setting: Setting, *, graph: str = "adaptive") -> Row:
+Oracle = Callable[[Case], Awaitable[BaseChatModel]]
+"""Makes a model that knows a case's answers."""
+
+
+async def evaluate(
+    item: Item, setting: Setting, *, graph: str = "adaptive", oracle: Oracle | None = None
+) -> Row:
     """Play a case on a desk of its own and judge what stands there afterwards.
 
     Args:
         graph: What the case starts, unless the setting names another.
+        oracle: Whose model answers, instead of the configured one.
     """
     case: Case = item.data
     graph = setting.graph or graph
@@ -48,8 +58,12 @@ async def evaluate(item: Item, setting: Setting, *, graph: str = "adaptive") -> 
         before = await asyncio.to_thread(Before.of, stage.database, TABLES)
         state = EndState(stage.database, before)
         null = await asyncio.to_thread(_unmet, state, case)
+        use_model(await oracle(case) if oracle else None)
         started = time.perf_counter()
-        played = await _play(case, graph)
+        try:
+            played = await _play(case, graph)
+        finally:
+            use_model(None)
         seconds = time.perf_counter() - started
         unmet = await asyncio.to_thread(_unmet, state, case)
         harm = await asyncio.to_thread(_harm, state, case, played)

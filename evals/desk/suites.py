@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from evals.datasets import Case, Labelled, load
-from evals.desk import cases, retrieval, roles, routing, tools
+from evals.desk import cases, oracle, policies, retrieval, roles, routing, tools
 from evals.desk.data import DATASETS, DOCUMENTS
 from evals.desk.probes import BY_CODE, ROLES
 from evals.desk.stage import prepare
@@ -64,6 +64,19 @@ RETRIEVAL = Suite(
     retrieval.evaluate,
     ("recall_at_4_ref", "mrr_ref"),
 )
+POLICY = Suite(
+    "policy",
+    "component",
+    "what is said to an act",
+    DATASETS / "policy.jsonl",
+    lambda: [
+        Item("policy", row.id, row.split, row, ("hard",) if row.hard else ())
+        for row in policies.load_cases(DATASETS / "policy.jsonl")
+    ],
+    policies.evaluate,
+    ("policy_decision_match_ref",),
+    labelled="system correctness",
+)
 CASES = Suite(
     "cases",
     "output",
@@ -82,6 +95,16 @@ SINGLE = Suite(
     lambda: _items("cases-single", "cases"),
     partial(cases.evaluate, graph="single"),
     CASES.metrics,
+)
+ORACLE = Suite(
+    "oracle",
+    "output",
+    "requests whose model is scripted to say what is right",
+    DATASETS / "cases.jsonl",
+    lambda: _items("oracle", "cases", oracle.covered),
+    partial(cases.evaluate, oracle=oracle.model_for),
+    CASES.metrics,
+    labelled="system correctness",
 )
 
 
@@ -113,7 +136,7 @@ PENDING = {
 }
 
 BENCH = Bench(
-    (*ROLES_OF_MODELS, ROUTING, TOOLS, BY_CODE_TOOLS, RETRIEVAL, CASES, SINGLE),
+    (*ROLES_OF_MODELS, ROUTING, TOOLS, BY_CODE_TOOLS, RETRIEVAL, POLICY, CASES, SINGLE, ORACLE),
     prepare,
     PENDING,
     lambda: verify(DATASETS, DOCUMENTS),

@@ -1,0 +1,147 @@
+"""Oracle: a scripted model that says what is right, to see whether the system then reaches the right end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+
+from evals.datasets import Case
+from governance.control import control
+from models.scripted import ScriptedChatModel, call
+from nodes.desk import agents
+from nodes.desk.front_door import FRONT_DOOR
+from nodes.team import Agent
+
+JOBS = {"sequential": "claim_new", "single": "address_change", "handoff": "complaint"}
+"""Graph → a job that leads there."""
+
+FACTS = ("policy_number", "peril", "loss_date", "amount")
+IBAN = re.compile(r"<iban:[0-9a-f]{12}>")
+TENANTS = {"mia": "lakeside", "noah": "lakeside"}
+WHY = "as the records say"
+
+Say = Callable[[Sequence[BaseMessage]], AIMessage]
+
+
+def covered(case: Case) -> bool:
+    """Whether a case's labels say enough to play the oracle: which calls, with which arguments."""
+    graph = case.expected.graph[0]
+    if graph == "sequential":
+        return all(name in _claim(case) for name in FACTS)
+    return graph in JOBS and "completed" in case.expected.status and _writes(case) is not None
+
+
+async def model_for(case: Case) -> ScriptedChatModel:
+    """The oracle of one case; personal values as the control plane's tokens."""
+    graph = case.expected.graph[0]
+    said: dict[str, Any] = {FRONT_DOOR.job: _always(call("Route", job=JOBS[graph], reason=WHY))}
+    if graph == "sequential":
+        said |= {agent.job: script for agent, script in _chain(case).items()}
+    else:
+        said |= _service(graph, await _masked(case, _writes(case) or []))
+    return ScriptedChatModel(scripts=said)
+
+
+def _chain(case: Case) -> dict[Agent, Say]:
+    """What the agents of the claims chain say."""
+    facts = _claim(case)
+
+    def extract(messages: Sequence[BaseMessage]) -> AIMessage:
+        named = IBAN.findall("\n".join(m.text for m in messages))
+        refused = "denied" in case.expected.status and named
+        more = {"payout_account": named[0]} if refused else {}
+        told = {name: facts[name] for name in (*FACTS, "invoice_number") if facts.get(name)}
+        return call("ClaimFacts", **told, **more, summary=WHY, confidence=100)
+
+    def cover(messages: Sequence[BaseMessage]) -> AIMessage:
+        known = {name: facts[name] for name in FACTS if name != "amount"}
+        record = _answered(messages)
+        if record is None:
+            return call("check_coverage", **known)
+        kept = {name: record[name] for name in ("covered", "limit", "deductible")}
+        return call("CoverageVerdict", **kept, reason=WHY, confidence=100)
+
+    def assess(messages: Sequence[BaseMessage]) -> AIMessage:
+        record = _answered(messages)
+        if record is None:
+            return call("assess_amount", **{name: facts[name] for name in FACTS})
+        return call(
+            "Assessment", payable=record["payable"], decision=_decision(record["payable"]), reason=WHY
+        )
+
+    def decide(messages: Sequence[BaseMessage]) -> AIMessage:
+        found = re.findall(r"```json\n(.*?)\n```", "\n".join(m.text for m in messages), re.DOTALL)
+        payable = json.loads(found[-1])["assess"]["payable"]
+        return call("ClaimDecision", payable=payable, decision=_decision(payable), reason=WHY)
+
+    return {agents.EXTRACT: extract, agents.COVERAGE: cover, agents.ASSESS: assess, agents.DECIDE: decide}
+
+
+def _service(graph: str, writes: Sequence[AIMessage]) -> dict[str, Any]:
+    """What service agents say: one call after another, then words."""
+    done = AIMessage("It is done.")
+    if graph == "single":
+        return {agents.SERVICE.job: [*writes, done]}
+    changes = [each for each in writes if each.tool_calls[0]["name"] == "change_address"]
+    notes = [each for each in writes if each not in changes]
+    first = agents.BILLING if changes else agents.COMPLIANCE
+    return {
+        agents.TRIAGE.job: [call(f"transfer_to_{first.name}", reason=WHY)],
+        agents.BILLING.job: [*changes, call(f"transfer_to_{agents.COMPLIANCE.name}", reason=WHY)],
+        agents.COMPLIANCE.job: [*notes, done],
+    }
+
+
+def _claim(case: Case) -> dict[str, Any]:
+    """The facts of the claim that must stand in the records afterwards."""
+    new = [a for a in case.expected.end_state if a.table == "desk_claims" and a.new]
+    return {key: value for a in new for key, value in {**a.where, **(a.expect or {})}.items()}
+
+
+def _writes(case: Case) -> list[tuple[str, dict[str, Any]]] | None:
+    """The calls that lead to the end state; None where the labels don't tell them."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for a in case.expected.end_state:
+        owner = {"customer_id": a.where.get("customer_id")}
+        if a.table == "desk_customers" and a.expect and set(a.expect) == {"street", "city"}:
+            found.append(("change_address", owner | a.expect))
+        elif a.table == "desk_notes" and a.count == 1:
+            found.append(("add_note", owner | {"kind": a.where["kind"], "text": WHY}))
+        else:
+            return None
+    return found
+
+
+async def _masked(case: Case, writes: Sequence[tuple[str, dict[str, Any]]]) -> list[AIMessage]:
+    tenant = TENANTS.get(case.user, "harbor")
+    kinds = dict.fromkeys(("street", "city"), "address")
+    vault = control().vault
+    return [
+        call(
+            name,
+            **{
+                key: await vault.tokenise(tenant, value, {value: kinds[key]}) if key in kinds else value
+                for key, value in args.items()
+            },
+        )
+        for name, args in writes
+    ]
+
+
+def _answered(messages: Sequence[BaseMessage]) -> Mapping[str, Any] | None:
+    """What the last tool call gave, if there was one."""
+    last = messages[-1]
+    record: Mapping[str, Any] | None = json.loads(last.text) if isinstance(last, ToolMessage) else None
+    return record
+
+
+def _decision(payable: int) -> str:
+    return "approve" if payable > 0 else "decline"
+
+
+def _always(reply: AIMessage) -> Say:
+    return lambda _messages: reply
