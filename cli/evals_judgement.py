@@ -24,7 +24,7 @@ Which = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `tower eval`."""
-    from cli import evals_gate, evals_people
+    from cli import evals_gate, evals_people, evals_sabotage
 
     app.command("compare")(compare)
     app.command("gate")(evals_gate.gate)
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("review")(evals_people.review)
     app.command("calibrate-judge")(evals_people.calibrate_judge)
     app.command("drift")(evals_people.drift)
+    app.command("sabotage")(evals_sabotage.sabotage)
 
 
 def compare(first: str, second: str, json: Json = False) -> None:

@@ -1,0 +1,37 @@
+"""Sabotage command: does the gate find what is planted, and does it let harmless changes pass."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from cli.terminal import Exit, say
+
+
+def sabotage(
+    only: Annotated[list[str] | None, typer.Option(help="Only this change; may be repeated.")] = None,
+    max_concurrency: Annotated[int, typer.Option(min=1, help="Changes at work at once.")] = 2,
+) -> None:
+    """Plant faults and harmless changes; each must be found where it is, or pass."""
+    from evals.sabotage import campaign
+    from graphs.domain import domain
+
+    planted = importlib.import_module(f"evals.{domain().name}.sabotage")
+    chosen = [change for change in planted.CHANGES if not only or change.name in only]
+    if not chosen:
+        say(f"there is no such change; there are {', '.join(c.name for c in planted.CHANGES)}")
+        raise typer.Exit(Exit.USAGE)
+    wrong = []
+    for result in campaign(chosen, planted.find, workers=max_concurrency):
+        mark = "[green]✓[/]" if result.good else "[bold red]✗[/]"
+        kind = "fault" if result.change.found_by else "harmless"
+        found = f"found by {', '.join(result.layers)}" if result.layers else "nothing found"
+        say(f"{mark} {kind}: {result.change.name}: {result.state}, {found}")
+        if not result.good or result.change.found_by:
+            say(*(f"    [dim]{line}[/]" for line in result.said[:2]))
+        if not result.good:
+            wrong.append(result.change.name)
+    say(f"{len(chosen) - len(wrong)} of {len(chosen)} as they should be")
+    raise typer.Exit(Exit.FAILED if wrong else Exit.COMPLETED)

@@ -1,0 +1,185 @@
+"""Planting: how the desk's model, retriever, policies, gate and records are changed for a while."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from evals.desk import stage
+from evals.sabotage import swapped
+from governance.gate import Gate
+from governance.limits import load_limits
+from governance.policy import POLICIES, load_policy
+from memory.desk.wordings import WORDINGS
+from models.door import use_model
+from models.offline.chat import OfflineChatModel
+from nodes.desk.front_door import Route
+from tools.desk.database import Desk
+
+Twist = Callable[[AIMessage, Mapping[str, Any]], AIMessage]
+
+
+class Twisted(OfflineChatModel):
+    """The offline model, whose answers somebody tampers with."""
+
+    twist: Twist
+
+    def _answer(self, messages: Sequence[BaseMessage], stop: list[str] | None, **kwargs: Any) -> AIMessage:
+        return self.twist(super()._answer(messages, stop, **kwargs), kwargs)
+
+
+@contextmanager
+def twisted(twist: Twist) -> Iterator[None]:
+    """Let a tampered model answer for every role."""
+    use_model(Twisted(twist=twist))
+    try:
+        yield
+    finally:
+        use_model(None)
+
+
+def silent(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
+    """The null agent: it says nothing and calls nothing."""
+    return answer.model_copy(update={"content": "", "tool_calls": []})
+
+
+def first_tool(answer: AIMessage, asked: Mapping[str, Any]) -> AIMessage:
+    """Whatever it would call, it calls the first tool that it is offered."""
+    name = asked["tools"][0]["function"]["name"] if asked.get("tools") else ""
+    calls = [{**call, "name": name} for call in answer.tool_calls]
+    return answer.model_copy(update={"tool_calls": calls})
+
+
+def off_by_one(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
+    """Numbers in arguments are one too high, and so is the last digit of every id."""
+    return answer.model_copy(
+        update={
+            "tool_calls": [
+                {**c, "args": {k: _raised(v) for k, v in c["args"].items()}} for c in answer.tool_calls
+            ]
+        }
+    )
+
+
+def bare(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
+    """Arguments are lost on the way."""
+    return answer.model_copy(update={"tool_calls": [{**c, "args": {}} for c in answer.tool_calls]})
+
+
+def other_model(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
+    """Another model: whatever somebody writes is a complaint to it."""
+    calls = [
+        {**c, "args": {**c["args"], "job": "complaint"}} if "job" in c["args"] else c
+        for c in answer.tool_calls
+    ]
+    return answer.model_copy(update={"tool_calls": calls})
+
+
+def _raised(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value + 1
+    if isinstance(value, str) and value[-1:].isdigit():
+        return value[:-1] + str((int(value[-1]) + 1) % 10)
+    return value
+
+
+@contextmanager
+def retrieved(change: Callable[[list[Any], str], list[Any]]) -> Iterator[None]:
+    """Let the retriever return something else."""
+    find = type(WORDINGS).find
+
+    async def other(self: Any, question: str, product: str | None = None, k: int = 4) -> list[Any]:
+        return change(await find(self, question, product, 40), question)[:k]
+
+    with swapped(type(WORDINGS), "find", other):
+        yield
+
+
+def shuffled(passages: list[Any], question: str) -> list[Any]:
+    """Passages in an order that has nothing to do with the question."""
+    return sorted(passages, key=lambda p: hashlib.sha256(f"{question}{p.source}".encode()).digest())
+
+
+@contextmanager
+def policies(change: Callable[[Path], None]) -> Iterator[None]:
+    """Change a copy of the policy files, and let that be the policies."""
+    with tempfile.TemporaryDirectory(prefix="tower-policies-") as folder:
+        copy = Path(shutil.copytree(POLICIES, Path(folder) / "policies"))
+        change(copy)
+        rules = cache(lambda: (load_policy((copy,)), load_limits(folder=copy)))
+        with swapped(stage, "_rules", rules):
+            yield
+
+
+def edited(name: str, before: str, after: str) -> Callable[[Path], None]:
+    """Replace words in a policy file.
+
+    Raises:
+        ValueError: They aren't there, so that nothing would be planted.
+    """
+
+    def change(folder: Path) -> None:
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        if before not in text:
+            msg = f"{name} has no {before!r}; plant this fault another way"
+            raise ValueError(msg)
+        path.write_text(text.replace(before, after), encoding="utf-8")
+
+    return change
+
+
+@contextmanager
+def lost_instruction() -> Iterator[None]:
+    """What the front door is told about its jobs loses every example."""
+    schema = Route.model_json_schema
+
+    def without(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        found = schema(*args, **kwargs)
+        job = found["properties"]["job"]
+        lines = job["description"].splitlines()
+        job["description"] = "\n".join(line.partition(":")[0] for line in lines)
+        return found
+
+    with swapped(Route, "model_json_schema", without):
+        yield
+
+
+@contextmanager
+def one_call_less() -> Iterator[None]:
+    """What a run's contract allows is off by one."""
+    check = Gate._check_contract  # noqa: SLF001 - the control that is sabotaged
+
+    def short(self: Gate, tx: Any, act: Any) -> None:
+        run = act.actor.run
+        tools = {name: count - 1 for name, count in run.contract.tools.items()}
+        run = replace(run, contract=replace(run.contract, tools=tools))
+        check(self, tx, replace(act, actor=replace(act.actor, run=run)))
+
+    with swapped(Gate, "_check_contract", short):
+        yield
+
+
+@contextmanager
+def dropped_write() -> Iterator[None]:
+    """Tools say that they have written, and what they wrote is rolled back."""
+
+    async def once(self: Desk, _key: Any, _caller: Any, _form: Any, work: Callable[[Any], Any]) -> Any:
+        def lost(session: Any) -> Any:
+            result = work(session)
+            session.rollback()
+            return result
+
+        return await self.run(lost)
+
+    with swapped(Desk, "once", once):
+        yield

@@ -1,0 +1,165 @@
+"""Sabotage: faults are planted on purpose and have to be found where they are; harmless changes pass."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from evals.baselines import Baseline, Source
+from evals.gate import State, Verdict, decide
+from evals.rows import Experiment, Row
+from evals.runner import Plan, evaluate
+from evals.suites import bench
+from evals.thresholds import Thresholds, read_thresholds
+from governance.settings import Settings
+
+SPLIT = "dev"
+DATA = "data"
+"""Found by what checks files, before anything runs."""
+
+Plant = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that is changed on purpose.
+
+    Attributes:
+        suites: What is run under it: suite → how many cases.
+        plant: Makes the change while it is entered.
+        found_by: The layer that must find it, or `data`; empty if it does no harm and must pass.
+        probe: For a fault in files: what is found wrong.
+    """
+
+    name: str
+    about: str
+    suites: Mapping[str, int]
+    plant: Plant = nullcontext
+    found_by: str = ""
+    probe: Callable[[], Sequence[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the gate made of a change.
+
+    Attributes:
+        layers: That found something.
+        good: A fault was found where it should be, or a harmless change wasn't failed.
+    """
+
+    change: Change
+    state: State
+    layers: tuple[str, ...]
+    said: tuple[str, ...]
+    good: bool = field(default=False)
+
+
+@contextmanager
+def swapped(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Let an attribute have another value for a while."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def campaign(
+    changes: Sequence[Change], find: Callable[[str], Change], *, workers: int = 2
+) -> Iterator[Result]:
+    """Run the suites as they are, then under each change, and hold one against the other.
+
+    Args:
+        find: A change by its name; a module's function, since it is asked for in other processes.
+    """
+    most: dict[str, int] = defaultdict(int)
+    for change in changes:
+        for suite, cases in change.suites.items():
+            most[suite] = max(most[suite], cases)
+    context = multiprocessing.get_context("spawn")
+    vectors = str(Settings.from_env().vectors)
+    # A process for each, so that nothing that was planted outlives its change.
+    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+        honest = [pool.submit(_run, None, "", {suite: n}, vectors) for suite, n in most.items()]
+        as_is = _joined([each.result() for each in honest])
+        limits = _reachable(read_thresholds(), as_is)
+        futures = {
+            pool.submit(_run, find, change.name, dict(change.suites), vectors): change
+            for change in changes
+            if change.probe is None
+        }
+        yield from (_probed(change) for change in changes if change.probe)
+        for future in as_completed(futures):
+            change = futures[future]
+            yield judge(change, future.result(), as_is, limits)
+
+
+def judge(change: Change, now: Experiment, as_is: Experiment, limits: Thresholds) -> Result:
+    """Hold the results under a change against those without it."""
+    ids = {(row.suite, row.case) for row in now.rows}
+    before = tuple(row for row in as_is.rows if (row.suite, row.case) in ids)
+    source = Source("as-is", as_is.created, as_is.git_sha, as_is.model, as_is.policy, "", "", "", "")
+    baseline = Baseline(dict.fromkeys(change.suites, source), before)
+    verdict = decide(replace(now, datasets={}), baseline, limits.only(set(change.suites)))
+    return _result(change, verdict, {row.suite: row.layer for row in as_is.rows})
+
+
+def _result(change: Change, verdict: Verdict, layer_of: Mapping[str, str]) -> Result:
+    failed = verdict.of(State.FAIL)
+    layers = tuple(sorted({layer_of[f.metric.suite] for f in failed}))
+    said = tuple(f"{f.key}: {'; '.join(f.reasons)}" for f in failed)
+    good = change.found_by in layers if change.found_by else verdict.state is not State.FAIL
+    return Result(change, verdict.state, layers, said, good)
+
+
+def _probed(change: Change) -> Result:
+    said = tuple(change.probe()) if change.probe else ()
+    state = State.FAIL if said else State.PASS
+    return Result(change, state, (DATA,) if said else (), said, bool(said))
+
+
+def _reachable(limits: Thresholds, as_is: Experiment) -> Thresholds:
+    """Thresholds without the floors that these few cases miss as they are, and of all splits."""
+    wide = replace(limits, metric=tuple(replace(m, split=None) for m in limits.metric))
+    present = {row.suite for row in as_is.rows}
+    verdict = decide(as_is, Baseline({}), wide.only(present))
+    missed = {f.key for f in verdict.findings if f.state is State.FAIL}
+    kept = [
+        replace(m, floor=None) if m.key in missed and m.primary else m
+        for m in wide.metric
+        if m.primary or m.key not in missed
+    ]
+    return replace(wide, metric=tuple(kept))
+
+
+def _run(
+    find: Callable[[str], Change] | None, name: str, suites: Mapping[str, int], vectors: str
+) -> Experiment:
+    """Run some cases of some suites under a change, in a home of its own."""
+    os.environ |= {"TOWER_VECTORS": vectors, "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory(prefix="tower-sabotage-") as folder:
+        os.environ["TOWER_HOME"] = folder
+        with find(name).plant() if find else nullcontext():
+            parts = [_suite(suite, cases) for suite, cases in suites.items()]
+    return _joined(parts)
+
+
+def _suite(name: str, cases: int) -> Experiment:
+    chosen = bench().chosen(names=[name])
+    ids = [item.id for suite in chosen for item in suite.cases() if item.split == SPLIT][:cases]
+    return evaluate(Plan(chosen, max_concurrency=1, cache=False, cases=ids))
+
+
+def _joined(parts: Iterable[Experiment]) -> Experiment:
+    listed = list(parts)
+    rows: list[Row] = [row for part in listed for row in part.rows]
+    return replace(listed[0], rows=tuple(rows))
