@@ -77,8 +77,7 @@ def dialogue(
     """
     parts: list[str] = [message.text for message in messages if isinstance(message, SystemMessage)]
     if response_schema:
-        shown = json.dumps(brief(plain(response_schema)), ensure_ascii=False)
-        parts.append(f"Reply with one JSON object of this schema: {shown}")
+        parts.append(f"Reply with one JSON object:{_fields(plain(response_schema), '    ')}")
     elif tools:
         listed = "\n".join(map(_described, tools))
         closing = ', or {"answer": text} where no tool is needed any more' if words else ""
@@ -98,8 +97,9 @@ def dialogue(
 
 
 def _described(tool: Mapping[str, Any]) -> str:
-    arguments = json.dumps(brief(_dereferenced(tool)).get("properties", {}), ensure_ascii=False)
-    return f"- {tool['name']}: {few_examples(tool.get('description', ''))} Arguments: {arguments}"
+    return (
+        f"- {tool['name']}: {few_examples(tool.get('description', ''))}{_fields(_dereferenced(tool), '    ')}"
+    )
 
 
 EXAMPLES = re.compile(r"e\.g\. ([^\n]*)")
@@ -111,28 +111,30 @@ def few_examples(text: str) -> str:
     return EXAMPLES.sub(lambda m: "e.g. " + "; ".join(m[1].split("; ")[:SHOWN_EXAMPLES]), text)
 
 
-UNSAID = ("title", "default", "additionalProperties", "minLength", "maxLength", "minItems", "maxItems")
-"""What decoding enforces anyway, or what says nothing."""
+def shape(schema: Mapping[str, Any], indent: str = "") -> str:
+    """A schema without references as it is shown: what is to be said, and not what decoding enforces."""
+    options = [option for key in ("anyOf", "oneOf") for option in schema.get(key, ())]
+    if options:
+        return " | ".join(shape(option, indent) for option in options if option.get("type") != "null")
+    if "const" in schema or "enum" in schema:
+        return " | ".join(json.dumps(value) for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of {shape(schema.get('items', {}), indent)}"
+    if schema.get("properties"):
+        return f"object with{_fields(schema, indent + '    ')}"
+    return str(schema.get("format") or schema.get("type") or "any")
 
 
-def brief(schema: Any) -> Any:
-    """A schema as it is shown: without what goes without saying and the null of what may be left out."""
-    if isinstance(schema, list):
-        return [brief(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    given = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
-    if len(given) == 1:
-        schema = {**given[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
-    shown: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key == "properties":  # names of fields, not words of the schema
-            shown[key] = {name: brief(field) for name, field in value.items()}
-        elif key == "description":
-            shown[key] = few_examples(value)
-        elif key not in UNSAID:
-            shown[key] = brief(value)
-    return shown
+def _fields(schema: Mapping[str, Any], indent: str) -> str:
+    """One line a field: `name: what it is for, its form`; `?` where it may be left out."""
+    lines = []
+    for name, field in schema.get("properties", {}).items():
+        mark = "" if name in schema.get("required", ()) else "?"
+        told, form = few_examples(field.get("description", "")), shape(field, indent)
+        listed = "enum" in field and all(str(value) in told for value in field["enum"])
+        said = ", ".join(filter(None, [told.replace("\n", f"\n{indent}"), "" if listed else form]))
+        lines.append(f"\n{indent}{name}{mark}: {said}")
+    return "".join(lines)
 
 
 def _alternating(turns: Sequence[dict[str, str]]) -> list[dict[str, str]]:

@@ -123,14 +123,21 @@ def test_what_is_shown_is_short_and_what_is_enforced_is_whole(served):
             Literal["a", "b"],
             Field(description="Which.\n- a: one, e.g. tea; milk; rum\n- b: two, e.g. oil; tar; wax"),
         ]
+        parts: Annotated[list[Inner], Field(description="What it is made of")] = []
 
     recorder = served({"tool": "Job", "args": {"kind": "a"}})
     LocalChatModel().bind_tools([Job], tool_choice="any").invoke("Rum")
     shown = recorder.requests[0]["messages"][0]["content"]
     enforced = recorder.requests[0]["response_format"]["json_schema"]["schema"]
-    assert '- a: one, e.g. tea; milk\\n- b: two, e.g. oil; tar"' in shown
-    assert '"title": {"type": "string"}' in shown
-    assert "maxLength" not in shown
+    assert shown.splitlines()[1:] == [
+        "- Job: Say what it is.",
+        "    title?: string",
+        "    kind: Which.",
+        "    - a: one, e.g. tea; milk",
+        "    - b: two, e.g. oil; tar",
+        "    parts?: What it is made of, list of object with",
+        '        size: "s" | "m"',
+    ]
     jsonschema.validate({"tool": "Job", "args": {"kind": "a", "title": None}}, enforced)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"tool": "Job", "args": {"kind": "a", "title": "0123456789"}}, enforced)
