@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.session import Session
+    from governance.attribution import Faulty
     from governance.choices import Explanation
     from governance.runs import Record
 
@@ -22,7 +23,7 @@ def explain(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Show why this pattern: the task graph in numbers, the rule, the records then, policy, climbs."""
+    """Show why this pattern (task graph, rule, records then, policy, climbs) and which step failed first."""
 
     async def work() -> int:
         from cli.session import session
@@ -55,7 +56,51 @@ async def sections(opened: Session, record: Record) -> dict[str, Section]:
         shown.append(f"Nobody chose: it was started as {record.run.graph}, by its name.")
     for number, choice in enumerate(made):
         shown += ["", _climb(choice) if number else _choice(choice)]
-    return {"choices": (choices, shown)}
+    return {"choices": (choices, shown), "fault": await _fault(opened, record)}
+
+
+async def _fault(opened: Session, record: Record) -> Section:
+    """The first faulty step, its kind, version and owner, as the audit log has it."""
+    from dataclasses import asdict
+
+    from governance import agents
+    from governance.attribution import Teams, faults, first_fault
+
+    plane = opened.plane
+    known = await plane.store.read(agents.known)
+    of_agents = {(each.identity.name, each.identity.version): each.identity.owner for each in known}
+    of_tools = {name: tool.owner for name, tool in opened.application.tools.items()}
+    found = faults(await opened.entries(record.run.id), Teams(of_agents, of_tools, plane.policy.owners))
+    first = first_fault(found)
+    overcome = [each for each in found if each.overcome]
+    shown: list[RenderableType] = []
+    if first is None:
+        shown.append("No step failed." if not overcome else "What failed was made good on the way:")
+        shown += [f"  entry {each.entry}: {each.kind}, {each.what}: {each.evidence}" for each in overcome]
+    else:
+        ended = (record.outcome or {}).get("status", record.state)
+        shown += [f"The first step that failed, in a run that is {ended}:", _fault_table(first)]
+    rest = [asdict(each) for each in found if each is not first]
+    return {"first": asdict(first) if first else None, "others": rest}, shown
+
+
+def _fault_table(fault: Faulty) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    owner = f"{fault.owner} answers for it"
+    rows = {
+        "step": fault.step,
+        "kind": fault.kind,
+        "at fault": f"{fault.what}, version {fault.version or '-'}",
+    }
+    where = f"entry {fault.entry} of the audit log, {fault.time[:19]}, {fault.hash[:16]}…"
+    for label, value in (rows | {"owner": owner, "evidence": fault.evidence, "recorded": where}).items():
+        table.add_row(label, Text(value))
+    return table
 
 
 def _choice(choice: Explanation) -> RenderableType:

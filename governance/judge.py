@@ -25,6 +25,10 @@ class Judge(Protocol):
 class Policy(Judge, Protocol):
     """What the control plane needs of policy."""
 
+    @property
+    def owners(self) -> Mapping[str, str]:
+        """Each policy's `@id` → the team that answers for it."""
+
     def permit(self, user: User, action: str, *, tenant: str, owner: str | None = None) -> Decision:
         """What policy says to what a person does."""
 

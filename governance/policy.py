@@ -53,6 +53,7 @@ class PolicyEngine:
     def __init__(self, files: PolicyFiles, tools: Iterable[ToolSurface]) -> None:
         self.version = files.version
         self.trusted_sets = files.trusted
+        self.owners = files.owners
         self._files = files
         self._tools = frozenset(tool.name for tool in tools)
         self._reading = frozenset(tool.name for tool in tools if not tool.writes)

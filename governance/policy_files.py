@@ -13,6 +13,7 @@ from pathlib import Path
 from cedarpy import PolicySet, Schema, pst, validate_policies
 
 from governance.cedar_schema import PolicyError, ToolSurface, schema_text
+from governance.owners import OWNERS, Owners
 
 POLICIES = Path(__file__).parent / "policies"
 GENERAL_SETS = ("channels",)
@@ -28,6 +29,7 @@ class PolicyFiles:
         ids: The engine's positional id of a policy → its `@id`.
         reasons: `@id` → `@reason`, where a policy has one.
         trusted: Names of the sets that a contract may carry.
+        owners: `@id` → the team that answers for it.
     """
 
     policies: PolicySet
@@ -36,6 +38,7 @@ class PolicyFiles:
     ids: Mapping[str, str]
     reasons: Mapping[str, str]
     trusted: tuple[str, ...]
+    owners: Mapping[str, str]
 
     def about(self, action: str, others: AbstractSet[str]) -> PolicySet:
         """The policies that may matter to an action; Cedar would look at each of them every time.
@@ -70,13 +73,16 @@ def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> Poli
     except ValueError as error:
         msg = f"the policy schema (tower.cedarschema and the tools' arguments) is broken: {error}"
         raise PolicyError(msg) from error
+    owned = Owners({name: _read(path) for name, path in _find(folders, OWNERS)})
     annotations: dict[str, dict[str, str]] = {}
+    owners: dict[str, str] = {}
     for path, text in texts.items():
         for name, marks in _check(path, text, schema).items():
             if name in annotations:
                 msg = f"{path}: there is already a policy {name}; ids are unique"
                 raise PolicyError(msg)
             annotations[name] = marks
+            owners[name] = owned.of(path, name, marks)
     policies = PolicySet.from_str("\n".join(texts.values()))
     return PolicyFiles(
         policies=policies,
@@ -85,6 +91,7 @@ def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> Poli
         ids={key: policy.annotations["id"] for key, policy in policies.to_pst().static_policies.items()},
         reasons={name: marks["reason"] for name, marks in annotations.items() if "reason" in marks},
         trusted=trusted,
+        owners=owners,
     )
 
 

@@ -53,6 +53,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "tower.cedarschema").write_text(BASE)
     (folder / "shop.cedar").write_text(RULES)
     (folder / "trusted.toml").write_text('shops = "shops that we know"\n')
+    (folder / "owners.toml").write_text('"*" = "shop-team"\n')
     return folder
 
 
@@ -208,6 +209,25 @@ def test_the_version_is_the_content(folder: Path) -> None:
     after = load(folder).version
     assert after != before
     assert len(after) == 12
+
+
+def test_somebody_answers_for_every_policy(folder: Path) -> None:
+    assert set(load(folder).owners.values()) == {"shop-team"}
+    (folder / "below").mkdir()
+    (folder / "below" / "more.cedar").write_text(
+        '@id("a") @owner("me") permit (principal, action, resource);'
+    )
+    (folder / "owners.toml").write_text('shop = "others"\n"*" = "rest"\n')
+    owners = load(folder).owners
+    assert (owners["a"], {owners[name] for name in owners if name != "a"}) == ("me", {"others"})
+    (folder / "below" / "more.cedar").write_text('@id("a") permit (principal, action, resource);')
+    assert load(folder).owners["a"] == "rest"
+    (folder / "owners.toml").write_text('shop = "others"\n')
+    with pytest.raises(PolicyError, match=r"more\.cedar: nobody answers for policy a"):
+        load(folder)
+    (folder / "owners.toml").write_text("shop = 1\n")
+    with pytest.raises(PolicyError, match=r"owners\.toml: each line"):
+        load(folder)
 
 
 def test_declared_tools_are_known(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
