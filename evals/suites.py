@@ -84,12 +84,14 @@ class Bench:
 
     Attributes:
         prepare: Makes what all cases start from, in a folder.
+        warm: Loads in a process what its first case would otherwise pay for.
         pending: Metric → why it can't be measured yet.
         verify: What is wrong with the datasets, in words.
     """
 
     suites: Sequence[Suite]
     prepare: Callable[[Path], Coroutine[Any, Any, None]]
+    warm: Callable[[Path], Coroutine[Any, Any, None]]
     pending: Mapping[str, str]
     verify: Callable[[], Sequence[str]]
 

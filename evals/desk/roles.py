@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -119,15 +119,13 @@ def _asked(case: Utterance | ToolCase | Pair) -> Asked:
             text = f"{case.request}\n\n{case.given}".strip()
             return Asked(agent, Request(text, customer=case.customer_id), contract)
         case Pair():
-            return Asked(JUDGE, Request(_shown(case)))
+            return Asked(JUDGE, Request(shown(case.question, case.sources, case.answer_a, case.answer_b)))
 
 
-def _shown(pair: Pair) -> str:
-    sources = "\n\n".join(f"[{each['source']}] {each['text']}" for each in pair.sources)
-    return (
-        f"Question: {pair.question}\n\nSources:\n{sources}\n\n"
-        f"Answer A: {pair.answer_a}\n\nAnswer B: {pair.answer_b}"
-    )
+def shown(question: str, sources: Sequence[Mapping[str, str]], first: str, second: str) -> str:
+    """What a judge is shown."""
+    told = "\n\n".join(f"[{each['source']}] {each['text']}" for each in sources)
+    return f"Question: {question}\n\nSources:\n{told}\n\nAnswer A: {first}\n\nAnswer B: {second}"
 
 
 def _accuracy(case: Any, given: list[dict[str, Any]], called: list[tuple[str, dict[str, Any]]]) -> float:

@@ -34,6 +34,7 @@ NOW = datetime.combine(REFERENCE_DATE, time(9), UTC)
 """The desk's time in every case: the seeded records end here, and letters are of these weeks."""
 
 TEMPLATE = "desk-template.db"
+MEMORY = Path("/dev/shm")  # noqa: S108 - a case's home is private, and waiting for a disk teaches nothing
 HERE = ("TOWER_HOME", "TOWER_VECTORS", "TOWER_DESK_URL", "TOWER_CONTROL_URL", "TOWER_DATABASE_URL")
 # A home of an evaluation holds invented people only. A known key gives the same tokens each time,
 # which go into prompts, so that the same case is the same question.
@@ -82,7 +83,7 @@ async def world(folder: Path, given: Sequence[Mapping[str, Any]] = ()) -> AsyncI
     """
     before = {name: os.environ.get(name) for name in HERE}
     vectors = Settings.from_env().vectors
-    home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tower-case-"))
+    home = await asyncio.to_thread(_new_home)
     _point_to(home, vectors)
     database = home / "desk.db"
     await asyncio.to_thread(_lay_out, folder / TEMPLATE, home, given)
@@ -98,6 +99,10 @@ async def world(folder: Path, given: Sequence[Mapping[str, Any]] = ()) -> AsyncI
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def _new_home() -> Path:
+    return Path(tempfile.mkdtemp(prefix="tower-case-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
 
 
 def _point_to(home: Path, vectors: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from evals.datasets import Case, Labelled, load
@@ -11,7 +12,7 @@ from evals.desk import cases, oracle, policies, retrieval, roles, routing, tools
 from evals.desk.data import DATASETS, DOCUMENTS
 from evals.desk.probes import BY_CODE, ROLES
 from evals.desk.stage import prepare
-from evals.suites import Bench, Item, Suite
+from evals.suites import Bench, Item, Setting, Suite
 from evals.verification import class_of, verify
 
 
@@ -127,6 +128,14 @@ ROLES_OF_MODELS = (
     _role("judge", "judge", "which of two answers is better, as people say"),
 )
 
+
+async def _warm(folder: Path) -> None:
+    """Load models and documents, so that the first case's time is like the others'."""
+    setting = Setting(folder)
+    for suite in (ROUTING, RETRIEVAL):
+        await suite.evaluate(suite.cases()[0], setting)
+
+
 PENDING = {
     "reasoning_coherence_judge": "needs a judge that is calibrated against people's labels",
     "relevance_judge": "needs a judge that is calibrated against people's labels",
@@ -138,6 +147,7 @@ PENDING = {
 BENCH = Bench(
     (*ROLES_OF_MODELS, ROUTING, TOOLS, BY_CODE_TOOLS, RETRIEVAL, POLICY, CASES, SINGLE, ORACLE),
     prepare,
+    _warm,
     PENDING,
     lambda: verify(DATASETS, DOCUMENTS),
 )
