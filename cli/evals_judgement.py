@@ -146,13 +146,23 @@ def judged(experiment: Experiment, suites: list[str]) -> Verdict:
     from evals.thresholds import read_thresholds
 
     limits = read_thresholds()
-    calibration = kept(baselines())
+    known = kept(baselines())
+    calibrated = known is not None and known.may_block and known.judge == judge_name()
     return decide(
         experiment,
         read_baseline(baselines()),
         limits.only(suites) if suites else limits,
-        judge_calibrated=calibration is not None and calibration.may_block,
+        judge_calibrated=calibrated,
     )
+
+
+def judge_name() -> str:
+    """The judge that is configured now; another one's calibration says nothing of it."""
+    import importlib
+
+    from graphs.domain import domain
+
+    return str(importlib.import_module(f"evals.{domain().name}.judging").DeskJudge().name)
 
 
 def experiment_of(name: str | None) -> Experiment:

@@ -60,6 +60,9 @@ def review(
 def calibrate_judge(
     keep: Annotated[bool, typer.Option("--keep", help="Write it where the gate looks for it.")] = False,
     split: Annotated[str, typer.Option(help="dev, held_out, or all labelled pairs.")] = "all",
+    rule: Annotated[
+        bool, typer.Option("--rule", help="The rule without a model, which a judge has to beat.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Hold the judge against people's labels; only one that reaches gate.toml's demands may block."""
@@ -69,15 +72,21 @@ def calibrate_judge(
         from dataclasses import asdict
 
         from cli.evals_judgement import baselines
-        from evals.calibration import calibrate
+        from evals.calibration import Judge, calibrate
         from evals.calibration import keep as write
+        from evals.rows import home
+        from evals.rule_judge import RuleJudge
+        from evals.suites import bench
         from evals.thresholds import read_thresholds
         from graphs.domain import domain
 
-        bench: Any = importlib.import_module(f"evals.{domain().name}.judging")
-        pairs, dataset = bench.pairs(split)
-        found = await calibrate(bench.judge(), pairs, dataset, read_thresholds().judge)
-        if keep:
+        judging: Any = importlib.import_module(f"evals.{domain().name}.judging")
+        pairs, dataset = judging.pairs(split)
+        if not rule:
+            await bench().prepare(home() / "stage")
+        judge: Judge = RuleJudge() if rule else judging.DeskJudge()
+        found = await calibrate(judge, pairs, dataset, read_thresholds().judge)
+        if keep and not rule:
             write(found, baselines())
         if json:
             dump(asdict(found) | {"may_block": found.may_block})

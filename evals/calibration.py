@@ -20,6 +20,15 @@ CRITERIA = ("faithfulness", "relevance")
 Preference = Literal["first", "second", "tie"]
 
 
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a judge says of two answers; each label is `pass` or `fail`."""
+
+    first: Mapping[str, str]
+    second: Mapping[str, str]
+    preferred: Preference
+
+
 class Judge(Protocol):
     """Whoever judges answers: a model with a rubric, or a rule that stands beside it."""
 
@@ -27,13 +36,10 @@ class Judge(Protocol):
     def name(self) -> str:
         """Model and version of the rubric."""
 
-    async def grade(self, question: str, sources: Sequence[Mapping[str, str]], answer: str) -> dict[str, str]:
-        """Say `pass` or `fail` to each criterion."""
-
-    async def prefer(
+    async def compare(
         self, question: str, sources: Sequence[Mapping[str, str]], first: str, second: str
-    ) -> Preference:
-        """Say which answer is better."""
+    ) -> Opinion:
+        """Judge two answers by each criterion, and say which is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +83,20 @@ async def calibrate(judge: Judge, pairs: Sequence[Pair], dataset: str, demands: 
     said: dict[str, list[str]] = {name: [] for name in truth}
     same = firsts = chosen = 0
     for pair in pairs:
-        for answer, label in ((pair.answer_a, pair.label_a), (pair.answer_b, pair.label_b)):
-            graded = await judge.grade(pair.question, pair.sources, answer)
+        there = await judge.compare(pair.question, pair.sources, pair.answer_a, pair.answer_b)
+        back = await judge.compare(pair.question, pair.sources, pair.answer_b, pair.answer_a)
+        for label, graded in ((pair.label_a, there.first), (pair.label_b, there.second)):
             for name in CRITERIA:
                 truth[name].append(getattr(label, name))
                 said[name].append(graded[name])
-        one = await judge.prefer(pair.question, pair.sources, pair.answer_a, pair.answer_b)
-        two = await judge.prefer(pair.question, pair.sources, pair.answer_b, pair.answer_a)
-        there = {"first": "a", "second": "b", "tie": "tie"}[one]
-        back = {"first": "b", "second": "a", "tie": "tie"}[two]
-        same += there == back
-        firsts += (one == "first") + (two == "first")
-        chosen += (one != "tie") + (two != "tie")
+        one = {"first": "a", "second": "b", "tie": "tie"}[there.preferred]
+        two = {"first": "b", "second": "a", "tie": "tie"}[back.preferred]
+        same += one == two
+        firsts += (there.preferred == "first") + (back.preferred == "first")
+        chosen += (there.preferred != "tie") + (back.preferred != "tie")
         truth["preference"].append(pair.preferred)
         # A preference that depends on the order is none.
-        said["preference"].append(there if there == back else "tie")
+        said["preference"].append(one if one == two else "tie")
     criteria = {
         name: Agreement(
             kappa(truth[name], said[name]), balanced_accuracy(truth[name], said[name]), len(said[name])

@@ -23,6 +23,11 @@ def cell(value: object) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of cells that are made already."""
-    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
-    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
+    listed = list(rows)
+    numbers = [any(cells[i].startswith('<td class="n">') for cells in listed) for i in range(len(head))]
+    titles = "".join(
+        f"<th{' class=n' if number else ''}>{escape(title)}</th>"
+        for title, number in zip(head, numbers, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in listed)
     return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"

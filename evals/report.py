@@ -104,14 +104,19 @@ def _layer(layer: str, rows: Iterable[Row], thresholds: Thresholds) -> str:
         if row.layer == layer:
             suites[row.suite].append(row)
     floors = {(m.suite, m.name): m.floor for m in thresholds.metric if m.floor is not None}
-    parts = [f"<h2>{layer.capitalize()} layer</h2>"] if suites else []
+    note = "Ticks: what stands beside a score (the null agent, rules without a model) and its floor; hover."
+    parts = [f"<h2>{layer.capitalize()} layer</h2><p class='dim'>{note}</p>"] if suites else []
     for suite, mine in sorted(suites.items()):
         names = sorted({name for row in mine for name in row.scores})
         shares = [n for n in names if BESIDE not in n and max(r.scores.get(n, 0) for r in mine) <= 1]
         lines = []
         for name in shares:
-            beside = [n for n in names if n.startswith(name + BESIDE)]
-            marks = [(n.removeprefix(name + BESIDE), aggregate(mine, n)[0]) for n in beside]
+            marks = [
+                (other, aggregate(mine, n)[0])
+                for n in names
+                for base, mark, other in [n.partition(BESIDE)]
+                if mark and base in {name, name.removesuffix("_ref")}
+            ]
             floor = floors.get((suite, name))
             lines.append(Bar(name, aggregate(mine, name)[0], marks + ([("floor", floor)] if floor else [])))
         parts.append(f"<h3>{escape(suite)} <span class='dim'>{len(mine)} rows</span></h3>{bars(lines)}")
