@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.offline.facts import BEYOND, HANDOFF, Facts
+from models.offline.facts import BEYOND, HANDOFF, Call, Facts
 from models.offline.prose import ANSWERS_AT
+from models.offline.telling import Money, told
 from models.offline.text import extract
+from models.offline.tool import Tool
 
-MAX_RECORDS = 5
 MAX_FIELDS = 8
 
 
-def in_words(facts: Facts) -> str:
+def in_words(facts: Facts, tools: Sequence[Tool] = ()) -> str:
     """Answer in words: sentences from what was found, else the records' values, else what is missing."""
     question = " ".join(facts.request)
-    passages = dict.fromkeys(sentence for sentence, _ in facts.prose)
-    told = extract(question, list(passages), most=2, least=ANSWERS_AT) if question else []
-    parts = [sentence for sentence, _ in told]
-    found = _findings(facts)
-    if parts or found:
-        return " ".join([*parts, *found])
+    passages = dict.fromkeys(sentence for sentence, _ in facts.prose if sentence not in facts.request)
+    said = extract(question, list(passages), most=2, least=ANSWERS_AT) if question else []
+    parts = [sentence for sentence, _ in said]
+    known = {tool.name: tool for tool in tools}
+    calls = [call for call in facts.open_calls if not call.failed and not call.name.startswith(HANDOFF)]
+    found = [_finding(call, known.get(call.name) or Tool(call.name, "", {}), question) for call in calls]
+    if parts or any(found):
+        return " ".join([*parts, *filter(None, found)])
     failed = [call.name for call in facts.open_calls if call.failed]
     if failed:
         return f"{BEYOND}: {', '.join(dict.fromkeys(failed))} failed and nothing else was found"
     return f"{BEYOND}: nothing in the messages answers this"
 
 
-def _findings(facts: Facts) -> list[str]:
-    """One sentence for each tool that found or did something, by its own name."""
-    lines = []
-    for call in facts.open_calls:
-        if call.failed or call.name.startswith(HANDOFF):
-            continue
-        records = call.result if isinstance(call.result, list) else [call.result]
-        kept = [in_short(record, call.args) for record in records if isinstance(record, Mapping)]
-        if kept:
-            more = f" and {len(kept) - MAX_RECORDS} more" if len(kept) > MAX_RECORDS else ""
-            lines.append(f"{call.name}: {'; '.join(filter(None, kept[:MAX_RECORDS])) or 'done'}{more}.")
-        elif call.result == []:
-            lines.append(f"{call.name}: nothing found.")
-        elif isinstance(call.result, str | int | float):
-            lines.append(f"{call.name}: {call.result}")
-    return lines
+def _finding(call: Call, tool: Tool, question: str) -> str:
+    """One sentence about what a tool found or did."""
+    if isinstance(call.result, str | int | float):
+        return f"{call.name}: {call.result}"
+    if call.result == []:
+        return f"There are no {tool.thing} on record."
+    facts = told(question, call.result, call.args, Money.told_by(tool.description))
+    if tool.reads:
+        return f"{tool.thing.capitalize()}: {facts}." if facts else ""
+    number = facts.split(",")[0]
+    return f"Done: {tool.name.replace('_', ' ')}{f' ({number})' if number[-1:].isdigit() else ''}."
 
 
 def in_short(record: Mapping[str, Any], args: Mapping[str, Any]) -> str:

@@ -194,7 +194,7 @@ def _decide(
         step = next_step(facts, bound, must_call=tool_choice in FORCING, only=only)
         if step is not None:
             return step
-    return Step(text=in_words(facts))
+    return Step(text=in_words(facts, bound))
 
 
 def _tool(function: Mapping[str, Any]) -> Tool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,28 +9,21 @@ from typing import Any
 from models.offline.facts import BEYOND, HANDOFF, Call, Facts
 from models.offline.fill import Filled, fill
 from models.offline.options import Option, by_likeness
-from models.offline.text import sentences, shortlist, similarities, words
+from models.offline.relevance import WANTED, relevance
+from models.offline.text import sentences, shortlist, similarities
 from models.offline.tool import Tool
 
-WANTED = 0.36
-"""Cosine of request and description from which a reading tool is of use."""
+LOOKED_INTO = 0.22
+"""The same where nothing else helps: to look costs little, and the answer may be there."""
 
 WANTED_TO_ACT = 0.45
 """The same for a tool whose name doesn't say that it only reads."""
-
-TOLD = 0.5
-"""Cosine of an instruction and a description from which the instruction means the tool."""
-
-APPLIES = 0.3
-"""Cosine of the request and an instruction's condition from which the condition holds."""
 
 BETTER_ELSEWHERE = 0.12
 """How much closer a request must be to somebody else's job than to one's own."""
 
 SECOND_CALL = 0.6
 """Relevance from which a second independent tool is called in the same turn."""
-
-_CONDITION = re.compile(r"\b(?:if|when|where|in case|unless|should)\b\s*([^.,;:]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,9 +36,12 @@ class Step:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A tool that could be called; it is due if an order means it, or if some sentence asks for it first."""
+
     tool: Tool
     filled: Filled
     relevance: float
+    due: bool
 
 
 def next_step(
@@ -92,9 +87,8 @@ def _towards(final: Tool, helpers: Sequence[Tool], facts: Facts) -> Step:
 def _free(helpers: Sequence[Tool], facts: Facts) -> Step | None:
     """Call what the request or the job asks for, then hand over what is somebody else's."""
     tools = [tool for tool in helpers if not tool.is_handoff]
-    wanted = [
-        c for c in _candidates(tools, facts) if c.relevance >= (WANTED if c.tool.reads else WANTED_TO_ACT)
-    ]
+    known = _candidates(tools, facts)
+    wanted = [c for c in known if c.due and c.relevance >= (WANTED if c.tool.reads else WANTED_TO_ACT)]
     # What only reads comes first: what acts may need what it finds.
     wanted.sort(key=lambda c: (not c.tool.reads, -c.relevance))
     if wanted:
@@ -102,7 +96,11 @@ def _free(helpers: Sequence[Tool], facts: Facts) -> Step | None:
             c for c in wanted[1:2] if c.relevance >= SECOND_CALL and c.tool.reads and wanted[0].tool.reads
         ]
         return _call([wanted[0], *second])
-    return _hand_over([tool for tool in helpers if tool.is_handoff], facts, alone=not tools)
+    handed = _hand_over([tool for tool in helpers if tool.is_handoff], facts, alone=not tools)
+    if handed or facts.open_calls:
+        return handed
+    perhaps = [c for c in known if c.tool.reads and c.relevance >= LOOKED_INTO]
+    return _call(perhaps[:1]) if perhaps else None
 
 
 def _hand_over(handoffs: Sequence[Tool], facts: Facts, *, alone: bool) -> Step | None:
@@ -132,9 +130,9 @@ def _clearly_theirs(handoffs: Sequence[Tool], facts: Facts) -> Tool | None:
 
 def _forced(helpers: Sequence[Tool], facts: Facts) -> Step:
     """Something has to be called: the closest tool, with what is known of its arguments."""
-    scores = _relevance(helpers, facts)
+    weighed = relevance(helpers, [True] * len(helpers), facts)
     filled = [_fill(tool, facts) for tool in helpers]
-    best = max(range(len(helpers)), key=lambda i: (not filled[i].missing, scores[i]))
+    best = max(range(len(helpers)), key=lambda i: (not filled[i].missing, weighed[i].score))
     return Step([(helpers[best].name, filled[best].values)])
 
 
@@ -142,74 +140,23 @@ def _candidates(tools: Sequence[Tool], facts: Facts) -> list[_Candidate]:
     """Tools not yet called in this agent's turn whose required arguments are known, best first."""
     since = _own_calls(facts.open_calls)
     done = {call.name for call in since}
-    scores = _relevance(tools, facts)
+    if not tools:
+        return []
+    filled = [_fill(tool, facts) for tool in tools]
+    usable = [tool.name in done or not one.missing for tool, one in zip(tools, filled, strict=True)]
     candidates = []
-    for tool, score in zip(tools, scores, strict=True):
-        if tool.name in done:
-            continue
-        filled = _fill(tool, facts)
+    for tool, one, asked in zip(tools, filled, relevance(tools, usable, facts), strict=True):
         # Looked up again for a further request, but never done again.
         before = facts.open_calls if tool.reads else facts.calls
-        repeated = any(call.name == tool.name and call.args == filled.values for call in before)
-        if not filled.missing and not repeated:
-            candidates.append(_Candidate(tool, filled, score))
+        repeated = any(call.name == tool.name and call.args == one.values for call in before)
+        if tool.name not in done and not one.missing and not repeated:
+            candidates.append(_Candidate(tool, one, asked.score, asked.due))
     return sorted(candidates, key=lambda c: -c.relevance)
 
 
 def _own_calls(calls: Sequence[Call]) -> Sequence[Call]:
     handed = [i for i, call in enumerate(calls) if call.name.startswith(HANDOFF)]
     return calls[handed[-1] + 1 :] if handed else calls
-
-
-def _relevance(tools: Sequence[Tool], facts: Facts) -> list[float]:
-    """How much each tool is asked for: 1 and more where the job names it."""
-    if not tools:
-        return []
-    abouts = [tool.about for tool in tools]
-    request = shortlist(" ".join(abouts), facts.request)
-    by_request = similarities(abouts, request).max(axis=1) if request else [0.0] * len(tools)
-    plain, conditional = _instructions(facts, request)
-    orders = sentences(facts.job)
-    scores = []
-    for i, tool in enumerate(tools):
-        named = [k for k, order in enumerate(orders) if re.search(rf"\b{re.escape(tool.name)}\b", order)]
-        if named and orders[named[0]] in plain:
-            scores.append(2.0 - named[0] / (len(orders) + 1))
-            continue
-        told = _told(tool, plain + conditional)
-        asked = SECOND_CALL if _named(tool, facts.told) else 0.0
-        scores.append(max(float(by_request[i]), told, asked))
-    return scores
-
-
-def _told(tool: Tool, orders: Sequence[str]) -> float:
-    """How clearly an instruction means the tool: by sense, or by the words of its name."""
-    if not orders:
-        return 0.0
-    name = set(words(tool.name))
-    literal = max(len(name & set(words(order))) / len(name) for order in orders) if name else 0.0
-    sense = float(similarities([tool.about], orders).max())
-    if literal == 1 and sense >= WANTED:
-        return max(sense, SECOND_CALL)
-    return sense if sense >= TOLD else 0.0
-
-
-def _named(tool: Tool, texts: Sequence[str]) -> bool:
-    """Whether people name the tool in their own words; what documents name counts for nothing."""
-    name = set(words(tool.name))
-    return bool(name) and any(name <= set(words(line)) for text in texts for line in sentences(text))
-
-
-def _instructions(facts: Facts, request: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The job's sentences without a condition, and those whose condition the request meets."""
-    plain, conditional = [], []
-    for order in sentences(facts.job):
-        condition = _CONDITION.search(order)
-        if not condition:
-            plain.append(order)
-        elif request and float(similarities([condition[1] or order], request).max()) >= APPLIES:
-            conditional.append(order)
-    return plain, conditional
 
 
 def _call(candidates: Sequence[_Candidate]) -> Step:

@@ -98,7 +98,7 @@ PROSE = 60
 """Characters from which a text in a record counts as prose."""
 
 _HEADER = re.compile(
-    r"^(?:[A-Z][\w -]{1,24}:\s\S.{0,40}$"
+    r"^(?:[A-Z][\w-]*(?: [\w-]+){0,2}:\s\S.{0,40}$"
     r"|(?:dear|hello|hi|hey|good (?:morning|day|evening))\b[^.?!]{0,40}[,!.]?$"
     r"|(?:yours|kind|best|warm|with (?:kind|best)|many thanks|thank you|thanks|regards|sincerely)"
     r"\b[^?!]{0,50}$)",

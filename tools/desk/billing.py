@@ -38,7 +38,8 @@ class Invoice(Record):
 @behind(BILLING)
 @tool(owner="billing", data=("billing",), needs=("desk",))
 async def list_invoices(customer_id: CustomerId, *, desk: Desk, caller: Caller) -> list[Invoice]:
-    """List all invoices of a customer, premiums and repair bills, with their status.
+    """List all invoices of a customer, premiums and repair bills, with `amount` in EUR cents, due date
+    and status, e.g. when is my premium due; what do I still owe you; you have charged me twice.
 
     Raises:
         UnknownRecord: No such customer in the caller's tenant.
@@ -56,7 +57,7 @@ async def list_invoices(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
 @behind(BILLING)
 @tool(owner="billing", data=("billing",), needs=("desk",))
 async def get_invoice(invoice_number: InvoiceNumber, *, desk: Desk, caller: Caller) -> Invoice:
-    """Look up one invoice with its amount, dates and status.
+    """Look up one invoice with its `amount` in EUR cents, dates and status.
 
     Raises:
         UnknownRecord: Not in the caller's tenant.

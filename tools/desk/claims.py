@@ -49,7 +49,7 @@ class Claim(Record):
 
 @tool(owner="claims", data=("claims",), needs=("desk",))
 async def get_claim(claim_id: ClaimId, *, desk: Desk, caller: Caller) -> Claim:
-    """Look up one claim with its status and what was decided.
+    """Look up one claim with its status and what was decided, `amount` and `payable` in EUR cents.
 
     Raises:
         UnknownRecord: Not in the caller's tenant.
@@ -59,7 +59,8 @@ async def get_claim(claim_id: ClaimId, *, desk: Desk, caller: Caller) -> Claim:
 
 @tool(owner="claims", data=("claims",), needs=("desk",))
 async def list_claims(customer_id: CustomerId, *, desk: Desk, caller: Caller) -> list[Claim]:
-    """List all claims of a customer, past and present.
+    """List all claims of a customer, past and present, with `amount` and `payable` in EUR cents, e.g. has
+    my claim been decided; when will you pay for the damage.
 
     Raises:
         UnknownRecord: No such customer in the caller's tenant.

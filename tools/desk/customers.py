@@ -52,7 +52,7 @@ class AccountChange(Record):
 
 @tool(owner="service", data=("contact", "bank"), needs=("desk",))
 async def find_customer(customer_id: CustomerId, *, desk: Desk, caller: Caller) -> Customer:
-    """Look up a customer's name, contact details and account.
+    """Look up the name, postal address, e-mail, phone and bank account on record for a customer.
 
     Raises:
         UnknownRecord: Not in the caller's tenant.
@@ -78,7 +78,7 @@ async def change_address(
     key: EffectKey,
     caller: Caller,
 ) -> AddressChange:
-    """Change a customer's postal address after they have moved.
+    """Change a customer's postal address after they have moved, e.g. we live somewhere else now.
 
     Raises:
         UnknownRecord: Not in the caller's tenant.

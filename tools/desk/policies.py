@@ -86,7 +86,7 @@ class Assessment(Record):
 
 @tool(owner="service", data=("policies",), needs=("desk",))
 async def list_policies(customer_id: CustomerId, *, desk: Desk, caller: Caller) -> list[PolicySummary]:
-    """List all policies of a customer with product, status and dates.
+    """List all policies of a customer with product, status and dates, e.g. which insurances do I have.
 
     Raises:
         UnknownRecord: No such customer in the caller's tenant.
@@ -103,7 +103,7 @@ async def list_policies(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
 
 @tool(owner="service", data=("policies",), needs=("desk",))
 async def get_policy(policy_number: PolicyNumber, *, desk: Desk, caller: Caller) -> Policy:
-    """Look up one policy with its covers, limits, deductible and dates.
+    """Look up one policy with its covers and dates; `limit`, `deductible` and `premium` in EUR cents.
 
     Raises:
         UnknownRecord: Not in the caller's tenant.
