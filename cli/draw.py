@@ -65,8 +65,12 @@ def _picture(graph: Graph) -> _Picture:
         if isinstance(nested, CompiledStateGraph)
     }
     sizes = {name: _size(node, inner.get(name)) for name, node in drawn.nodes.items()}
-    placed = place(sizes, [(edge.source, edge.target) for edge in drawn.edges])
-    parts = [_line(points) for points in sorted(placed.lines.values(), key=len, reverse=True)]
+    edges = [(edge.source, edge.target) for edge in drawn.edges]
+    # A person gives back what was put to them: one line with two tips, or half of the picture is these.
+    returns = {(a, b) for a, b in edges if _human(drawn.nodes[a]) and (b, a) in edges}
+    placed = place(sizes, [edge for edge in edges if edge not in returns])
+    lines = sorted(placed.lines.items(), key=lambda line: len(line[1]), reverse=True)
+    parts = [_line(points, both=edge[::-1] in returns) for edge, points in lines]
     parts += _peer_lines(placed, sizes)
     parts += [
         _node(node, placed.centres[name], sizes[name], inner.get(name)) for name, node in drawn.nodes.items()

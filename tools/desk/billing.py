@@ -38,8 +38,7 @@ class Invoice(Record):
 @behind(BILLING)
 @tool(owner="billing", data=("billing",), needs=("desk",))
 async def list_invoices(customer_id: CustomerId, *, desk: Desk, caller: Caller) -> list[Invoice]:
-    """List all invoices of a customer, premiums and repair bills, with `amount` in EUR cents, due date
-    and status, e.g. when is my premium due; what do I still owe you; you have charged me twice.
+    """List a customer's premiums and bills, `amount` in EUR cents, with status, e.g. when is my premium due.
 
     Raises:
         UnknownRecord: No such customer in the caller's tenant.

@@ -59,8 +59,7 @@ async def get_claim(claim_id: ClaimId, *, desk: Desk, caller: Caller) -> Claim:
 
 @tool(owner="claims", data=("claims",), needs=("desk",))
 async def list_claims(customer_id: CustomerId, *, desk: Desk, caller: Caller) -> list[Claim]:
-    """List all claims of a customer, past and present, with `amount` and `payable` in EUR cents, e.g. has
-    my claim been decided; when will you pay for the damage.
+    """List all claims of a customer, `amount` and `payable` in EUR cents, e.g. has my claim been decided.
 
     Raises:
         UnknownRecord: No such customer in the caller's tenant.

@@ -60,8 +60,7 @@ async def add_note(  # the last three come from the gateway
     key: EffectKey,
     caller: Caller,
 ) -> Note:
-    """Note a question, a complaint or a callback request on a customer's record, e.g. please call me
-    back; I am not happy and I want to complain; please write down that we will be away.
+    """Note a question, a complaint or a callback request on a record, e.g. call me back; I am not happy.
 
     Raises:
         UnknownRecord: No such customer in the caller's tenant.

@@ -17,8 +17,7 @@ OfProduct = Annotated[Product | None, Field(description="Look only at this produ
 
 @tool(owner="service", data=("wordings",), needs=("wordings",))
 async def search_wording(question: Question, product: OfProduct = None) -> list[Passage]:
-    """Search the policy wordings and procedures for the passages that answer a question,
-    e.g. is a broken window covered; how do I cancel my contract; what must I send you after a theft.
+    """Search wordings and procedures for passages, e.g. is a broken window covered; how do I cancel.
 
     Returns the four sections that fit best, each with the `source` to cite.
     """
