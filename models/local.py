@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import secrets
-import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
@@ -76,18 +77,38 @@ class LocalChatModel(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - nothing is streamed
+        **kwargs: Any,
+    ) -> ChatResult:
+        request, tools = self._request(messages, stop, **kwargs)
+        return self._result(_line.submit(self._answered, request).result(), tools)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - nothing is streamed
+        **kwargs: Any,
+    ) -> ChatResult:
+        request, tools = self._request(messages, stop, **kwargs)
+        reply = await asyncio.wrap_future(_line.submit(self._answered, request))
+        return self._result(reply, tools)
+
+    def _request(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
         *,
         tools: Sequence[Mapping[str, Any]] = (),
         tool_choice: str | None = None,
         response_schema: Mapping[str, Any] | None = None,
         **kwargs: Any,
-    ) -> ChatResult:
+    ) -> tuple[dict[str, Any], list[str]]:
+        """What the server is asked, and the tools that its answer may call."""
         offered = [] if tool_choice == "none" else [tool["function"] for tool in tools]
         schema = response_schema or (one_of(offered, tool_choice) if offered else None)
+        words = tool_choice in {None, "auto"}
         request: dict[str, Any] = {
-            "messages": dialogue(
-                messages, offered, response_schema, words=tool_choice in {None, "auto", "none"}
-            ),
+            "messages": dialogue(messages, offered, response_schema, words=words),
             "max_tokens": kwargs.get("max_tokens", self.max_tokens),
             "temperature": 0,
         }
@@ -98,15 +119,14 @@ class LocalChatModel(BaseChatModel):
             }
         if stop:
             request["stop"] = stop
-        with _opening:  # agents that work side by side would each load it
-            server = open_server(
-                self.path or os.environ.get("TOWER_LOCAL_GGUF", ""), self.threads or _threads()
-            )
-        reply = server.handle_chat_completions(request)
-        message = self._message(
-            reply, [function["name"] for function in offered] if not response_schema else []
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return request, [] if response_schema else [function["name"] for function in offered]
+
+    def _answered(self, request: Mapping[str, Any]) -> Any:
+        path = self.path or os.environ.get("TOWER_LOCAL_GGUF", "")
+        return open_server(path, self.threads or _threads()).handle_chat_completions(request)
+
+    def _result(self, reply: Mapping[str, Any], tools: Sequence[str]) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=self._message(reply, tools))])
 
     def _message(self, reply: Mapping[str, Any], tools: Sequence[str]) -> AIMessage:
         if "choices" not in reply:
@@ -128,7 +148,8 @@ class LocalChatModel(BaseChatModel):
         )
 
 
-_opening = threading.Lock()
+_line = ThreadPoolExecutor(1, thread_name_prefix="local-model")
+"""Calls stand in line: the file is loaded once, and who gives up before its turn costs nothing."""
 
 
 def _threads() -> int | None:

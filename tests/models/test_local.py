@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from threading import Event
 from time import sleep
 from typing import Annotated, Any, Literal
 
@@ -161,6 +163,31 @@ def test_agents_side_by_side_load_the_model_once(monkeypatch, tmp_path):
     monkeypatch.setenv("TOWER_LOCAL_THREADS", "many")
     with pytest.raises(LocalModelError, match="give a number of threads"):
         LocalChatModel().invoke("hi")
+
+
+async def test_who_gives_up_before_its_turn_is_not_computed(monkeypatch):
+    begun, go_on = Event(), Event()
+
+    class Slow(Recorder):
+        def handle_chat_completions(self, request: dict[str, Any]) -> dict[str, Any]:
+            begun.set()
+            go_on.wait()
+            return super().handle_chat_completions(request)
+
+    slow = Slow("fine")
+    monkeypatch.setattr(local, "open_server", lambda *_: slow)
+    first = asyncio.create_task(LocalChatModel().ainvoke("first"))
+    await asyncio.to_thread(begun.wait)
+    second = asyncio.create_task(LocalChatModel().ainvoke("second"))
+    while not local._line._work_queue.qsize():
+        await asyncio.sleep(0)
+    second.cancel()
+    third = asyncio.create_task(LocalChatModel().ainvoke("third"))
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    go_on.set()
+    assert [(await task).text for task in (first, third)] == ["fine", "fine"]
+    assert [request["messages"][-1]["content"] for request in slow.requests] == ["first", "third"]
 
 
 def test_structured_output_is_enforced_and_read(served):
