@@ -30,6 +30,12 @@ test-slow: setup  ## Run the tests that take minutes
 matrix: setup  ## Print which control holds for which pattern, each tried with the control switched off too
 	TOWER_MATRIX=1 $(python) -m pytest tests/matrix -n 2 -q $(ARGS)
 
+crash: setup  ## Kill runs of every pattern and judge what they left (ARGS="--kills 20" for fewer)
+	$(python) scripts/crash.py $(ARGS)
+
+chaos: setup  ## Let models, tools, databases and disks misbehave (ARGS="--parts disk" for one part)
+	$(python) scripts/chaos.py $(ARGS)
+
 lint: setup  ## Check style, formatting, types and the direction of imports
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .

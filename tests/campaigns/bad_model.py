@@ -68,7 +68,9 @@ class Script:
         message = _message(chosen([HumanMessage(text) for text in texts]) if callable(chosen) else chosen)
         for call in message.tool_calls:
             if call["args"].get("task"):  # a worker sees nothing else
-                call["args"] = call["args"] | {"task": f"{call['args']['task'].partition(' Case ')[0]} {case[0]}"}
+                call["args"] = call["args"] | {
+                    "task": f"{call['args']['task'].partition(' Case ')[0]} {case[0]}"
+                }
         return message, fault
 
     def _fault(self, who: tuple[str, str], count: int) -> str:

@@ -58,7 +58,9 @@ class Chaos:
         share: Of tool calls that go wrong; the model's share is its server's.
     """
 
-    def __init__(self, policy: PolicyEngine, place: Place, *, seed: int, share: float, model_log: Path) -> None:
+    def __init__(
+        self, policy: PolicyEngine, place: Place, *, seed: int, share: float, model_log: Path
+    ) -> None:
         self.policy, self.place, self.seed, self.share, self.model_log = policy, place, seed, share, model_log
         self.tool_faults: dict[str, list[str]] = {}
         self.ended: list[Ended] = []
@@ -151,9 +153,13 @@ class Chaos:
         model = [ask["fault"] for ask in asks(self.model_log) if ask["case"] == ended.case and ask["fault"]]
         ended.faults = model + self.tool_faults.get(run, [])
         waits = [a.action for a in await plane.pending(LENA.tenant) if a.run == run]
-        doubts = [e.key for e in await plane.unsettled(LENA.tenant) if e.run == run and e.state == State.UNKNOWN]
+        doubts = [
+            e.key for e in await plane.unsettled(LENA.tenant) if e.run == run and e.state == State.UNKNOWN
+        ]
         outcome = record.outcome or {}
-        ended.status = str(outcome.get("status") or (f"waits: {(waits + ['doubt'])[0]}" if waits or doubts else record.state))
+        ended.status = str(
+            outcome.get("status") or (f"waits: {[*waits, 'doubt'][0]}" if waits or doubts else record.state)
+        )
         rows = await Ledger.current().run(
             lambda db: db.execute(
                 "SELECT order_id, amount, iban FROM refunds WHERE key LIKE ?", (f"{run}/%",)
@@ -169,28 +175,29 @@ class Chaos:
 
 def _wrong(ended: Ended, outcome: dict[str, Any], rows: list[Any], *, waiting: bool) -> list[str]:
     """What a person who trusts the outcome would get wrong."""
-    wrong = []
-    acts = not ended.case.startswith("Case direct")
-    if len(rows) > 1:
-        wrong.append(f"{len(rows)} refunds")
+    wrong = [f"{len(rows)} refunds"] if len(rows) > 1 else []
     if any(tuple(row) != RIGHT for row in rows):
         wrong.append(f"another refund than was asked for: {rows}")
+    if (outcome or waiting) and outcome.get("status") != Status.COMPLETED and not ended.faults:
+        wrong.append(f"{ended.status} although nothing went wrong")
     if outcome.get("status") == Status.COMPLETED:
-        if acts and not rows:
-            wrong.append(f"completed, and nothing was refunded: {outcome.get('answer')!r}")
-        answer, result = str(outcome.get("answer")), json.dumps(outcome.get("result"))
-        if not acts and answer != "Three days.":
-            wrong.append(f"completed with {answer!r}")
-        if "It is refu" in answer + result and "It is refunded." not in answer + result:
-            wrong.append(f"completed with half an answer: {answer!r} {result}")
-    elif outcome:
-        if not outcome.get("reasons"):
-            wrong.append(f"{outcome['status']} without a reason")
-        if not ended.faults:
-            wrong.append(f"{outcome['status']} although nothing went wrong: {outcome['reasons']}")
-    elif not waiting and not ended.wrong:
+        wrong += _half_done(ended, outcome, rows)
+    elif outcome and not outcome.get("reasons"):
+        wrong.append(f"{outcome['status']} without a reason")
+    elif not outcome and not waiting and not ended.wrong:
         wrong.append("no outcome, and nobody is asked")
     return wrong
+
+
+def _half_done(ended: Ended, outcome: dict[str, Any], rows: list[Any]) -> list[str]:
+    """What was not done of a run that says that it is completed."""
+    acts = not ended.case.startswith("Case direct")
+    if acts and not rows:
+        return [f"completed, and nothing was refunded: {outcome.get('answer')!r}"]
+    said = f"{outcome.get('answer')} {json.dumps(outcome.get('result'))}"
+    whole = "It is refunded." if acts else "Three days."
+    half = whole[:8] in said and whole not in said
+    return [f"completed with half an answer: {said}"] if half else []
 
 
 def _limits() -> Limits:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from governance.policy import PolicyEngine
 from tests.campaigns import judge, leg
-from tests.campaigns.desk import ACTING, DOUBTS, Case, Place
+from tests.campaigns.desk import ACTING, DOUBTS, Case
 from tests.campaigns.forks import Life, live
+from tests.campaigns.ground import Places
 from tests.campaigns.seams import SEAMS, Deadly
 
 MOST_LEGS = 14
 MOST_KILLS = 3
 """Of one run; then it is let through, so that each is seen to its end."""
 RUNS_A_PLACE = 20
+MOST_BYTES = 700_000
+"""About what a run's largest file takes."""
 SMALL, LARGE = ("T-001", 4_000), ("T-002", 90_000)
 Durability = Literal["sync", "async"]
 
@@ -58,6 +59,22 @@ class Report:
         self.findings += other.findings
 
 
+@dataclass(frozen=True)
+class Fate:
+    """How a process ends before its time.
+
+    Attributes:
+        seam: Where, and how many times it is passed before.
+        moment: After so many seconds.
+        disk: It isn't killed, but no file grows beyond so many bytes.
+    """
+
+    name: str = ""
+    seam: tuple[str, int] | None = None
+    moment: float | None = None
+    disk: int | None = None
+
+
 @dataclass
 class Norm:
     """A run that nobody breaks: how long each leg takes, what it passes, how many answers it needs."""
@@ -72,11 +89,15 @@ class Campaign:
 
     Args:
         places: Makes a fresh place for runs; called every few runs.
+        disk: Let the disk be full instead of killing.
     """
 
-    def __init__(self, unit: Unit, policy: PolicyEngine, places: Callable[[], Place], seed: int) -> None:
+    def __init__(
+        self, unit: Unit, policy: PolicyEngine, places: Places, seed: int, *, disk: bool = False
+    ) -> None:
+        self.disk = disk
         self.unit, self.policy, self.places = unit, policy, places
-        self.chance = random.Random(f"{seed}/{unit}")  # noqa: S311 - faults, not secrets
+        self.chance = random.Random(f"{seed}/{unit}")
         self.report = Report()
         self.norms: dict[tuple[str, int], Norm] = {}
         self.seams = self._seams()
@@ -103,7 +124,7 @@ class Campaign:
             calm = replace(case, thread=f"calm-{case.order[0]}", doubt="idempotent")
             run, seconds, passed = None, [], Counter[str]()
             for number in range(2):
-                life = self._leg(calm, run, number, Deadly(None), None)
+                life = self._leg(calm, run, number, Fate())
                 run = run or life.told.get("run")
                 seconds.append(life.seconds)
                 passed |= Counter(life.told.get("passed", {}))
@@ -119,21 +140,18 @@ class Campaign:
         norm = self._norm(case)
         before, run = self._look(case), None
         for number in range(MOST_LEGS):
-            deadly, moment, name = self._fate(norm) if number < MOST_KILLS else (Deadly(None), None, "")
-            life = self._leg(case, run, number, deadly, moment)
+            fate = self._fate(norm) if number < MOST_KILLS else Fate()
+            life = self._leg(case, run, number, fate)
             after = self._look(case)
-            found = judge.at_any_time(case, after) + judge.paid_twice(
-                case, after | {"models": before["models"]}, number
-            )
-            self._find(case, found + judge.unflagged(before, after) + self._troubles(life))
-            self.report.kills += life.killed
-            self.report.resumes += run is not None
-            self.report.at[name] += life.killed
-            self.report.unadmitted += life.killed and after["run"] is None
+            stopped = life.killed or (fate.disk is not None and _by_the_disk(life))
+            found = judge.at_any_time(case, after) + judge.unflagged(before, after)
+            found += judge.paid_twice(case, after | {"models": before["models"]}, number)
+            self._find(case, found + ([] if stopped and not life.killed else self._troubles(life)))
+            self._count(stopped=stopped, name=fate.name, resumed=run is not None, admitted=bool(after["run"]))
             run, before = after["run"], after
             if after["state"] == "ended":
                 break
-            if run and not life.killed and not self._answered(case, run):
+            if run and not stopped and not self._answered(case, run):
                 self._find(case, [f"lost in leg {number}: {after['state']}, and it asks nobody anything"])
                 break
         else:
@@ -142,22 +160,32 @@ class Campaign:
         if before["state"] == "ended":
             self._find(case, judge.at_the_end(before, norm.answers))
 
-    def _fate(self, norm: Norm) -> tuple[Deadly, float | None, str]:
-        """How the next process dies: at a seam that it is likely to pass, or at a moment."""
+    def _count(self, *, stopped: bool, name: str, resumed: bool, admitted: bool) -> None:
+        self.report.kills += stopped
+        self.report.resumes += resumed
+        self.report.at[name] += stopped
+        self.report.unadmitted += stopped and not admitted
+
+    def _fate(self, norm: Norm) -> Fate:
+        """How the next process ends: at a seam that it is likely to pass, or at a moment."""
+        if self.disk:
+            return Fate("a full disk", disk=self.chance.randrange(4_096, MOST_BYTES))
         if self.chance.random() < 0.4:
-            return Deadly(None), self.chance.uniform(0, 1.1) * norm.seconds, "a random moment"
+            return Fate("a random moment", moment=self.chance.uniform(0, 1.1) * norm.seconds)
         seam = next(seam for seam in self.seams if norm.passed.get(seam))
-        return Deadly((seam, int(norm.passed[seam] * self.chance.random() ** 2))), None, seam
+        return Fate(seam, seam=(seam, int(norm.passed[seam] * self.chance.random() ** 2)))
 
     def _seams(self) -> Iterator[str]:
         """Each in its turn, so that none is left out."""
         while True:
             yield from self.chance.sample(SEAMS, len(SEAMS))
 
-    def _leg(self, case: Case, run: str | None, number: int, deadly: Deadly, moment: float | None) -> Life:
+    def _leg(self, case: Case, run: str | None, number: int, fate: Fate) -> Life:
         return live(
-            lambda tell: leg.go_on(case, self.policy, run=run, leg=number, deadly=deadly, tell=tell),
-            kill_after=moment,
+            lambda tell: leg.go_on(
+                case, self.policy, run=run, leg=number, deadly=Deadly(fate.seam), disk=fate.disk, tell=tell
+            ),
+            kill_after=fate.moment,
         )
 
     def _answered(self, case: Case, run: str) -> int:
@@ -184,14 +212,11 @@ class Campaign:
         self.report.findings += [f"{about}: {each}" for each in found]
 
 
-def places_in(root: Path, new_database: Callable[[], str] | None) -> Callable[[], Place]:
-    """Makes homes under `root`, each with a database of its own where there is a server."""
-
-    def make() -> Place:
-        home = Path(tempfile.mkdtemp(prefix="home-", dir=root))
-        return Place(home, new_database() if new_database else None)
-
-    return make
+def _by_the_disk(life: Life) -> bool:
+    """Whether a process ended because it could not write, and said so."""
+    lines = str(life.told.get("raised", "")).splitlines()
+    said = ("governance.errors.ControlUnavailable", "sqlite3.OperationalError", "OSError: [Errno 27]")
+    return any(line.startswith(said) for line in lines)
 
 
 def told(report: Report) -> dict[str, Any]:

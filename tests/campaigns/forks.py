@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 Tell = Callable[[dict[str, Any]], None]
@@ -39,46 +40,56 @@ def alone() -> None:
     Raises:
         RuntimeError: There are some.
     """
-    threads = len(os.listdir("/proc/self/task"))
+    threads = len([*Path("/proc/self/task").iterdir()])
     if threads > 1:
         msg = f"this process has {threads} threads and must not fork; load what starts them in the child"
         raise RuntimeError(msg)
 
 
-def live(work: Callable[[Tell], None], *, kill_after: float | None = None, patience: float = 60) -> Life:
-    """Let a child do `work`, and wait for its end.
+class Child:
+    """A process that works, and says what it has to say through a pipe."""
 
-    Args:
-        kill_after: Seconds until it is killed, if it still runs.
-        patience: Seconds after which it counts as hanging.
-    """
-    reader, writer = os.pipe()
-    begun = time.monotonic()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        _child(work, writer)
-    os.close(writer)
-    life, said = Life(), b""
-    deadline = begun + (patience if kill_after is None else kill_after)
-    while True:
-        ready, _, _ = select.select([reader], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            os.kill(pid, signal.SIGKILL)
-            life.hung = kill_after is None
-            deadline = begun + 2 * patience
-            continue
-        piece = os.read(reader, 65536)
-        if not piece:
-            break
-        said += piece
-    os.close(reader)
-    _, status = os.waitpid(pid, 0)
-    life.killed = os.WIFSIGNALED(status) and not life.hung
-    life.seconds = time.monotonic() - begun
-    for line in said.split(b"\n")[:-1]:
-        life.told |= json.loads(line)
-    return life
+    def __init__(self, work: Callable[[Tell], None]) -> None:
+        self.begun = time.monotonic()
+        self._reader, writer = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._reader)
+            _child(work, writer)
+        os.close(writer)
+
+    def end(self, *, kill_after: float | None = None, patience: float = 60) -> Life:
+        """Wait for its end.
+
+        Args:
+            kill_after: Seconds of its life until it is killed, if it still runs.
+            patience: Seconds after which it counts as hanging.
+        """
+        life, said = Life(), b""
+        deadline = self.begun + (patience if kill_after is None else kill_after)
+        while True:
+            ready, _, _ = select.select([self._reader], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                os.kill(self.pid, signal.SIGKILL)
+                life.hung = kill_after is None
+                deadline = time.monotonic() + patience
+                continue
+            piece = os.read(self._reader, 65536)
+            if not piece:
+                break
+            said += piece
+        os.close(self._reader)
+        _, status = os.waitpid(self.pid, 0)
+        life.killed = os.WIFSIGNALED(status) and not life.hung
+        life.seconds = time.monotonic() - self.begun
+        for line in said.split(b"\n")[:-1]:
+            life.told |= json.loads(line)
+        return life
+
+
+def live(work: Callable[[Tell], None], *, kill_after: float | None = None, patience: float = 60) -> Life:
+    """Let a child do `work`, and wait for its end."""
+    return Child(work).end(kill_after=kill_after, patience=patience)
 
 
 def _child(work: Callable[[Tell], None], writer: int) -> None:

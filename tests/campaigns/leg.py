@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
+from datetime import timedelta
 from typing import Any
 
 from langgraph.types import Command
@@ -20,6 +22,7 @@ from nodes.place import RUN_KEY
 from tests.campaigns.desk import Case, found, open_desk
 from tests.campaigns.forks import Tell
 from tests.campaigns.seams import Deadly
+from tests.matrix.crews import Crew
 from tests.matrix.world import ADMISSION, LENA, LETTER, SAM
 from tests.second import office
 from tests.second.office import Ledger
@@ -28,17 +31,32 @@ from tools.doubt import settle_by_hand
 _GRAPHS: dict[str, Any] = {}
 
 
-def build(case: Case) -> Any:
+def build(crew: Crew) -> Any:
     """The crew's graph, built once and before any fork."""
-    name = case.crew.name
-    if name not in _GRAPHS:
-        _GRAPHS[name] = case.crew.build().compile(name=name)
-    return _GRAPHS[name]
+    if crew.name not in _GRAPHS:
+        _GRAPHS[crew.name] = crew.build().compile(name=crew.name)
+    return _GRAPHS[crew.name]
 
 
-def go_on(case: Case, policy: PolicyEngine, *, run: str | None, leg: int, deadly: Deadly, tell: Tell) -> None:
-    """Take a run as far as it goes, as `tower run` and `tower resume` do; admit it where there is none."""
+def go_on(
+    case: Case,
+    policy: PolicyEngine,
+    *,
+    run: str | None,
+    leg: int,
+    deadly: Deadly,
+    tell: Tell,
+    disk: int | None = None,
+) -> None:
+    """Take a run as far as it goes, as `tower run` and `tower resume` do; admit it where there is none.
+
+    Args:
+        disk: Bytes that no file may grow beyond; the disk is full then.
+    """
     plane = open_desk(case, policy, deadly, leg)
+    if disk is not None:
+        plane.patience = timedelta()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (disk, disk))
     asyncio.run(_drive(case, run, tell))
     plane.close()
     tell({"passed": dict(deadly.passed)})
@@ -46,13 +64,23 @@ def go_on(case: Case, policy: PolicyEngine, *, run: str | None, leg: int, deadly
 
 async def _drive(case: Case, run: str | None, tell: Tell) -> None:
     if run is None:
-        request = Request(LETTER, customer="ann")
-        run = (await ADMISSION.admit(SAM, case.crew.name, request, case.thread)).run.id
+        run = await admit(case)
         tell({"run": run})
+    await drive(case, run, tell)
+
+
+async def admit(case: Case) -> str:
+    """Let Sam's letter in; returns the run."""
+    request = Request(LETTER, customer="ann")
+    return (await ADMISSION.admit(SAM, case.crew.name, request, case.thread)).run.id
+
+
+async def drive(case: Case, run: str, tell: Tell) -> None:
+    """Go on from the last checkpoint, as `cli.drive` does."""
     record = await control().record(run)
     if record.state != ENDED:
         async with open_checkpointer(control().settings.url("checkpoints")) as saver:
-            graph = build(case).copy(update={"checkpointer": saver})
+            graph = build(case.crew).copy(update={"checkpointer": saver})
             config: Any = {
                 "configurable": {"thread_id": case.thread, RUN_KEY: run},
                 "recursion_limit": MAX_STEPS,
@@ -73,7 +101,7 @@ async def _drive(case: Case, run: str | None, tell: Tell) -> None:
 
 
 def people(case: Case, policy: PolicyEngine, *, run: str, tell: Tell) -> None:
-    """Answer all that the run asks: the lead agrees, and looks into the ledger where an effect is in doubt."""
+    """Answer all that the run asks: the lead agrees, and looks effects in doubt up in the ledger."""
     plane = open_desk(case, policy, Deadly(None), leg=-1)
     tell({"answered": asyncio.run(_answer(run))})
     plane.close()
