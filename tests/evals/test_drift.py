@@ -1,0 +1,155 @@
+"""The drift monitor is quiet while nothing changes and speaks up when something does."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pytest
+
+from cli.evals_people import _post
+from evals.drift import check
+from evals.eprocess import EProcess, simulate, watch
+from evals.observations import Observed, add_canary, observe
+from evals.thresholds import Drift
+from governance.errors import TowerError
+from tests.evals.making import row
+
+LIMITS = Drift(alpha=0.05, pass_rate=0.9, window=100, horizon=2000)
+
+
+def test_the_capital_is_fair_at_the_rate_itself():
+    # Exactly: the mean of the capital over all 2^10 streams, each with its own chance.
+    total = 0.0
+    for labels in itertools.product((0.0, 1.0), repeat=10):
+        process = EProcess(0.9, horizon=20)
+        capital = [float(process.observe(label)[0]) for label in labels][-1]
+        total += capital * np.prod([0.9 if label else 0.1 for label in labels])
+
+    assert total == pytest.approx(1.0)
+
+
+def test_false_alarms_are_rarer_than_promised_and_a_drop_is_found_soon():
+    found = simulate(0.9, 0.8, alpha=0.05, horizon=2000, streams=400)
+
+    assert found.false_alarms <= 0.05
+    assert found.delays[0][0] < 150
+    assert found.delays[500][0] < 250
+    assert max(missed for _, missed in found.delays.values()) == 0
+
+
+def test_an_alarm_stays_even_if_things_get_better_afterwards():
+    found = watch([0.0] * 30 + [1.0] * 500, 0.9, alpha=0.05, horizon=2000)
+
+    assert found.alarm is not None
+    assert found.alarm < 15
+
+
+def stream(n, of, start=0):
+    return [(f"2026-01-01T{start + i:06}", of(i)) for i in range(n)]
+
+
+def test_it_starts_again_at_each_deploy():
+    bad_before = stream(200, lambda _: 0.0) + stream(200, lambda _: 1.0, start=1000)
+
+    assert check(Observed(labels={"canary": bad_before}), LIMITS)[0].alarm
+    assert not check(Observed(labels={"canary": bad_before}), LIMITS, since="2026-01-01T001000")[0].alarm
+
+
+def test_another_mix_of_tools_and_slower_answers_are_found():
+    chance = random.Random(1)
+    before = stream(300, lambda _: chance.choice("aaab"))
+    after = stream(300, lambda _: chance.choice("abbb"), start=1000)
+    quick = stream(300, lambda _: chance.gauss(1, 0.2))
+    slow = stream(300, lambda _: chance.gauss(1.2, 0.2), start=1000)
+    seen = Observed(mixes={"tools": before + after}, values={"latency": quick + slow})
+
+    assert [s.alarm for s in check(seen, LIMITS, since="2026-01-01T001000")] == [True, True]
+
+
+def test_the_same_mix_raises_no_alarm_however_often_one_looks():
+    alarms = 0
+    for seed in range(60):
+        chance = random.Random(seed)
+        seen = Observed(
+            mixes={"tools": stream(1100, lambda _, c=chance: c.choice("aabc"))},
+            values={"latency": stream(1100, lambda _, c=chance: c.gauss(1, 0.2))},
+        )
+        alarms += any(s.alarm for s in check(seen, LIMITS, since="2026-01-01T000100"))
+
+    assert alarms <= 5
+
+
+def entry(seq, kind, run="", **more):
+    return {
+        "seq": seq,
+        "time": f"2026-11-21T10:00:{seq:02}+00:00",
+        "kind": kind,
+        "run": run,
+        "body": {},
+    } | more
+
+
+LOG = [
+    entry(1, "run_opened", "r1", policy_version="p1", body={"graph": "single"}),
+    entry(2, "cleared", "r1", seam="tool", action="add_note"),
+    entry(3, "settled", "r1", seam="tool", action="add_note"),
+    entry(5, "run_ended", "r1"),
+    entry(6, "run_opened", "r2", policy_version="p2", body={"graph": "adaptive"}),
+    entry(7, "approval_requested", "r2", seam="tool", action="pay_claim"),
+    entry(8, "approval_decided", "r2", action="pay_claim", decision="edit"),
+    entry(9, "settled", "r2", seam="tool", action="pay_claim"),
+    entry(10, "pattern_judged", "r2", body={"job": "claim_new", "pattern": "sequential", "quality": 80}),
+    entry(11, "run_ended", "r2"),
+    entry(12, "undo_opened", "r2"),
+    entry(13, "run_opened", "r3", policy_version="p2", body={"graph": "undo"}),
+    entry(14, "run_ended", "r3"),
+]
+
+
+def test_the_audit_log_becomes_streams():
+    seen = observe(LOG, lambda tool: tool in {"add_note", "pay_claim"})
+
+    assert [value for _, value in seen.labels["decisions"]] == [0.0]  # edited: corrected
+    assert [value for _, value in seen.labels["effects"]] == [1.0, 0.0]  # the second was undone
+    assert [value for _, value in seen.mixes["tools"]] == ["add_note"]
+    assert [value for _, value in seen.mixes["intents"]] == ["claim_new"]
+    assert seen.values["score"][0][1] == pytest.approx(0.8)
+    assert [value for _, value in seen.values["latency"]] == [4.0]  # r2 waited for a person
+    assert seen.deployed == "2026-11-21T10:00:06+00:00"
+
+
+def test_canaries_that_could_not_be_judged_did_not_pass():
+    seen = Observed()
+    rows = [row("K-1", scores={"goal": 1.0}), row("K-2", scores={}, error="Boom")]
+    add_canary(seen, [("2026-11-21", rows), ("2026-11-20", [])], "goal")
+
+    assert sorted(value for _, value in seen.labels["canary"]) == [0.0, 1.0]
+
+
+def test_an_alarm_is_posted_and_a_dead_webhook_is_an_error():
+    posted = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            posted.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        _post(url, {"alarms": [1]})
+        thread.join()
+
+    assert posted == [{"alarms": [1]}]
+    with pytest.raises(TowerError, match="couldn't be posted"):
+        _post(url, {"alarms": [1]})
