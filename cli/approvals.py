@@ -32,7 +32,7 @@ def listing(user: As = None, json: Json = False) -> None:
             from cli.timeline import request
 
             for approval in pending:
-                say(request(approval), "")
+                say(request(await opened.plane.shown_to(opened.user, approval)), "")
             say(
                 "Answer: tower approve|reject|edit ID --as USER" if pending else "Nothing waits for a person."
             )

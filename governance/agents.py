@@ -55,11 +55,6 @@ def revoke(tx: Tx, name: str, now: datetime, version: str = EVERY_VERSION) -> No
     )
 
 
-def reinstate(tx: Tx, name: str, version: str = EVERY_VERSION) -> None:
-    """Take a revocation back; only the one of the same reach."""
-    tx.execute("UPDATE agents SET status = 'active' WHERE name = ? AND version = ?", (name, version))
-
-
 def known(tx: Tx) -> list[KnownAgent]:
     """All agents, by name."""
     rows = tx.all(

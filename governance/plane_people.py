@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from governance import approvals, decisions, delegation, runs
@@ -48,6 +49,29 @@ class Hearing(RunBook):
             )
             await self.store.transact(lambda tx: self.audit.append(tx, entry))
             raise Denied(decision.reason or f"{user.id} may not {action}", decision.policies)
+
+    async def shown_to(self, user: User, approval: Approval) -> Approval:
+        """A question as a person may see it: real values where policy lets them; each look is logged."""
+        decision = self.policy.permit(user, "see_personal", tenant=approval.tenant, owner=approval.requester)
+        if decision.effect is not Effect.ALLOW:
+            return approval
+        real: dict[str, Json] = await self.vault.reveal_known(approval.tenant, dict(approval.args))
+        seen = sorted(name for name, value in real.items() if value != approval.args[name])
+        if not seen:
+            return approval
+        entry = Entry(
+            "personal_seen",
+            tenant=approval.tenant,
+            run=approval.run,
+            user=user.id,
+            action="see_personal",
+            decision=decision.effect.value,
+            policies=decision.policies,
+            policy_version=decision.version,
+            body={"approval": approval.id, "values": seen},
+        )
+        await self.store.transact(lambda tx: self.audit.append(tx, entry))
+        return replace(approval, args=real)
 
     async def request_approval(
         self,

@@ -161,10 +161,10 @@ class Vault:
             raise UnknownToken(msg)
         return walk(value, lambda text: TOKEN.sub(lambda match: found[match[0]], text))
 
-    async def reveal_text(self, tenant: str, text: str) -> str:
-        """Put the values back in a text for a person to read; what isn't in the vault stays a token."""
-        found = await self._values(tenant, text)
-        return TOKEN.sub(lambda match: found.get(match[0], match[0]), text)
+    async def reveal_known(self, tenant: str, value: Json) -> Json:
+        """Put the values back for a person to read; what isn't in the vault stays a token."""
+        found = await self._values(tenant, value)
+        return walk(value, lambda text: TOKEN.sub(lambda match: found.get(match[0], match[0]), text))
 
     async def _values(self, tenant: str, value: Json) -> Mapping[str, str]:
         tokens = _tokens(value)

@@ -126,10 +126,6 @@ def _parse(schema: type[BaseModel], args: dict[str, Any]) -> tuple[BaseModel | N
         return None, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
 
-async def _record_failure(turn: Turn, problem: str) -> None:
-    await control().note(turn.actor.run, "invalid_output", {"agent": turn.agent.name, "problem": problem})
-
-
 def lookup_of(turn: Turn) -> Lookup:
     """Let a check read records in the agent's name, each read cleared and logged."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -111,3 +112,15 @@ def test_people_see_their_own_tenant_and_what_policy_lets_them(tower: Tower, wai
     assert tower("show", waiting["run"], "--as", "noah").returncode == 2
     assert tower("audit", "show").returncode == 4
     assert tower("audit", "show", "--as", "aris").returncode == 0
+
+
+def test_who_decides_sees_the_real_account_and_the_look_is_logged(
+    tower: Tower, waiting: dict[str, str]
+) -> None:
+    account = re.compile(r"DE\d{20}")
+
+    assert "<iban:" in tower("approvals", "--as", "hanna").stdout
+    assert tower.entries(waiting["run"], "personal_seen") == 0
+    assert account.search(tower("approvals", "--as", "lena").stdout)
+    assert tower.entries(waiting["run"], "personal_seen") == 1
+    assert not account.search(tower("audit", "export", "--as", "aris").stdout)
