@@ -129,7 +129,7 @@ def _person(x: float, y: float) -> str:
     )
 
 
-def _line(points: Sequence[Point]) -> str:
+def _line(points: Sequence[Point], *, both: bool) -> str:
     """Curves in the gaps between layers, straight beside boxes; long and returning lines are lighter."""
     upwards = points[0][1] > points[-1][1]
     colour = SIDE if upwards or len(points) > SHORT else LINE
@@ -138,8 +138,9 @@ def _line(points: Sequence[Point]) -> str:
     for (x0, y0), (x1, y1) in pairwise([*points[:-1], (points[-1][0], end)]):
         middle = (y0 + y1) / 2
         path.append(f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}")
-    tip = _arrow(points[-1], -1 if upwards else 1, colour)
-    return f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="1.5"/>{tip}'
+    down = -1 if upwards else 1
+    tips = _arrow(points[-1], down, colour) + (_arrow(points[0], -down, colour) if both else "")
+    return f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="1.5"/>{tips}'
 
 
 def _arrow(tip: Point, down: int, colour: str) -> str:
