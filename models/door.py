@@ -103,14 +103,15 @@ def _make(choice: Choice, base_url: str | None, api_key: str | None) -> BaseChat
     if choice.provider == "openai":
         from langchain_openai import ChatOpenAI  # noqa: PLC0415 - a second of import that others needn't pay
 
-        # Our own attempts are budgeted and logged, so the client's are off; a float timeout,
-        # since an `httpx.Timeout` defeats the client cache of langchain-openai.
+        # Our own attempts are budgeted and logged, so the client's are off. How long one may take is
+        # policy (`[timeouts] model`), so the client waits longer; a float, since an `httpx.Timeout`
+        # defeats the client cache of langchain-openai.
         return ChatOpenAI(
             model=choice.model,
             base_url=base_url,
             api_key=SecretStr(api_key or "none"),
             max_retries=0,
-            timeout=60.0,
+            timeout=3600.0,
         )
     if choice.provider == "local":
         from models.local import LocalChatModel  # noqa: PLC0415 - an extra

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from governance.limits import Timeouts
 from models import door
 
 TOML = """
@@ -45,3 +46,8 @@ def test_they_stand_in_their_declared_order(monkeypatch):
     assert models() == ["openai/big", "openai/small", "offline/offline-1"]
     assert [choice.remote for choice in door.choices("worker")] == [True, True, False]
     assert door.configured("worker").model == "big"
+
+
+def test_how_long_an_attempt_may_take_is_policy_and_not_the_clients_own_limit():
+    model = door.raw_model(door.Choice("openai", "big", remote=True))
+    assert model.request_timeout > Timeouts().model * 10
