@@ -81,7 +81,7 @@ def evaluate(plan: Plan, notify: Notify = lambda _row, _done, _total: None) -> E
 
     Blocks; call it from no event loop.
     """
-    with _model(plan.model):
+    with _model(plan.model), untraced():
         model = _model_name()
         known = versions()
         depends = {"code": known["code"], "model": model, "graph": plan.graph}
@@ -146,7 +146,8 @@ def _drop(pool: Executor, futures: Mapping[Future[Row], Item]) -> None:
 
 
 def _work(job: Job) -> Row:
-    return _loop().run(_judged(job))
+    with untraced():
+        return _loop().run(_judged(job))
 
 
 @cache
@@ -161,8 +162,7 @@ async def _judged(job: Job) -> Row:
     await _warmed(job.setting.folder)
     started = time.perf_counter()
     try:
-        with untraced():
-            return await suite.evaluate(item, job.setting)
+        return await suite.evaluate(item, job.setting)
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are judged
         return Row(
             suite=suite.name,
@@ -216,6 +216,7 @@ def _model_name() -> str:
     return f"{chosen.provider}/{chosen.model}"
 
 
+@cache
 def _policy() -> str:
     domain()  # policies speak of its tools
     return load_policy().version

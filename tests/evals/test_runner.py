@@ -1,0 +1,154 @@
+"""The runner: what was judged isn't judged again, what wasn't is, and the same case gives the same row."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from evals import runner, versions
+from evals.rows import Row, aggregate, home, latest, read, write
+from evals.runner import Plan, evaluate
+from evals.suites import Bench, Item, Setting, Suite, bench
+from evals.summary import auroc, summaries
+from governance.errors import InvalidInput
+
+HERE = Path(__file__)
+
+
+class Counter:
+    """A suite of four cases that counts how often it judges one."""
+
+    def __init__(self) -> None:
+        self.judged: list[str] = []
+        self.breaks_at = ""
+        self.texts = {"a": "one", "b": "two", "c": "three", "d": "four"}
+
+    async def evaluate(self, item: Item, setting: Setting) -> Row:
+        if item.id == self.breaks_at:
+            raise KeyboardInterrupt
+        self.judged.append(item.id)
+        score = {"accuracy_ref": float(item.data != "two")}
+        return Row("count", "component", item.id, item.split, setting.repetition, score, item.data, None)
+
+    def cases(self) -> list[Item]:
+        return [
+            Item("count", name, "dev" if name < "c" else "held_out", text)
+            for name, text in self.texts.items()
+        ]
+
+    async def nothing(self, folder: Path) -> None: ...
+
+
+@pytest.fixture
+def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    counted = Counter()
+    suite = Suite("count", "component", "", HERE, counted.cases, counted.evaluate, ("accuracy_ref",))
+    told = Bench((suite,), counted.nothing, counted.nothing, {}, list)
+    monkeypatch.setattr(runner, "bench", lambda: told)
+    runner._found.cache_clear()
+    yield counted
+    runner._found.cache_clear()
+
+
+def plan(**more) -> Plan:
+    return Plan(runner.bench().suites, max_concurrency=1, **more)
+
+
+def test_what_was_judged_is_not_judged_again(counter):
+    first = evaluate(plan())
+    second = evaluate(plan())
+
+    assert counter.judged == ["a", "b", "c", "d"]
+    assert second.rows == first.rows
+    assert second.id != first.id
+
+
+def test_no_cache_judges_again_and_gives_the_same_rows(counter):
+    first = evaluate(plan())
+    second = evaluate(plan(cache=False))
+
+    assert len(counter.judged) == 8
+    assert second.rows == first.rows
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(counter):
+    counter.breaks_at = "c"
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(plan())
+    counter.breaks_at = ""
+    experiment = evaluate(plan())
+
+    assert counter.judged == ["a", "b", "c", "d"], "the first two were kept as they came"
+    assert [row.case for row in experiment.rows] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("what", ["case", "code", "model", "graph"])
+def test_whatever_a_row_depends_on_has_it_judged_again(counter, monkeypatch, what):
+    evaluate(plan())
+    if what == "case":
+        counter.texts["a"] = "another"
+    if what == "code":
+        known = versions.versions()
+        monkeypatch.setattr(runner, "versions", lambda: known | {"code": "other"})
+    if what == "model":
+        monkeypatch.setattr(runner, "_model_name", lambda: "other/model")
+    evaluate(plan(graph="single" if what == "graph" else ""))
+
+    assert len(counter.judged) == (5 if what == "case" else 8)
+
+
+def test_repetitions_are_rows_of_their_own_and_pass_hat_k_needs_all_of_them(counter):
+    experiment = evaluate(plan(repeat=3, split="dev"))
+
+    assert [(row.case, row.repetition) for row in experiment.rows] == [
+        (case, n) for case in "ab" for n in range(3)
+    ]
+    assert summaries(experiment.rows)["count", "dev"]["accuracy_ref_pass_hat_k"] == 0.5
+
+
+def test_a_case_that_breaks_scores_nothing_says_why_and_is_tried_again(counter, monkeypatch):
+    counter.texts["b"] = None
+    broken = dataclasses.replace(
+        runner.bench().suites[0], evaluate=lambda item, setting: counter.evaluate(None, setting)
+    )
+    working = runner.bench()
+    monkeypatch.setattr(runner, "bench", lambda: dataclasses.replace(working, suites=(broken,)))
+    row = evaluate(plan(cases=("a",))).rows[0]
+
+    assert row.scores == {"accuracy_ref": 0.0}
+    assert "AttributeError" in row.error
+    monkeypatch.setattr(runner, "bench", lambda: working)
+    runner._found.cache_clear()
+    assert evaluate(plan(cases=("a",))).rows[0].error == ""
+
+
+def test_the_record_is_the_same_in_files_and_database(counter):
+    experiment = evaluate(plan())
+    folder = write(experiment)
+
+    assert read(folder) == read(experiment.id[:12]) == latest() == experiment
+    with closing(sqlite3.connect(home() / "evals.db")) as db:
+        (mean,) = db.execute("SELECT avg(value) FROM scores WHERE metric = 'accuracy_ref'").fetchone()
+        kept = [json.loads(row) for (row,) in db.execute('SELECT row FROM rows ORDER BY "case"')]
+    assert mean == aggregate(experiment.rows, "accuracy_ref")[0] == 0.75
+    assert [row["case"] for row in kept] == ["a", "b", "c", "d"]
+    with pytest.raises(InvalidInput, match="no experiment"):
+        read("1999")
+
+
+def test_suites_are_found_by_layer_and_name():
+    names = [suite.name for suite in bench().chosen(["output"])]
+
+    assert names == ["cases", "cases-single", "oracle"]
+    with pytest.raises(InvalidInput, match="layers are model, component, output"):
+        bench().chosen(["outside"])
+
+
+def test_auroc_counts_pairs_in_order():
+    assert auroc([1.0, 0.5], [0.5, 0.0]) == 0.875
+    assert auroc([], [1.0]) == 0.5
