@@ -34,10 +34,23 @@ def doctor(
     data: Annotated[
         bool, typer.Option("--data", help="Look for gaps, contradictions and stale records, too.")
     ] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Show which files differ from those that were approved.")
+    ] = False,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Approve code, policies, limits and prompts as they are.")
+    ] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Bring the approved files back.")] = False,
     user: As = None,
     json: Json = False,
 ) -> None:
     """Say what is configured, what is missing and what to do."""
+    if approve or drift or restore:
+        from cli import configuration
+
+        finish(
+            configuration.approve(user) if approve else configuration.drift(user, restore=restore, json=json)
+        )
 
     async def work() -> int:
         found = [await _look(name, check) for name, check in CHECKS.items()]

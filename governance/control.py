@@ -15,6 +15,7 @@ from governance.audit import Entry
 from governance.errors import ControlUnavailable, TowerError
 from governance.gate import Wait
 from governance.limits import load_limits
+from governance.manifest import read_manifest
 from governance.plane_effects import Effects
 from governance.principals import AgentIdentity, User
 from governance.settings import Settings
@@ -174,4 +175,6 @@ def _build(settings: Settings) -> ControlPlane:
     from governance.vault import Vault  # noqa: PLC0415
 
     store = ControlStore(settings.url("control"))
-    return ControlPlane(settings, store, load_policy(), load_limits(settings), Vault(settings, store))
+    manifest = read_manifest(settings.home)
+    vault = Vault(settings, store)
+    return ControlPlane(settings, store, load_policy(), load_limits(settings), vault, manifest=manifest)

@@ -11,6 +11,7 @@ from governance.clock import Clock, utc_now
 from governance.gate import Gate
 from governance.judge import Policy
 from governance.limits import Limits
+from governance.manifest import Manifest
 from governance.principals import AgentIdentity, Run
 from governance.settings import Settings
 from governance.spending import Spending
@@ -37,7 +38,14 @@ class Parts:
         limits: Limits,
         vault: Vault,
         clock: Clock = utc_now,
+        manifest: Manifest | None = None,
     ) -> None:
+        """Put it together.
+
+        Args:
+            manifest: The files that this deployment runs on; None where nobody keeps book of them.
+        """
+        self.manifest = manifest
         self.settings = settings
         self.store = store
         self.policy = policy
@@ -50,5 +58,6 @@ class Parts:
         switchboard = Switchboard(limits.breakers, self.audit, clock)
         self.gate = Gate(policy, limits, self.audit, self.worker, clock, self.spending, switchboard)
         self.patience = _PATIENCE
+        self._configured: set[str] = set()
         self._runs_seen: dict[str, Run] = {}
         self._agents_seen: set[AgentIdentity] = set()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from governance import budget, events, journal, runs, timers
+from governance import budget, events, journal, manifest, runs, timers
 from governance.acts import Act, Clearance, Json
 from governance.audit import Entry
 from governance.clock import stamp
@@ -58,12 +58,41 @@ class RunBook(Parts):
                 "verified": verified,
                 "contract": contract.to_json(),
             }
+            body |= self._configure(tx, run.id)
             self.audit.append(tx, Entry.of_run("run_opened", run, **body))
             if event:
                 events.take(tx, self.audit, event, run)
 
         await self.store.transact(work)
         return self.keep(run)
+
+    def _configure(self, tx: Tx, run_id: str) -> dict[str, Json]:
+        """Tie a run to the files it runs on; of one that was taken up under others, what it had."""
+        if self.manifest is None:
+            return {}
+        manifest.record(tx, self.audit, self.manifest, self.clock())
+        had = tx.one("SELECT hash FROM run_manifests WHERE run = ?", (run_id,))
+        tx.execute(
+            "INSERT INTO run_manifests (run, hash) VALUES (?, ?)"
+            " ON CONFLICT (run) DO UPDATE SET hash = excluded.hash",
+            (run_id, self.manifest.hash),
+        )
+        self._configured.add(run_id)
+        return {"manifest": self.manifest.hash} | ({"before": had[0]} if had else {})
+
+    async def _take_up(self, run: Run) -> None:
+        """Write down that a run goes on under other files than those it ran on before."""
+        if self.manifest is None or run.id in self._configured:
+            return
+        ours = self.manifest.hash
+
+        def work(tx: Tx) -> None:
+            if tx.one("SELECT 1 FROM run_manifests WHERE run = ? AND hash = ?", (run.id, ours)) is None:
+                body = self._configure(tx, run.id)
+                self.audit.append(tx, Entry.of_run("run_migrated", run, **body))
+
+        await self.store.transact(work)
+        self._configured.add(run.id)
 
     async def run(self, run_id: str) -> Run:
         """The run as it was admitted.
@@ -194,6 +223,7 @@ class RunBook(Parts):
     async def own(self, act: Act) -> Act:
         """The act with the run as it was admitted, not as whoever asks has it."""
         admitted = await self.run(act.actor.run.id)
+        await self._take_up(admitted)
         if act.actor.run is admitted:
             return act
         if replace(act.actor.run, thread_id=admitted.thread_id) != admitted:

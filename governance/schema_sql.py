@@ -61,6 +61,12 @@ TABLES = (
     """CREATE TABLE IF NOT EXISTS breakers (
         name TEXT PRIMARY KEY, failures INTEGER NOT NULL, opened TEXT, probe TEXT) {flat}""",
     """CREATE TABLE IF NOT EXISTS rates (bucket TEXT PRIMARY KEY, free_at {number} NOT NULL) {flat}""",
+    """CREATE TABLE IF NOT EXISTS manifests (
+        hash TEXT PRIMARY KEY, files TEXT NOT NULL, seen TEXT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS approved_manifests (
+        time TEXT PRIMARY KEY, hash TEXT NOT NULL, approved_by TEXT NOT NULL)""",
+    "CREATE TABLE IF NOT EXISTS file_contents (hash TEXT PRIMARY KEY, content TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS run_manifests (run TEXT PRIMARY KEY, hash TEXT NOT NULL) {flat}",
     """CREATE TABLE IF NOT EXISTS audit (
         seq {number} PRIMARY KEY, time TEXT NOT NULL, prev TEXT NOT NULL, kind TEXT NOT NULL,
         tenant TEXT, run TEXT, seam TEXT, actor TEXT, agent_version TEXT, user_id TEXT, action TEXT,

@@ -7,7 +7,6 @@ from langgraph.graph.state import CompiledStateGraph
 
 from governance import agents
 from governance.attribution import Faulty, Teams, faults, first_fault
-from graphs.desk.domain import DOMAIN
 from graphs.sequential import sequential
 from graphs.single import single
 from tests.scenarios.conftest import Office, Run, calls
@@ -101,7 +100,3 @@ async def test_a_run_in_which_nothing_failed(desk, chain):
 
     assert run.outcome["status"] == "completed"
     assert first_fault(await attributed(run)) is None
-
-
-def test_everything_of_the_desk_has_an_owner():
-    assert all(tool.owner for tool in DOMAIN.tools.values())
