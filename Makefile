@@ -4,7 +4,7 @@ ARGS ?=
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow matrix lint format eval bench lock clean
+.PHONY: help setup demo dev test test-slow matrix lint format eval sabotage bench lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,11 @@ bench: setup  ## Compare governed runs with plain LangGraph, as ratios
 eval: setup  ## Run the evaluation suites (ARGS="--layer component" for some of them)
 	@./tower eval run $(ARGS)
 
+sabotage: setup  ## Plant faults and harmless changes, and see what the gate makes of them
+	@./tower eval sabotage $(ARGS)
+
 lock: setup  ## Renew requirements.lock (ARGS=--upgrade for newer versions)
-	$(python) -m uv pip compile pyproject.toml --extra serve --group dev --universal --python-version 3.11 \
+	$(python) -m uv pip compile pyproject.toml --extra serve --extra otel --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command "make lock" \
 	    --output-file requirements.lock $(ARGS)
 

@@ -9,12 +9,17 @@ import typer
 
 from cli.terminal import Exit, say
 
+SHOWN = 90
+"""Characters of what was found."""
+
 
 def sabotage(
     only: Annotated[list[str] | None, typer.Option(help="Only this change; may be repeated.")] = None,
     max_concurrency: Annotated[int, typer.Option(min=1, help="Changes at work at once.")] = 2,
 ) -> None:
     """Plant faults and harmless changes; each must be found where it is, or pass."""
+    from rich.markup import escape
+
     from evals.sabotage import campaign
     from graphs.domain import domain
 
@@ -30,7 +35,7 @@ def sabotage(
         found = f"found by {', '.join(result.layers)}" if result.layers else "nothing found"
         say(f"{mark} {kind}: {result.change.name}: {result.state}, {found}")
         if not result.good or result.change.found_by:
-            say(*(f"    [dim]{line}[/]" for line in result.said[:2]))
+            say(*(f"    [dim]{escape(line[:SHOWN])}[/]" for line in result.said[:2]))
         if not result.good:
             wrong.append(result.change.name)
     say(f"{len(chosen) - len(wrong)} of {len(chosen)} as they should be")

@@ -64,10 +64,12 @@ _OF_COMPONENTS: tuple[tuple[str, str, Mapping[str, int], Plant], ...] = (
         lambda: policies(edited(_PAYMENTS, "<= 50000", "<= 50001")),
     ),
     (
-        "unbounded below",
-        "amounts below nothing are small ones",
+        "forgotten approval",
+        "any amount is paid without a yes",
         {POLICY: ALL},
-        lambda: policies(edited(_PAYMENTS, "0 < context.args.amount && ", "")),
+        lambda: policies(
+            edited(_PAYMENTS, "0 < context.args.amount && context.approved", "0 < context.args.amount")
+        ),
     ),
     ("budget off by one", "each tool once less than the contract", {POLICY: ALL}, planting.one_call_less),
 )

@@ -1,0 +1,114 @@
+"""Planted faults are found by the layer that should find them, and harmless changes pass: the short form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from evals.desk.faults import CASES, FAULTS
+from evals.desk.harmless import HARMLESS
+from evals.desk.sabotage import find
+from evals.gate import State
+from evals.runner import Plan, evaluate
+from evals.sabotage import DATA, Change, judge
+from evals.suites import bench
+from evals.thresholds import read_thresholds
+from tests.evals.making import experiment, limits, row, rows
+
+FAULT = Change("f", "", {"routing": 40}, found_by="component")
+
+
+def test_a_fault_counts_as_found_only_by_its_own_layer():
+    as_is = experiment(rows(40, 0))
+
+    assert judge(FAULT, experiment(rows(10, 30)), as_is, limits()).good
+    assert not judge(FAULT, as_is, as_is, limits()).good
+    assert not judge(replace(FAULT, found_by="output"), experiment(rows(10, 30)), as_is, limits()).good
+
+
+def test_a_harmless_change_may_be_undecided_and_must_not_fail():
+    harmless, as_is = replace(FAULT, found_by=""), experiment(rows(40, 0))
+
+    undecided = judge(harmless, experiment(rows(37, 3)), as_is, limits())
+    assert (undecided.state, undecided.good) == (State.INCONCLUSIVE, True)
+    assert not judge(harmless, experiment(rows(10, 30)), as_is, limits()).good
+
+
+def test_a_change_under_which_nothing_could_be_judged_is_no_pass():
+    broken = [row(f"R-{i:03}", error="Boom") for i in range(40)]
+
+    assert judge(FAULT, experiment(broken), experiment(rows(40, 0)), limits()).state is State.FAIL
+
+
+def test_there_are_as_many_as_promised():
+    assert len(FAULTS) >= 12
+    assert len(HARMLESS) >= 20
+    assert len({change.name for change in (*FAULTS, *HARMLESS)}) == len(FAULTS) + len(HARMLESS)
+    # What only the output layer finds is what no component suite looks at: what a run writes.
+    assert [c.name for c in FAULTS if c.found_by == "output" and set(c.suites) == {CASES}] == [
+        "dropped write"
+    ]
+
+
+def test_a_lowered_label_is_found_before_anything_runs():
+    change = find("lowered label")
+
+    assert change.found_by == DATA
+    assert change.probe is not None
+    assert "the file isn't the one of the index" in change.probe()[0]
+
+
+@pytest.fixture(scope="module")
+def policy_cases():
+    (suite,) = bench().chosen(names=["policy"])
+    return [item.id for item in suite.cases() if item.split == "dev"][:16]
+
+
+def run(name, suite, cases):
+    plan = Plan(bench().chosen(names=[suite]), max_concurrency=1, cache=False, cases=cases)
+    with find(name).plant():
+        return evaluate(plan)
+
+
+@pytest.mark.parametrize(
+    "name", ["raised authority", "removed policy", "forgotten approval", "budget off by one"]
+)
+def test_a_changed_policy_is_found_by_the_component_layer(name, policy_cases):
+    as_is = run("the same once more", "policy", policy_cases)
+    now = run(name, "policy", policy_cases)
+
+    result = judge(find(name), now, as_is, _floors())
+
+    assert {r.scores["policy_decision_match_ref"] for r in as_is.rows} == {1.0}
+    assert (result.state, result.layers, result.good) == (State.FAIL, ("component",), True)
+
+
+@pytest.mark.parametrize("name", ["a comment in a policy", "a policy for nobody", "a longer time at work"])
+def test_a_harmless_change_of_the_policies_passes(name, policy_cases):
+    now = run(name, "policy", policy_cases)
+
+    assert (
+        judge(find(name), now, run("the same once more", "policy", policy_cases), _floors()).state
+        is State.PASS
+    )
+
+
+def test_a_shuffled_retriever_is_found():
+    ids = [item.id for item in bench().chosen(names=["retrieval"])[0].cases() if item.split == "dev"][:20]
+
+    result = judge(
+        find("shuffled retriever"),
+        run("shuffled retriever", "retrieval", ids),
+        run("found twice", "retrieval", ids),
+        _floors(),
+    )
+
+    assert (result.state, result.layers) == (State.FAIL, ("component",))
+
+
+def _floors():
+    found = read_thresholds()
+    return replace(
+        found, metric=tuple(m if m.suite == "policy" else replace(m, floor=None) for m in found.metric)
+    )
