@@ -14,6 +14,7 @@ from langsmith.schemas import Dataset, TracerSession
 from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNotFoundError
 
 from evals.langsmith_readback import Sent, check, differences, queued
+from evals.plain import plain
 from evals.rows import Experiment, Row
 from evals.sinks import Inputs, SinkFailed
 from governance.acts import Json
@@ -104,7 +105,7 @@ def _sync(
     new: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     for id_, row in rows.items():
-        labels = {"expected": row.expected}
+        labels = {"expected": plain(row.expected)}
         common = {"id": id_, "inputs": asked[id_], "split": row.split, "metadata": {"case": row.case}}
         if id_ not in known:
             new.append({**common, "reference_outputs": labels})
@@ -162,7 +163,7 @@ def _send(client: Client, sent: Sent, experiment: Experiment) -> None:
             dotted_order=f"{sent.started:%Y%m%dT%H%M%S%fZ}{id_}",
             start_time=sent.started,
             end_time=sent.started + timedelta(seconds=row.seconds),
-            outputs={"got": row.got},
+            outputs={"got": plain(row.got)},
             error=row.error or None,
             reference_example_id=example,
             tags=list(row.tags),
@@ -223,7 +224,7 @@ def _queue(client: Client, sent: Sequence[Sent], review: Collection[Row]) -> Non
 
 def _example(row: Row, inputs: Inputs) -> dict[str, Json]:
     asked = inputs.get((row.suite, row.case))
-    return {"case": row.case} | ({} if asked is None else {"input": asked})
+    return {"case": row.case} | ({} if asked is None else {"input": plain(asked)})
 
 
 def _example_id(dataset: uuid.UUID, row: Row) -> uuid.UUID:

@@ -75,6 +75,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self.do_POST()
 
+    def do_PUT(self) -> None:
+        self.do_POST()
+
     def _handle(self, body: bytes | None) -> None:
         split = urlsplit(self.path)
         with self.stub.lock:
@@ -132,6 +135,16 @@ def route(  # noqa: C901, PLR0911, PLR0912 - one branch for each endpoint
         case "GET", ["examples"]:
             own = [e for e in stub.examples.values() if e["dataset_id"] in query["dataset"]]
             return own[page][:100], 200
+        case "GET", ["examples", id_]:
+            return (stub.examples[id_], 200) if id_ in stub.examples else ({"detail": "no such example"}, 404)
+        case "POST", ["examples"]:
+            stub.keep("examples", {**body, "created_at": NOW})
+            return {**body, "created_at": NOW}, 200
+        case "PATCH", ["examples", id_]:
+            stub.keep("examples", {**body, "id": id_})
+            return {}, 200
+        case "PUT", ["datasets", _, "tags"]:
+            return {}, 200
         case "POST", ["examples", "bulk"]:
             for example in body:
                 stub.keep("examples", {**example, "created_at": NOW})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -132,6 +133,21 @@ def test_what_langsmith_has_otherwise_fails(stub, fault, said):
     assert said in str(caught.value)
 
 
+def test_what_json_stores_cannot_keep_is_sent_as_text(stub):
+    nasty = {"amount": 10**30, "ids": (1, 2), "note": "a\0b\ud800", "share": float("inf")}
+    one = replace(experiment().rows[0], got=nasty, expected=nasty)
+    what = replace(experiment(), rows=(one,))
+
+    for _ in range(2):
+        upload(stub, what, inputs={("routing", one.case): nasty})
+
+    kept = {"amount": str(10**30), "ids": [1, 2], "note": "a\ufffdb?", "share": "inf"}
+    (run,), (example,) = stub.runs.values(), stub.examples.values()
+    assert run["outputs"] == {"got": kept}
+    assert example["outputs"] == {"expected": kept}
+    assert ("PATCH", "/examples/bulk") not in stub.requests
+
+
 def test_a_refused_key_fails(stub):
     stub.refuse = 401
 
@@ -157,37 +173,47 @@ def test_a_queue_that_takes_nothing_fails(stub):
         upload(stub, what, review=[what.rows[3]])
 
 
-SENDS = """
-import sys
-from evals.rows import read
-from evals.sinks import send
-print("\\n".join(send(read(__import__("pathlib").Path(sys.argv[1])))))
-"""
-
-
-def sent_by_a_process(folder: Path, env: Mapping[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", SENDS, str(folder)],
+def tower(*command: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", "eval", *command],
         cwd=ROOT,
-        env={**os.environ, **env},
+        env={**os.environ, "TOWER_HOME": str(home), **env},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=200,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_environment_alone_decides(stub, tmp_path):
-    folder = write(experiment(), tmp_path / "e-1")
+    write(experiment(), tmp_path / "evals" / "e-1")
     endpoint = {"LANGSMITH_ENDPOINT": stub.url, "LANGSMITH_TRACING": "true"}
 
-    assert not sent_by_a_process(folder, endpoint).strip()
+    without = tower("upload", home=tmp_path, **endpoint)
+    assert (without.returncode, stub.requests) == (2, [])
+    assert "set LANGSMITH_API_KEY" in " ".join(without.stderr.split())
+
+    done = tower("upload", "e-1", home=tmp_path, **endpoint, LANGSMITH_API_KEY="key")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "routing-e-1, 24 runs" in done.stdout
+    assert len(stub.runs) == 26
+    asked = stub.examples[by_case(stub)["R-0002"]["reference_example_id"]]["inputs"]["input"]
+    assert asked["text"].startswith("is a stone chip")
+
+
+def test_a_run_of_suites_without_a_key_sends_nothing(stub, tmp_path):
+    case = ("--suite", "routing", "--case", "R-0001", "--max-concurrency", "1", "--json")
+    endpoint = {"LANGSMITH_ENDPOINT": stub.url, "LANGSMITH_TRACING": "true"}
+
+    ran = tower("run", *case, home=tmp_path, **endpoint)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["sent"] == []
     assert stub.requests == []
 
-    assert "24 runs" in sent_by_a_process(folder, {**endpoint, "LANGSMITH_API_KEY": "key"})
-    assert len(stub.runs) == 26
+    ran = tower("run", *case, home=tmp_path, **endpoint, LANGSMITH_API_KEY="key")
+    assert ran.returncode == 0, ran.stderr
+    assert "1 runs" in json.loads(ran.stdout)["sent"][0]
+    assert [run["name"] for run in stub.runs.values()] == ["R-0001"]  # and no trace of what the case ran
 
 
 def test_an_upload_without_a_place_for_it_is_an_error():
