@@ -104,9 +104,9 @@ _TABLE: tuple[tuple[str, Mapping[str, int], Plant], ...] = (
     ("another vault key", {TOOLS: FEW}, _stage("VAULT_KEY", "another-key-that-is-just-as-long-for-tests")),
     ("more is found than is asked for", {RETRIEVAL: FEW}, lambda: retrieved(lambda found, _q: found)),
     (
-        "found twice",
+        "passages are copies",
         {RETRIEVAL: FEW},
-        lambda: retrieved(lambda found, _q: list(dict.fromkeys(found + found))),
+        lambda: retrieved(lambda found, _question: [passage.model_copy() for passage in found]),
     ),
     ("a comment in a policy", {POLICY: FEW}, _added("desk/payments.cedar", "// reviewed\n")),
     ("a policy for nobody", {POLICY: FEW}, _added("desk/payments.cedar", _UNUSED)),

@@ -65,6 +65,13 @@ def policy_cases():
     return [item.id for item in suite.cases() if item.split == "dev"][:16]
 
 
+@pytest.fixture(scope="module")
+def as_it_is(policy_cases, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOWER_HOME", str(tmp_path_factory.mktemp("as-it-is")))
+        return run("the same once more", "policy", policy_cases)
+
+
 def run(name, suite, cases):
     plan = Plan(bench().chosen(names=[suite]), max_concurrency=1, cache=False, cases=cases)
     with find(name).plant():
@@ -74,24 +81,20 @@ def run(name, suite, cases):
 @pytest.mark.parametrize(
     "name", ["raised authority", "removed policy", "forgotten approval", "budget off by one"]
 )
-def test_a_changed_policy_is_found_by_the_component_layer(name, policy_cases):
-    as_is = run("the same once more", "policy", policy_cases)
+def test_a_changed_policy_is_found_by_the_component_layer(name, policy_cases, as_it_is):
     now = run(name, "policy", policy_cases)
 
-    result = judge(find(name), now, as_is, _floors())
+    result = judge(find(name), now, as_it_is, _floors())
 
-    assert {r.scores["policy_decision_match_ref"] for r in as_is.rows} == {1.0}
+    assert {r.scores["policy_decision_match_ref"] for r in as_it_is.rows} == {1.0}
     assert (result.state, result.layers, result.good) == (State.FAIL, ("component",), True)
 
 
-@pytest.mark.parametrize("name", ["a comment in a policy", "a policy for nobody", "a longer time at work"])
-def test_a_harmless_change_of_the_policies_passes(name, policy_cases):
+@pytest.mark.parametrize("name", ["a policy for nobody", "a longer time at work"])
+def test_a_harmless_change_of_the_policies_passes(name, policy_cases, as_it_is):
     now = run(name, "policy", policy_cases)
 
-    assert (
-        judge(find(name), now, run("the same once more", "policy", policy_cases), _floors()).state
-        is State.PASS
-    )
+    assert judge(find(name), now, as_it_is, _floors()).state is State.PASS
 
 
 def test_a_shuffled_retriever_is_found():
@@ -100,7 +103,7 @@ def test_a_shuffled_retriever_is_found():
     result = judge(
         find("shuffled retriever"),
         run("shuffled retriever", "retrieval", ids),
-        run("found twice", "retrieval", ids),
+        run("passages are copies", "retrieval", ids),
         _floors(),
     )
 
