@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import evals_judgement
+from cli import evals_judgement, evals_sinks
 from cli.terminal import Exit, Json, complain, console, dump, say
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ app = typer.Typer(
 data = typer.Typer(name="data", help="The labelled datasets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data)
 evals_judgement.register(app)
+app.command("upload")(evals_sinks.upload)
 
 Names = list[str] | None
 
@@ -56,7 +57,7 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
     # Without this onnxruntime starts as many threads in each process as there are cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if external:
-        _external((suite or [""])[0], external, limit, json=json)
+        _external((suite or [""])[0], external, limit, upload=upload, json=json)
         return
     plan = Plan(
         bench().chosen(layer or (), suite or ()),
@@ -88,7 +89,6 @@ def _run(plan: Plan, *, upload: bool, json: bool) -> None:
     from cli.evals_table import told
     from evals.rows import write
     from evals.runner import evaluate
-    from evals.sinks import send
     from evals.suites import bench
     from evals.summary import summaries
 
@@ -97,7 +97,7 @@ def _run(plan: Plan, *, upload: bool, json: bool) -> None:
         experiment = evaluate(plan, advance)
     folder = write(experiment)
     asked = {(item.suite, item.id): item.asked for item in items}
-    sent = send(experiment, inputs=asked, required=upload)
+    sent = evals_sinks.deliver(experiment, asked, required=upload)
     if json:
         found = {f"{name}/{part}": values for (name, part), values in summaries(experiment.rows).items()}
         dump({"id": experiment.id, "folder": str(folder), "summaries": found, "sent": sent})
@@ -106,7 +106,7 @@ def _run(plan: Plan, *, upload: bool, json: bool) -> None:
     _complain(experiment)
 
 
-def _external(name: str, path: Path, limit: int | None, *, json: bool) -> None:
+def _external(name: str, path: Path, limit: int | None, *, upload: bool, json: bool) -> None:
     """Evaluate a public set that lies at a local path."""
     from evals.external import ABOUT, LIMIT, evaluate
     from evals.rows import write
@@ -115,14 +115,16 @@ def _external(name: str, path: Path, limit: int | None, *, json: bool) -> None:
     with _bar(quiet=json) as advance:
         experiment = evaluate(name, path, limit=limit or LIMIT, notify=advance)
     folder = write(experiment)
+    sent = evals_sinks.deliver(experiment, {}, required=upload)
     found = {f"{suite}/{part}": values for (suite, part), values in summaries(experiment.rows).items()}
     if json:
-        dump({"id": experiment.id, "folder": str(folder), "summaries": found, "about": ABOUT[name]})
+        about = {"about": ABOUT[name], "sent": sent}
+        dump({"id": experiment.id, "folder": str(folder), "summaries": found, **about})
         return
     lines = [
         f"{where}  {key}  {value:.3f}" for where, values in found.items() for key, value in values.items()
     ]
-    say(f"[bold]{experiment.id}[/bold]  {experiment.model}", ABOUT[name], *lines, f"[dim]{folder}")
+    say(f"[bold]{experiment.id}[/bold]  {experiment.model}", ABOUT[name], *lines, *sent, f"[dim]{folder}")
 
 
 def _complain(experiment: Experiment) -> None:

@@ -63,7 +63,8 @@ def upload(
             check(client, one, patience, errors)
         _queue(client, sent, review)
     except LangSmithError as error:
-        msg = f"LangSmith refused: {error}; check LANGSMITH_API_KEY and LANGSMITH_ENDPOINT, then upload again"
+        said = next(iter(str(error).splitlines()), "no reason")  # the rest shows parts of the key
+        msg = f"LangSmith refused: {said}; check LANGSMITH_API_KEY and LANGSMITH_ENDPOINT, then upload again"
         raise SinkFailed(msg) from error
     finally:
         client.flush()

@@ -140,9 +140,6 @@ def route(  # noqa: C901, PLR0911, PLR0912 - one branch for each endpoint
         case "POST", ["examples"]:
             stub.keep("examples", {**body, "created_at": NOW})
             return {**body, "created_at": NOW}, 200
-        case "PATCH", ["examples", id_]:
-            stub.keep("examples", {**body, "id": id_})
-            return {}, 200
         case "PUT", ["datasets", _, "tags"]:
             return {}, 200
         case "POST", ["examples", "bulk"]:
@@ -153,6 +150,9 @@ def route(  # noqa: C901, PLR0911, PLR0912 - one branch for each endpoint
             for example in body:
                 stub.keep("examples", example)
             return {"count": len(body)}, 200
+        case "PATCH", ["examples", id_]:
+            stub.keep("examples", {**body, "id": id_})
+            return {}, 200
         case "GET", ["sessions"]:
             names = query.get("name", [])
             found = [p for p in stub.projects.values() if not names or p["name"] in names]
