@@ -35,6 +35,7 @@ NOW = datetime.combine(REFERENCE_DATE, time(9), UTC)
 
 TEMPLATE = "desk-template.db"
 MEMORY = Path("/dev/shm")  # noqa: S108 - a case's home is private, and waiting for a disk teaches nothing
+CASE = "tower-case-"
 HERE = ("TOWER_HOME", "TOWER_VECTORS", "TOWER_DESK_URL", "TOWER_CONTROL_URL", "TOWER_DATABASE_URL")
 # A home of an evaluation holds invented people only. A known key gives the same tokens each time,
 # which go into prompts, so that the same case is the same question.
@@ -58,6 +59,7 @@ class World:
 async def prepare(folder: Path) -> None:
     """Make what all cases start from: the seeded records and the index of the documents."""
     await WORDINGS.ensure()
+    await asyncio.to_thread(_sweep)
     await asyncio.to_thread(_seed, folder / TEMPLATE)
 
 
@@ -102,7 +104,16 @@ async def world(folder: Path, given: Sequence[Mapping[str, Any]] = ()) -> AsyncI
 
 
 def _new_home() -> Path:
-    return Path(tempfile.mkdtemp(prefix="tower-case-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+    """A folder that names its process, so that whoever comes after one that was killed can clear it away."""
+    where = MEMORY if os.access(MEMORY, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix=f"{CASE}{os.getpid()}-", dir=where))
+
+
+def _sweep() -> None:
+    """Clear away what processes left that were killed; memory isn't given back otherwise."""
+    for left in MEMORY.glob(f"{CASE}*"):
+        if not Path(f"/proc/{left.name.removeprefix(CASE).partition('-')[0]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _point_to(home: Path, vectors: Path) -> None:
