@@ -8,12 +8,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.evals.langsmith_stub import serving
 
 ROOT = Path(__file__).parents[2]
 
 
-def run_the_example(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared, so that the second test takes its rows from the cache."""
+    return tmp_path_factory.mktemp("home")
+
+
+def run_the_example(folder: Path, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
     page = (ROOT / "docs" / "langsmith.md").read_text()
     (example,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     (folder / "test_cases.py").write_text(example)
@@ -32,7 +40,7 @@ def run_the_example(folder: Path, **env: str) -> subprocess.CompletedProcess[str
             "test_cases.py",
         ],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TOWER_HOME": str(folder / "home"), **env},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TOWER_HOME": str(home), **env},
         capture_output=True,
         text=True,
         timeout=200,
@@ -40,10 +48,10 @@ def run_the_example(folder: Path, **env: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_the_example_reports_to_langsmith(tmp_path):
+def test_the_example_reports_to_langsmith(tmp_path, home):
     with serving(multipart=True) as stub:
         ran = run_the_example(
-            tmp_path, LANGSMITH_ENDPOINT=stub.url, LANGSMITH_TRACING="true", LANGSMITH_API_KEY="key"
+            tmp_path, home, LANGSMITH_ENDPOINT=stub.url, LANGSMITH_TRACING="true", LANGSMITH_API_KEY="key"
         )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -56,10 +64,11 @@ def test_the_example_reports_to_langsmith(tmp_path):
     assert all("expected" in example["outputs"] for example in stub.examples.values())
 
 
-def test_the_same_tests_send_nothing_without_a_key(tmp_path):
+def test_the_same_tests_send_nothing_without_a_key(tmp_path, home):
     with serving(multipart=True) as stub:
         ran = run_the_example(
             tmp_path,
+            home,
             LANGSMITH_ENDPOINT=stub.url,
             LANGSMITH_TEST_TRACKING="false",
             LANGSMITH_TRACING="true",
