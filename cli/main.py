@@ -7,7 +7,23 @@ import sys
 
 import typer
 
-from cli import approvals, audit, budget, demo, doctor, effects, evals, explain, graphs, run, runs, undo, watch
+from cli import (
+    approvals,
+    audit,
+    budget,
+    call,
+    demo,
+    doctor,
+    effects,
+    evals,
+    explain,
+    graphs,
+    metrics,
+    run,
+    runs,
+    undo,
+    watch,
+)
 from cli.terminal import Exit, complain
 
 EPILOG = (
@@ -35,12 +51,14 @@ app.command("approvals")(approvals.listing)
 app.command("approve")(approvals.approve)
 app.command("reject")(approvals.reject)
 app.command("edit")(approvals.edit)
+app.command("call")(call.call)
 app.command("graphs")(graphs.graphs)
 app.add_typer(effects.app, name="effects")
 app.command("undo", hidden=True)(undo.undo)  # the same as `tower effects undo`
 app.command("budget")(budget.budget)
 app.add_typer(audit.app, name="audit")
 app.add_typer(evals.app, name="eval")
+app.command("metrics")(metrics.metrics)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

@@ -97,12 +97,17 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
         return await take_back(opened, record.input["undoes"], agrees=False, json=json)
     from langgraph.errors import GraphDrained
 
+    from cli.call import carry_on
     from cli.drain import draining
     from cli.drive import drive
+    from nodes.admission import CALL
 
     try:
         with draining() as control, Progress(record.run.graph, quiet=json).running() as progress:
-            record = await drive(opened, record, progress.step, control)
+            if record.run.graph == CALL:
+                record = await carry_on(opened, record)
+            else:
+                record = await drive(opened, record, progress.step, control)
     except GraphDrained:
         complain(f"stopped between two steps, as asked. Go on with: tower resume {record.run.id}")
         return Exit.DRAINED

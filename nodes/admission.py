@@ -64,6 +64,10 @@ class Request:
     vouched: str = "user"
 
 
+CALL = "call"
+"""The graph's name of a run in which a person calls a tool."""
+
+
 @dataclass(frozen=True)
 class Admitted:
     """A run that may start, and the only input that its graph may see."""
@@ -123,6 +127,30 @@ class Admission:
         )
         return Admitted(run, graph_input)
 
+    async def admit_call(self, user: User, tool: str, args: Mapping[str, Any], request: Request) -> Run:
+        """Open a run in which a person calls one tool, and nothing else can be called.
+
+        Args:
+            request: Says about which customer.
+
+        Raises:
+            Denied: The user may not start runs.
+            InvalidInput: The customer is unknown.
+        """
+        plane = control()
+        await plane.permit(user, "start_run", tenant=user.tenant, owner=user.id, graph=CALL)
+        subject, verified, profile = await self._subject(user, request)
+        contract = await self._bound(plane, user, {tool: 1}, profile)
+        masked = await plane.vault.tokenise_json(user.tenant, dict(args), profile.known)
+        return await plane.open_run(
+            graph=CALL,
+            user=user,
+            subject=subject,
+            verified=verified,
+            contract=contract,
+            input={"call": tool, "args": masked},
+        )
+
     async def addition(self, user: User, request: Request) -> tuple[str | None, str]:
         """What arrives while a run waits: about which verified customer, and as its graph may see it.
 
@@ -153,9 +181,14 @@ class Admission:
         return None, "no", NOBODY
 
     async def _contract(self, plane: ControlPlane, user: User, graph: str, profile: Profile) -> Contract:
+        return await self._bound(plane, user, self.contracts[graph], profile)
+
+    async def _bound(
+        self, plane: ControlPlane, user: User, tools: Mapping[str, int], profile: Profile
+    ) -> Contract:
         ibans = profile.trusted.get("accounts", ())
         accounts = [await plane.vault.token(user.tenant, "iban", iban) for iban in ibans]
-        return Contract(self.contracts[graph], {**profile.trusted, "accounts": frozenset(accounts)})
+        return Contract(tools, {**profile.trusted, "accounts": frozenset(accounts)})
 
 
 def _compose(request: Request, subject: str | None, verified: str) -> str:

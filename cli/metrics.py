@@ -1,0 +1,58 @@
+"""Metrics: how the operation does, from the audit log alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli.terminal import As, Exit, Json, dump, finish, say
+
+LABELS = {
+    "runs": "runs",
+    "outcomes": "outcomes",
+    "completion": "completed, share of those that ended",
+    "request_to_fulfilment_seconds": "request to fulfilment, median seconds",
+    "manual_touch_points": "decisions by people, per run",
+    "change_fail_rate": "undone or left in doubt, share",
+    "escalation": "handed to a person, share",
+    "conflicts": "with dissent or contradiction, share",
+    "per_solved_task": "used per completed run (failed ones included)",
+    "recovery_seconds": "from a stop or an open breaker to going on, median seconds",
+    "autonomy_by_day": "completed without a person, share by day",
+    "audit_preparation_seconds": "reading and checking the log for this, seconds",
+}
+
+
+def metrics(user: As = None, json: Json = False) -> None:
+    """Show how the operation does: time, touch-points, failures, cost, autonomy; from the audit log alone."""
+
+    async def work() -> int:
+        import asyncio
+        import time
+
+        from cli.audit import AUDITOR, read_verdict
+        from cli.session import session
+        from governance.metrics import measure
+
+        async with session(user, AUDITOR) as opened:
+            tenant, log = opened.user.tenant, opened.plane.audit
+            await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
+            begun = time.perf_counter()
+            found = await asyncio.to_thread(lambda: measure(log.entries(tenant=tenant)))
+            verdict = await asyncio.to_thread(read_verdict)
+            found["audit_preparation_seconds"] = round(time.perf_counter() - begun, 3)
+            found["log_is_whole"] = verdict.whole
+        if json:
+            dump(found)
+        else:
+            for name, label in LABELS.items():
+                say(f"{label:<58} {_shown(found[name])}")
+            say("" if verdict.whole else f"[bold red]Not to be relied on:[/bold red] {verdict.message}")
+        return Exit.COMPLETED if verdict.whole else Exit.FAILED
+
+    finish(work())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count:,}" for name, count in value.items() if count is not None) or "-"
+    return "-" if value is None else f"{value:,}"
