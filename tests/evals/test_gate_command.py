@@ -1,0 +1,144 @@
+"""The commands say by their exit codes what the gate says, and only who may answers for a release."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.evals import app
+from evals.rows import write
+from evals.traces import keep
+from governance.choices import trials
+from governance.control import control, use_control
+from governance.errors import Denied
+from tests.evals.making import experiment, row
+
+NAME = "policy_decision_match_ref"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for module in ("cli.evals_gate", "cli.evals_judgement"):
+        monkeypatch.setattr(f"{module}.baselines", lambda: tmp_path / "baselines")
+    use_control(None)
+    yield tmp_path / "baselines"
+    control().close()
+    use_control(None)
+
+
+def kept(name, wrong=0, n=40):
+    found = [row(f"P-{i:03}", suite="policy", scores={NAME: float(i >= wrong)}) for i in range(n)]
+    write(experiment(found, id=name))
+
+
+def tower(*arguments):
+    result = CliRunner().invoke(app, [*arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def gate(name, *more):
+    return tower("gate", name, "--suite", "policy", *more)
+
+
+def test_pass_fail_and_inconclusive_are_three_exit_codes(folder):
+    kept("good")
+    kept("bad", wrong=9)
+
+    assert gate("good")[0] == 3  # no baseline
+    assert gate("good", "--accept", "the first one", "--as", "lena")[0] == 0
+    assert gate("good")[0] == 0
+    assert gate("bad")[0] == 1
+
+
+def test_a_missing_metric_is_exit_code_1_and_pending_ones_are_shown(folder):
+    kept("good")
+
+    code, said = tower("gate", "good")
+
+    assert code == 1
+    assert "routing/intent_correctness_ref: the metric is missing" in said
+    assert "pending: memory_use" in said
+
+
+def test_a_sign_off_lets_what_is_undecided_pass_and_is_in_the_audit_log(folder):
+    kept("good")
+
+    assert gate("good", "--sign-off", "nothing to compare with yet", "--as", "lena")[0] == 0
+    code, said = gate("good")
+
+    assert (code, "signed off by lena" in said) == (0, True)
+    (entry,) = control().audit.entries(kind="release_signed_off")
+    assert (entry["user_id"], entry["body"]["why"]) == ("lena", "nothing to compare with yet")
+
+
+@pytest.mark.parametrize("option", ["--accept", "--sign-off"])
+def test_who_may_not_answers_for_nothing(folder, option):
+    kept("good")
+
+    with pytest.raises(Denied):
+        gate("good", option, "it looks fine to me", "--as", "sam")
+    assert not folder.exists()
+
+
+def test_the_verdict_for_machines_holds_every_finding(folder):
+    kept("bad", wrong=9)
+
+    said = json.loads(gate("bad", "--json")[1])
+
+    assert (said["state"], said["findings"][0]["key"]) == ("FAIL", f"policy/{NAME}")
+    assert said["pending"]
+
+
+def test_compare_and_report_need_no_key(folder, tmp_path):
+    kept("good")
+    kept("bad", wrong=9)
+
+    code, said = tower("compare", "good", "bad", "--json")
+    assert code == 0
+    assert json.loads(said)["changes"][0]["down"] == [f"P-{i:03}" for i in range(9)]
+    assert tower("report", "bad", "--out", str(tmp_path / "report.html"))[0] == 0
+    assert "P-008" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_review_keeps_the_reviewers_name(folder, tower_home):
+    rows = [row("K-1", scores={"good_ref": 1.0, "good_judge": 0.0})]
+    write(experiment(rows, id="disputed"))
+
+    result = CliRunner().invoke(app, ["review", "disputed", "--as", "hanna"], input="y\nit is right\n")
+
+    assert result.exit_code == 0, result.output
+    label = json.loads((tower_home / "evals" / "labels.jsonl").read_text())
+    assert (label["by"], label["passed"], label["automatic"]) == ("hanna", True, False)
+
+
+def test_results_are_fed_to_the_front_door_once(folder, tower_home):
+    got = {"graph": "supervisor", "status": "completed"}
+    case = row(
+        "K-1",
+        suite="cases",
+        layer="output",
+        scores={"goal_success_rate": 1.0},
+        run="run-1",
+        tokens=70,
+        got=got,
+    )
+    write(experiment([case], id="fed"))
+    said = {"kind": "pattern_judged", "run": "run-1", "body": {"job": "case_handling"}}
+    keep(tower_home / "evals" / "stage", [said])
+
+    for _ in range(2):
+        assert tower("topology", "fed", "--feed", "--as", "otto")[0] == 0
+
+    (trial,) = asyncio.run(trials(control(), "harbor", "case_handling"))
+    assert (trial.pattern, trial.quality, trial.tokens) == ("supervisor", 100, 70)
+
+
+def test_drift_takes_an_auditors_key(folder):
+    assert tower("drift", "--as", "aris")[0] == 0
+    with pytest.raises(Denied):
+        tower("drift", "--as", "sam")
