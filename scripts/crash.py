@@ -39,10 +39,11 @@ def options() -> argparse.Namespace:
 
 def units(asked: argparse.Namespace) -> list[Any]:
     """Each pattern on each backend with each durability."""
-    from tests.campaigns.crash import Unit
+    from tests.campaigns.crash import Durability, Unit
     from tests.campaigns.desk import ACTING
 
-    ways = [(backend, mode) for backend in asked.backends for mode in ("sync", "async")]
+    modes: tuple[Durability, ...] = ("sync", "async")
+    ways = [(backend, mode) for backend in asked.backends for mode in modes]
     crews = [name for name in ACTING if not asked.only or name in asked.only]
     if asked.short:
         return [Unit(name, *ways[number % len(ways)]) for number, name in enumerate(crews)]

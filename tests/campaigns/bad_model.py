@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _completion(model: str, message: AIMessage, fault: str) -> dict[str, Any]:
-    text, finish = message.text, "tool_calls" if message.tool_calls else "stop"
+    text, finish = str(message.text), "tool_calls" if message.tool_calls else "stop"
     calls = [_call(call, fault) for call in message.tool_calls]
     if fault == "empty":
         text, calls, finish = "", [], "stop"

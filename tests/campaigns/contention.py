@@ -46,10 +46,7 @@ def budget(place: Place, policy: PolicyEngine) -> list[str]:
             admitted = await plane.open_run(graph="single", user=SAM, contract=CONTRACT, input={})
             actor, done = Actor(CASHIER.identity, admitted, "work/0"), 0
             for sequence in range(CALLS):
-                act = Act(
-                    Seam.TOOL, actor, "find_order", ("Tool", "find_order"), {"order_id": "T-001"}, "x", sequence,
-                    Cost(tool_calls=1),
-                )  # fmt: skip
+                act = _look(actor, sequence)
                 try:
                     clearance = await plane.clear(act)
                 except BudgetExhausted:
@@ -121,6 +118,12 @@ def log(place: Place, policy: PolicyEngine) -> list[str]:
     if (told.get("whole"), told.get("entries")) != (True, PROCESSES * ENTRIES):
         found.append(str(told))
     return found
+
+
+def _look(actor: Actor, sequence: int) -> Act:
+    args = {"order_id": "T-001"}
+    where = ("Tool", "find_order")
+    return Act(Seam.TOOL, actor, "find_order", where, args, "x", sequence, Cost(tool_calls=1))
 
 
 def _raised(lives: list[Life]) -> list[str]:

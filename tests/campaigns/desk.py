@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+from governance.acts import Clearance
 from governance.control import ControlPlane, use_control
 from governance.policy import PolicyEngine
 from models.door import use_model
@@ -74,11 +75,15 @@ def open_desk(case: Case, policy: PolicyEngine, deadly: Deadly, leg: int) -> Con
     case.place.enter()
     plane = open_plane(policy)
     use_control(plane)
-    deadly.install(plane, lambda clearance: ACT.set(clearance.key))
+    deadly.install(plane, _remember)
     _arm(case.doubt, deadly)
     provider = Provider(case.place.bill, leg, deadly)
     use_model(provider.model(case.crew.scripts(look(case.order[0]), pay(*case.order))))
     return plane
+
+
+def _remember(clearance: Clearance) -> None:
+    ACT.set(clearance.key)
 
 
 def _arm(doubt: Doubt, passes: Callable[[str], None]) -> None:

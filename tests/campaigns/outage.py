@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -66,6 +67,8 @@ def _cases(place: Place, crew: str, runs: int) -> list[Case]:
 
 def _work(cases: Sequence[Case], policy: PolicyEngine) -> Callable[[Tell], None]:
     def work(tell: Tell) -> None:
+        # Each connection that is lost would be a line.
+        logging.getLogger("psycopg").setLevel(logging.CRITICAL)
         plane = open_desk(cases[0], policy, Deadly(None), leg=0)
         stopped = asyncio.run(_all(cases))
         plane.patience = timedelta()
