@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from textwrap import shorten
 
 from langsmith import Client
 
@@ -54,7 +55,7 @@ def check(client: Client, sent: Sent, patience: timedelta, errors: Sequence[Exce
     deadline = time.monotonic() + patience.total_seconds()
     while found := differences(client, sent):
         if time.monotonic() >= deadline:
-            causes = [f"the SDK said: {errors[0]}"] if errors else []
+            causes = [f"the SDK said: {shorten(str(errors[0]), 300)}"] if errors else []
             shown = "; ".join([*found[:SHOWN], *causes])
             msg = f"LangSmith doesn't have {sent.name} as it was sent: {shown}; upload again"
             raise SinkFailed(msg)

@@ -7,6 +7,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from textwrap import shorten
 from typing import Any
 
 from langsmith import Client
@@ -21,6 +22,9 @@ from governance.acts import Json
 
 DATASET = "tower-{suite}"
 QUEUE = "tower-review"
+SHOWN = 300
+"""Characters of an error of the SDK; what follows are ids and parts of the key."""
+
 RUBRIC = "Is `got` as good as `expected`? Your label counts where a metric and a judge disagree."
 PATIENCE = timedelta(minutes=2)
 """LangSmith counts with a delay; so long it may take until what was sent is there."""
@@ -63,7 +67,7 @@ def upload(
             check(client, one, patience, errors)
         _queue(client, sent, review)
     except LangSmithError as error:
-        said = next(iter(str(error).splitlines()), "no reason")  # the rest shows parts of the key
+        said = shorten(str(error), SHOWN)
         msg = f"LangSmith refused: {said}; check LANGSMITH_API_KEY and LANGSMITH_ENDPOINT, then upload again"
         raise SinkFailed(msg) from error
     finally:
