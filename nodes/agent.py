@@ -52,14 +52,12 @@ async def work(
         final, problem = await _respond(turn, answer)
         if turn.moved_to:
             return {HANDED_OVER: turn.moved_to.name}
-        if final is not None:
+        problem = problem or _lacking(turn, answer, final)
+        if final is not None and not problem:
             await control().trust_agent(turn.agent.identity)
             return await _agreed(final, turn, check, state)
-        asked = [*answer.tool_calls, *answer.invalid_tool_calls]
-        if turn.agent.returns is None and not asked and not _beyond(answer):
+        if not problem and not answer.tool_calls:
             return {"answer": answer.text}
-        if not asked:
-            problem = answer.text or "empty answer"
         if problem:
             failures += 1
             await control().note(
@@ -111,8 +109,21 @@ async def _agreed(
     return result
 
 
+NOTHING_WRITTEN = "no tool was called that changes a record, so nothing is done yet; call it first"
+"""What an agent is told that says it did what it didn't do."""
+
 NEEDS_MODEL = "needs a language model"
 """How the offline model says that a task is beyond it."""
+
+
+def _lacking(turn: Turn, answer: AIMessage, final: BaseModel | None) -> str:
+    """What is wrong with an answer that would end the turn; empty where it may, or where it doesn't."""
+    asked = [*answer.tool_calls, *answer.invalid_tool_calls]
+    words = turn.agent.returns is None and not asked and not _beyond(answer)
+    idle = turn.agent.must_write and not (turn.wrote or turn.refused)
+    if idle and (words or final is not None):
+        return NOTHING_WRITTEN
+    return "" if asked or words else answer.text or "empty answer"
 
 
 def _beyond(answer: AIMessage) -> bool:

@@ -27,6 +27,8 @@ class Agent:
         prompt: Markdown file with its instructions.
         returns: Schema of its result; without one it answers in prose.
         model: Role from `models/roles.toml`.
+        must_write: Its work is to change a record, so an answer before it has done so is not valid:
+            language models say that they did what they didn't do.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Agent:
     tools: tuple[Tool, ...] = ()
     returns: type[BaseModel] | None = None
     model: str = "worker"
+    must_write: bool = False
 
     @cached_property
     def instructions(self) -> str:
@@ -61,7 +64,8 @@ class Agent:
 
     @cached_property
     def identity(self) -> AgentIdentity:
-        """Name, kind, owner and a version that changes with prompt, tools, schema or model role."""
-        parts = [self.instructions, self.job, self.model, self.answer_schema, [t.schema for t in self.tools]]
+        """Name, kind, owner and a version that changes with prompt, tools, schema, model role or duty."""
+        tools = [t.schema for t in self.tools]
+        parts = [self.instructions, self.job, self.model, self.answer_schema, tools, self.must_write]
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         return AgentIdentity(self.name, self.kind, digest[:12], self.owner)

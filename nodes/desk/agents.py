@@ -129,6 +129,7 @@ TECHNICAL = Agent(
     prompt=PROMPTS / "technical.md",
     owner="platform",
     tools=(add_note,),
+    must_write=True,
 )
 
 COMPLIANCE = Agent(
@@ -138,4 +139,5 @@ COMPLIANCE = Agent(
     prompt=PROMPTS / "compliance.md",
     owner="compliance",
     tools=(list_contacts, add_note),
+    must_write=True,
 )
