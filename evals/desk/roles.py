@@ -14,7 +14,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from evals.datasets import Pair, ToolCase, Utterance
 from evals.desk.probes import agent_of, once
+from evals.desk.routing import DESCRIBED, OUT_OF_SCOPE
 from evals.desk.stage import users, world
+from evals.lexical import closest
 from evals.play import Played, play
 from evals.rows import Row
 from evals.suites import Item, Setting
@@ -77,9 +79,10 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     called = [(c["name"], c["args"]) for c in played.calls if not final or c["name"] != final.__name__]
     scores = {
         "accuracy_ref": _accuracy(item.data, given, called),
+        **{f"accuracy_ref__{name}": score for name, score in _beside(item.data).items()},
         "instruction_keeping_ref": _kept(item.data, played, given, called),
     }
-    if final:
+    if final and not called:
         scores["structured_output_validity"] = float(any(_valid(final, args) for args in given))
     if called:
         scores["tool_call_validity"] = sum(_callable(asked.agent, *one) for one in called) / len(called)
@@ -141,6 +144,20 @@ def _accuracy(case: Any, given: list[dict[str, Any]], called: list[tuple[str, di
                 return float([] in ways)
             due = {call.tool for way in ways for call in way} | set(case.allowed_extra)
             return float(all(name in due for name, _ in called))
+    raise TypeError(case)
+
+
+def _beside(case: Any) -> dict[str, float]:
+    """What doing nothing would score, and going by words: for answers, that is the longer one."""
+    match case:
+        case Utterance():
+            words = closest(case.text, DESCRIBED)
+            return {"null": float(case.intent == OUT_OF_SCOPE), "keyword": float(words == case.intent)}
+        case Pair():
+            longer = "a" if len(case.answer_a) > len(case.answer_b) else "b"
+            return {"null": float(case.preferred == "tie"), "keyword": float(case.preferred == longer)}
+        case ToolCase():
+            return {"null": float([] in [case.calls, *case.alternatives])}
     raise TypeError(case)
 
 

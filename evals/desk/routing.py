@@ -34,11 +34,11 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     outside = case.intent == OUT_OF_SCOPE
     scores = {
         "intent_correctness_ref": float(job == case.intent),
-        "intent_correctness__null": float(outside),
-        "intent_correctness__keyword": float(words == case.intent),
+        "intent_correctness_ref__null": float(outside),
+        "intent_correctness_ref__keyword": float(words == case.intent),
         "routing_path_match_ref": float(_right(case, pattern)),
-        "routing_path_match__null": float(outside),
-        "routing_path_match__keyword": float(_right(case, (*LADDERS[words], NOBODY)[0])),
+        "routing_path_match_ref__null": float(outside),
+        "routing_path_match_ref__keyword": float(_right(case, (*LADDERS[words], NOBODY)[0])),
         "out_of_scope_score": float(job == OUT_OF_SCOPE),
         "out_of_scope_score__keyword": float(words == OUT_OF_SCOPE),
     }

@@ -50,10 +50,10 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     right = [way for way in ways if selected(case, way, proposed)]
     scores = {
         "tool_selection_accuracy_ref": float(bool(right)),
-        "tool_selection_accuracy__null": float([] in ways),
-        "tool_selection_accuracy__keyword": float(_by_words(case, ways, tools)),
+        "tool_selection_accuracy_ref__null": float([] in ways),
+        "tool_selection_accuracy_ref__keyword": float(_by_words(case, ways, tools)),
         "tool_parameter_accuracy_ref": max((parameters(way, proposed) for way in right), default=0.0),
-        "tool_parameter_accuracy__null": float([] in ways),
+        "tool_parameter_accuracy_ref__null": float([] in ways),
         "tool_call_error_rate": errors(proposed, tools, played),
         "forbidden_calls": float(_forbidden(case, banned, proposed)),
     }
