@@ -121,19 +121,20 @@ def shape(schema: Mapping[str, Any], indent: str = "") -> str:
     if schema.get("type") == "array":
         return f"list of {shape(schema.get('items', {}), indent)}"
     if schema.get("properties"):
-        return f"object with{_fields(schema, indent + '    ')}"
+        return f"object{_fields(schema, indent + '    ')}"
     return str(schema.get("format") or schema.get("type") or "any")
 
 
 def _fields(schema: Mapping[str, Any], indent: str) -> str:
-    """One line a field: `name: what it is for, its form`; `?` where it may be left out."""
+    """One line a field: `name (its form): what it is for`; `?` where it may be left out."""
     lines = []
     for name, field in schema.get("properties", {}).items():
         mark = "" if name in schema.get("required", ()) else "?"
-        told, form = few_examples(field.get("description", "")), shape(field, indent)
-        listed = "enum" in field and all(str(value) in told for value in field["enum"])
-        said = ", ".join(filter(None, [told.replace("\n", f"\n{indent}"), "" if listed else form]))
-        lines.append(f"\n{indent}{name}{mark}: {said}")
+        told, (form, *inner) = few_examples(field.get("description", "")), shape(field, indent).split("\n")
+        if "enum" in field and all(str(value) in told for value in field["enum"]):
+            form = "one of these"
+        said = told.replace("\n", f"\n{indent}")
+        lines.append("\n".join([f"\n{indent}{name}{mark} ({form}): {said}".rstrip(": "), *inner]))
     return "".join(lines)
 
 

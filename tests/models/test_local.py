@@ -133,12 +133,12 @@ def test_what_is_shown_is_short_and_what_is_enforced_is_whole(served):
     enforced = recorder.requests[0]["response_format"]["json_schema"]["schema"]
     assert shown.splitlines()[1:] == [
         "- Job: Say what it is.",
-        "    title?: string",
-        "    kind: Which.",
+        "    title? (string)",
+        "    kind (one of these): Which.",
         "    - a: one, e.g. tea; milk",
         "    - b: two, e.g. oil; tar",
-        "    parts?: What it is made of, list of object with",
-        '        size: "s" | "m"',
+        "    parts? (list of object): What it is made of",
+        '        size ("s" | "m")',
     ]
     jsonschema.validate({"tool": "Job", "args": {"kind": "a", "title": None}}, enforced)
     with pytest.raises(jsonschema.ValidationError):
