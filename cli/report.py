@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import shorten
 from typing import Any
 
 from rich import box
@@ -20,7 +19,6 @@ from evals.expectations import Expectation, chosen
 from governance.runs import Record
 from governance.verify import Verdict
 
-WHY_LETTERS = 64
 UNTOLD = ("model", "memory", "delivery")
 """Seams that a short timeline leaves out where all went well."""
 
@@ -45,14 +43,11 @@ class Played:
         return dict((self.record.outcome or {}).get("usage", {}))
 
     @property
-    def why(self) -> str:
-        """The front door's reason for its choice."""
+    def routed(self) -> Mapping[str, Any]:
+        """The front door's choice, with its job and reason."""
         result = (self.record.outcome or {}).get("result", {})
-        routes = (
-            v for v in [result.get("routed"), *result.values()] if isinstance(v, dict) and "pattern" in v
-        )
-        reason = " ".join(str(next(routes, {}).get("reason", "")).split())
-        return shorten(reason.removeprefix(f"{chosen(self.record)}: "), WHY_LETTERS, placeholder=" …")
+        routes = (r for r in [result.get("routed"), *result.values()] if isinstance(r, dict))
+        return next((route for route in routes if "pattern" in route), {})
 
     def to_json(self) -> dict[str, Any]:
         """For machines."""
@@ -60,7 +55,7 @@ class Played:
             "file": self.expectation.file,
             "run": self.record.run.id,
             "graph": chosen(self.record),
-            "why": self.why,
+            "why": self.routed.get("reason", ""),
             "status": self.status,
             "expected": not self.deviations,
             "deviations": list(self.deviations),
@@ -108,7 +103,7 @@ def table(played: Sequence[Played]) -> list[RenderableType]:
     for p in played:
         rows.add_row(
             p.expectation.file,
-            Text.assemble((chosen(p.record), "bold"), ("  " + p.why, "dim")),
+            Text.assemble((chosen(p.record), "bold"), (f"  {p.routed.get('job', '')}", "dim")),
             word(p.status),
             Text("no", style="bold red") if p.deviations else Text("yes", style="green"),
             f"{p.used.get('tokens', 0):,}",
