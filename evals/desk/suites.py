@@ -140,6 +140,7 @@ PENDING = {
     "reasoning_coherence_judge": "needs a judge that is calibrated against people's labels",
     "relevance_judge": "needs a judge that is calibrated against people's labels",
     "faithfulness_judge": "needs a judge that is calibrated against people's labels",
+    "aggregation_correctness_ref": "has no labelled sets of verdicts yet; conflict_rate of cases is there",
     "compaction_survival": "long-term memory isn't built yet",
     "memory_use": "long-term memory isn't built yet",
 }
