@@ -88,7 +88,8 @@ def blocks(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
 def test_a_pages_commands_work_and_say_what_it_shows(page: Path, prepared: Path, link: Path, tmp_path: Path):
     shutil.copytree(prepared, tmp_path / "home")
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for folder in ("examples", "scripts"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     (tmp_path / "tower").write_text(TOWER)
     (tmp_path / "tower").chmod(0o700)
     ours = {"TOWER_HOME": str(tmp_path / "home"), "TOWER_TEST_LINK": str(link)}
