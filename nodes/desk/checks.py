@@ -74,6 +74,8 @@ async def decision_follows(result: ClaimDecision, state: Mapping[str, Any], _loo
 
 
 async def sources_exist(result: Answer, state: Mapping[str, Any], _lookup: Lookup) -> Sequence[str]:
-    """An answer cites only what was read."""
+    """An answer answers, and cites only what was read."""
+    if not result.answered:
+        return ["the passages leave the question open"]
     read = {passage["source"] for passage in state["results"]["passages"]}
     return [f"{source} was not among the passages" for source in result.sources if source not in read]

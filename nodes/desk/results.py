@@ -94,3 +94,4 @@ class Answer(BaseModel):
         list[str],
         Field(min_length=1, description="`source` of each passage that the answer rests on, copied exactly"),
     ]
+    answered: Annotated[bool, Field(description="False where the passages leave the question open")] = True

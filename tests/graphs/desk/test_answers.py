@@ -1,0 +1,53 @@
+"""Questions about the wording, with a scripted model: what leaves the question open is no answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+
+from governance.control import control, use_control
+from governance.principals import User
+from graphs.domain import domain
+from models.door import use_model
+from models.scripted import ScriptedChatModel, call
+from nodes.admission import Request
+from nodes.place import RUN_KEY
+
+SAM = User("sam", "harbor", frozenset({"customer-agent"}))
+HORSE = "What does it cost per month to insure a horse with you?"
+
+
+@pytest.fixture(autouse=True)
+async def desk() -> AsyncIterator[None]:
+    await domain().prepare()
+    yield
+    use_model(None)
+    control().close()
+    use_control(None)
+
+
+async def asked(**answer: Any) -> dict[str, Any]:
+    said = call(
+        "Answer", answer="The price is not in the passages.", sources=["liability-wording § 4.2"], **answer
+    )
+    use_model(ScriptedChatModel(scripts={"": [said]}))
+    graph = domain().graph("direct").builder.compile(checkpointer=InMemorySaver(), name="direct")
+    thread = uuid4().hex
+    admitted = await domain().admission.admit(SAM, "direct", Request(HORSE), thread)
+    config: Any = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
+    return dict(await graph.ainvoke(admitted.input, config, durability="sync"))
+
+
+async def test_what_the_passages_leave_open_goes_to_a_person_instead_of_completing():
+    state = await asked(answered=False)
+
+    assert "outcome" not in state
+    assert "leave the question open" in str(state["__interrupt__"][0].value)
+
+
+async def test_an_answer_that_claims_to_be_one_completes():
+    assert (await asked())["outcome"]["status"] == "completed"
