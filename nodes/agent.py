@@ -53,6 +53,7 @@ async def work(
         if turn.moved_to:
             return {HANDED_OVER: turn.moved_to.name}
         problem = problem or _lacking(turn, answer, final)
+        turn.owes = problem == NOTHING_WRITTEN
         if final is not None and not problem:
             await control().trust_agent(turn.agent.identity)
             return await _agreed(final, turn, check, state)
@@ -69,9 +70,8 @@ async def work(
                     raise GaveUp(Status.ESCALATED, msg)
                 await control().blame_agent(turn.agent.identity)
                 raise GaveUp(Status.FAILED, msg)
-            turn.new.append(
-                HumanMessage(f"That was not a valid result: {problem}. Give the final answer again.")
-            )
+            then = "" if turn.owes else " Give the final answer again."
+            turn.new.append(HumanMessage(f"That was not a valid result: {problem}.{then}"))
     msg = f"{turn.agent.name} reached {max_turns} turns without a result"
     raise GaveUp(Status.LIMIT_REACHED, msg)
 

@@ -78,6 +78,7 @@ class Turn:
     Attributes:
         sequence: Acts so far at this position; the same on every re-execution.
         new: Messages that the turn added.
+        owes: It said that it did what it didn't do, so that next it must call a tool.
         refused: Writes that were asked for and not allowed; the run's outcome says so.
         wrote: Something was changed, so nobody may begin this visit anew.
     """
@@ -89,6 +90,7 @@ class Turn:
     new: list[AnyMessage] = field(default_factory=list)
     refused: list[Fault] = field(default_factory=list)
     wrote: bool = False
+    owes: bool = False
     moved_to: Agent | None = None
     sequence: int = 0
     seen: dict[str, int] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class Turn:
             actor=self.actor,
             sequence=self.next(),
             tools=schemas,
-            must_call=self.agent.returns is not None,
+            must_call=self.agent.returns is not None or self.owes,
         )
         answer.name = self.agent.name
         self.new.append(answer)

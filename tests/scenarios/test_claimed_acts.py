@@ -7,6 +7,7 @@ from typing import Any
 
 from graphs.handoff import handoff
 from graphs.single import single
+from models.scripted import ScriptedChatModel
 from tests.scenarios.conftest import Office, calls, says
 from tests.second.office import CASHIER, IBANS, A, Facts
 
@@ -47,6 +48,20 @@ async def test_who_is_told_may_do_it_still(desk):
 
     assert run.outcome["status"] == "completed"
     assert [row[:2] for row in desk.refunds()] == [("T-001", 4_000)]
+
+
+async def test_who_said_so_without_doing_it_must_call_a_tool_next(desk, monkeypatch):
+    choices: list[str] = []
+    bind = ScriptedChatModel.bind_tools
+
+    def bound(model: ScriptedChatModel, tools: Any, **kwargs: Any) -> Any:
+        choices.append(kwargs["tool_choice"])
+        return bind(model, tools, **kwargs)
+
+    monkeypatch.setattr(ScriptedChatModel, "bind_tools", bound)
+    await start(desk, PAYER, SAID, await refund(desk), SAID)
+
+    assert choices == ["auto", "any", "auto"]
 
 
 async def test_a_write_that_was_refused_is_no_lie_and_ends_as_refused(desk):
