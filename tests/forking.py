@@ -76,13 +76,13 @@ class Forked:
 
 
 class Forker:
-    """A process that has the libraries loaded and forks on request."""
+    """A process that has the libraries loaded and forks on request; `root` is the tree it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = ROOT) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-m", "tests.forking", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | ALONE, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            command, cwd=root, env=os.environ | ALONE, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
         )
         theirs.close()
         self._socket = ours
