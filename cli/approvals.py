@@ -42,7 +42,10 @@ def listing(user: As = None, json: Json = False) -> None:
 
 
 def approve(approval_id: Id, user: As = None, resume: Goes = True, json: Json = False) -> None:
-    """Say yes; the run goes on from its checkpoint, though the process that asked may be gone."""
+    """Say yes; the run goes on from its checkpoint.
+
+    The process that asked may be gone.
+    """
     finish(_answer(approval_id, {"type": "approve"}, user, resume=resume, json=json))
 
 

@@ -24,7 +24,10 @@ OfRun = Annotated[str | None, typer.Option("--run", help="Only this run.")]
 
 @app.command("verify")
 def verify(json: Json = False) -> None:
-    """Check every entry, link and signature; names the first entry that isn't as it was written."""
+    """Check every entry, link and signature.
+
+    Names the first entry that isn't as it was written.
+    """
 
     async def work() -> int:
         import asyncio
@@ -50,7 +53,10 @@ def show(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Show entries, oldest first; takes an auditor's key (that of aris, in development)."""
+    """Show entries, oldest first.
+
+    Takes an auditor's key (that of aris, in development).
+    """
 
     async def work() -> int:
         import asyncio
@@ -82,7 +88,10 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; stdout by default.")] = None,
     user: As = None,
 ) -> None:
-    """Export the log as JSON lines; takes an auditor's key (that of aris, in development)."""
+    """Export the log as JSON lines.
+
+    Takes an auditor's key (that of aris, in development).
+    """
 
     async def work() -> int:
         import asyncio

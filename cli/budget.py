@@ -21,7 +21,10 @@ def budget(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Show what was spent and what is left: by run, by agent, by model and tool."""
+    """Show what was spent and what is left.
+
+    By run, by agent, by model and tool.
+    """
 
     async def work() -> int:
         from cli.session import session

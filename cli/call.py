@@ -25,7 +25,10 @@ def call(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Call a tool yourself, in a run of its own: cleared, budgeted and logged like an agent's call."""
+    """Call a tool yourself, in a run of its own.
+
+    It is cleared, budgeted and logged like an agent's call.
+    """
 
     async def work() -> int:
         from cli.run import go_on

@@ -31,7 +31,10 @@ def demo(
     inbox: Annotated[Path, typer.Option(help="Folder with documents and a manifest.toml.")] = INBOX,
     json: Json = False,
 ) -> None:
-    """Play the main job on the documents in examples/inbox, and check how each one ended."""
+    """Play the main job on the documents in examples/inbox.
+
+    How each one ended is checked against what its manifest says.
+    """
     finish(_demo(inbox, json=json))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from governance.effects import Recorded
 
 app = typer.Typer(
-    help="What was done, what may have been done, and how it is settled or undone.",
+    help="What was done or may have been; settle it or undo it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -34,7 +34,10 @@ def listing(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """List what a person must settle: effects in doubt, and what could not be undone."""
+    """List what a person must settle.
+
+    Effects in doubt, and what could not be undone.
+    """
 
     async def work() -> int:
         from cli.session import session
@@ -58,7 +61,10 @@ def listing(
 
 @app.command()
 def show(key: Key, user: As = None, json: Json = False) -> None:
-    """Show one effect: with what it was called, what came of it, and how it is undone."""
+    """Show one effect: what came of it and how it is undone.
+
+    With the arguments that it was called with.
+    """
 
     async def work() -> int:
         from cli.session import session
@@ -98,7 +104,10 @@ def settle(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Say what became of an effect; then `tower resume RUN` goes on, doing nothing twice."""
+    """Say what became of an effect that is in doubt.
+
+    After that `tower resume RUN` goes on, doing nothing twice.
+    """
 
     async def work() -> int:
         from cli.session import session
@@ -124,7 +133,10 @@ def settle(
 
 @app.command()
 def breakers(user: As = None, json: Json = False) -> None:
-    """Show which models, tools and agents have failed of late, and which are left alone."""
+    """Show which models, tools and agents have failed of late.
+
+    And which of them are left alone for a while.
+    """
 
     async def work() -> int:
         from cli.session import session

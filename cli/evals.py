@@ -50,7 +50,10 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
     upload: Annotated[bool, typer.Option("--upload", help="Fail unless results go to a sink.")] = False,
     json: Json = False,
 ) -> None:
-    """Run suites; what is known already isn't run again, so that a broken run goes on where it was."""
+    """Run suites; what is known already isn't run again.
+
+    So a broken run goes on where it was.
+    """
     from evals.runner import Plan
     from evals.suites import bench
 
@@ -74,7 +77,10 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
 
 @data.command("verify")
 def verify(json: Json = False) -> None:
-    """Check the datasets: their hashes, counts, splits, names, and near-duplicates."""
+    """Check the datasets: hashes, counts, splits, duplicates.
+
+    Also names, and near-duplicates.
+    """
     from evals.suites import bench
 
     findings = bench().verify()

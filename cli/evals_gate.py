@@ -32,7 +32,10 @@ def gate(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Say whether a release may go out: PASS (exit 0), FAIL (1) or INCONCLUSIVE (3)."""
+    """Say whether a release may go out.
+
+    PASS (exit 0), FAIL (1) or INCONCLUSIVE (3).
+    """
 
     async def work() -> int:
         from evals.baselines import accept as take

@@ -67,7 +67,10 @@ def report(
     experiment: Which = None,
     out: Annotated[Path | None, typer.Option(help="File to write; beside the results by default.")] = None,
 ) -> None:
-    """Write one HTML page with verdict, charts and every failure down to its trace."""
+    """Write one HTML page with verdict, charts and failures.
+
+    Every failure is shown down to its trace.
+    """
     from evals.feedback import jobs_of
     from evals.report import Contents, page
     from evals.rows import home
@@ -102,7 +105,10 @@ def topology(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Show what each pattern achieves and costs on each class of task, and which isn't worth it."""
+    """Show what each pattern achieves and costs.
+
+    On each class of task, and which isn't worth it.
+    """
 
     async def work() -> int:
         from cli.evals_gate import answering

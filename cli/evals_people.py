@@ -21,7 +21,10 @@ def review(
     agreement: Annotated[bool, typer.Option("--agreement", help="Only show who agrees with whom.")] = False,
     user: As = None,
 ) -> None:
-    """Walk through what is undecided or disputed; answers are y, n, s (skip) or q (quit)."""
+    """Walk through what is undecided or disputed.
+
+    Answers are y, n, s (skip) or q (quit).
+    """
 
     async def work() -> int:
         import asyncio
@@ -65,7 +68,10 @@ def calibrate_judge(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Hold the judge against people's labels; only one that reaches gate.toml's demands may block."""
+    """Hold the judge against people's labels.
+
+    Only one that reaches gate.toml's demands may block.
+    """
 
     async def work() -> int:
         import importlib
@@ -109,7 +115,10 @@ def drift(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Look for drift in the audit log of real runs; exits with 1 on an alarm. Takes an auditor's key."""
+    """Look for drift in the audit log of real runs.
+
+    Exits with 1 on an alarm. Takes an auditor's key.
+    """
     from evals.thresholds import read_thresholds
 
     limits = read_thresholds().drift

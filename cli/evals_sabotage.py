@@ -17,7 +17,10 @@ def sabotage(
     only: Annotated[list[str] | None, typer.Option(help="Only this change; may be repeated.")] = None,
     max_concurrency: Annotated[int, typer.Option(min=1, help="Changes at work at once.")] = 2,
 ) -> None:
-    """Plant faults and harmless changes; each must be found where it is, or pass."""
+    """Plant faults and harmless changes.
+
+    Each fault must be found where it is; what is harmless must pass.
+    """
     from rich.markup import escape
 
     from evals.sabotage import campaign

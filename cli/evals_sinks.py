@@ -21,7 +21,10 @@ def deliver(experiment: Experiment, inputs: Inputs, *, required: bool) -> list[s
 
 
 def upload(experiment: Which = None, json: Json = False) -> None:
-    """Send kept results to LangSmith or a collector; what is there already isn't sent twice."""
+    """Send kept results to LangSmith or a collector.
+
+    What is there already isn't sent twice.
+    """
     from evals.suites import bench
 
     found = experiment_of(experiment)

@@ -23,7 +23,10 @@ def explain(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Show why this pattern (task graph, rule, records then, policy, climbs) and which step failed first."""
+    """Show why this pattern was picked and which step failed first.
+
+    Task graph, rule, the records as they were then, policy and climbs.
+    """
 
     async def work() -> int:
         from cli.session import session

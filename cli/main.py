@@ -54,7 +54,7 @@ app.command("edit")(approvals.edit)
 app.command("call")(call.call)
 app.command("graphs")(graphs.graphs)
 app.add_typer(effects.app, name="effects")
-app.command("undo", hidden=True)(undo.undo)  # the same as `tower effects undo`
+app.command("undo")(undo.undo)  # the same as `tower effects undo`
 app.command("budget")(budget.budget)
 app.add_typer(audit.app, name="audit")
 app.add_typer(evals.app, name="eval")

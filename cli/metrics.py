@@ -23,7 +23,10 @@ LABELS = {
 
 
 def metrics(user: As = None, json: Json = False) -> None:
-    """Show how the operation does: time, touch-points, failures, cost, autonomy; from the audit log alone."""
+    """Show how the operation does, from the audit log alone.
+
+    Time, touch-points, failures, cost and autonomy.
+    """
 
     async def work() -> int:
         import asyncio

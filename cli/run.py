@@ -33,7 +33,7 @@ def start(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run a request: a letter, an e-mail, a PDF, or a question in words."""
+    """Run a request: a letter, an e-mail, a PDF, a question in words."""
 
     async def work() -> int:
         from cli.intake import request_of
@@ -48,7 +48,10 @@ def start(
 
 
 def resume(run_id: RunId, user: As = None, json: Json = False) -> None:
-    """Go on with a run that was interrupted, whatever process it died in."""
+    """Go on with a run that was interrupted.
+
+    Whatever process it died in: it goes on from its last checkpoint.
+    """
 
     async def work() -> int:
         from cli.session import session
@@ -60,7 +63,10 @@ def resume(run_id: RunId, user: As = None, json: Json = False) -> None:
 
 
 def show(run_id: RunId, user: As = None, json: Json = False) -> None:
-    """Show a run: who acted, what was cleared under which policies, what it cost, how it ended."""
+    """Show a run: who acted, what policy said, what it cost.
+
+    Each act with the policies that cleared or refused it, and how the run ended.
+    """
 
     async def work() -> int:
         from cli.session import session

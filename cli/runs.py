@@ -49,7 +49,9 @@ def cancel(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """End a run: its next act is refused, its questions are void, what it began is finished.
+    """End a run; what it began is finished.
+
+    Its next act is refused and its questions are void.
 
     What it did stands; `tower undo` takes it back.
     """

@@ -25,7 +25,9 @@ def undo(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """Take back what a run did, last things first; again, it goes on where it stopped.
+    """Take back what a run did, last things first.
+
+    Called again, it goes on where it stopped.
 
     Each step needs the yes of somebody who may give it and who didn't start the run; whoever may
     give it does so by undoing.

@@ -37,7 +37,10 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Take what is there now, then end.")] = False,
     user: As = None,
 ) -> None:
-    """Run each document that arrives in a folder, once, and wake runs that wait for one."""
+    """Run each document that arrives in a folder, once.
+
+    Runs that wait for a document are woken by it.
+    """
     finish(_watch(folder, graph, vouched, every, user, once=once))
 
 
