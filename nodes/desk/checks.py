@@ -9,16 +9,20 @@ from nodes.agent import Lookup
 from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
 from tools.desk.billing import get_invoice
 from tools.desk.policies import assess_amount, check_coverage, get_policy
+from tools.desk.terms import PERILS_OF
 
 
 async def facts_agree(result: ClaimFacts, _state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
-    """The policy is this customer's and had begun, and the invoice bears the amount."""
+    """The policy is this customer's, had begun and is for such losses, and the invoice bears the amount."""
     problems = []
     policy = await lookup(get_policy, policy_number=result.policy_number)
     if str(result.loss_date) < policy["start"]:
         problems.append(
             f"the loss of {result.loss_date} is before {policy['policy_number']} began on {policy['start']}"
         )
+    if result.peril not in PERILS_OF[policy["product"]]:
+        # Read wrongly more often than claimed wrongly, and a misread cause would decline a good claim.
+        problems.append(f"the cause is said to be {result.peril}, under a policy for {policy['product']}")
     if result.invoice_number:
         invoice = await lookup(get_invoice, invoice_number=result.invoice_number)
         if invoice["amount"] != result.amount:

@@ -1,8 +1,9 @@
-"""Questions about the wording, with a scripted model: what leaves the question open is no answer."""
+"""What a real language model got wrong and nothing held: no answer as an answer, a misread cause."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,8 @@ from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
 from nodes.admission import Request
+from nodes.desk.checks import facts_agree
+from nodes.desk.results import ClaimFacts
 from nodes.place import RUN_KEY
 
 SAM = User("sam", "harbor", frozenset({"customer-agent"}))
@@ -51,3 +54,23 @@ async def test_what_the_passages_leave_open_goes_to_a_person_instead_of_completi
 
 async def test_an_answer_that_claims_to_be_one_completes():
     assert (await asked())["outcome"]["status"] == "completed"
+
+
+class _Records:
+    """Answers a check's lookups with a pet policy."""
+
+    async def __call__(self, _tool: Any, **_args: Any) -> Any:
+        return {"policy_number": "HM-200180", "product": "pet", "start": "2025-01-01"}
+
+
+@pytest.mark.parametrize(("peril", "fits"), [("vet", True), ("liability", False)])
+async def test_a_cause_that_the_policy_is_not_for_is_a_contradiction(peril, fits):
+    facts = ClaimFacts(
+        policy_number="HM-200180",
+        peril=peril,
+        loss_date=date(2026, 6, 4),
+        amount=18_840,
+        summary="The dog swallowed a sock.",
+        confidence=100,
+    )
+    assert (not await facts_agree(facts, {}, _Records())) is fits
