@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+PERSONAL = "personal"
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
@@ -13,11 +15,17 @@ class Contract:
     Attributes:
         tools: Tool name → how many times a run may call it (0: never).
         trusted: Sets of values from our own records that arguments must come from,
-            such as `accounts`, `policies`, `customers`; personal values as tokens.
+            such as `accounts`, `policies`, `customers`; personal values as tokens. `PERSONAL` holds
+            the tokens of the customer's own values, which are masked wherever a tool returns them.
     """
 
     tools: Mapping[str, int] = field(default_factory=dict)
     trusted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def personal(self) -> frozenset[str]:
+        """Tokens of the customer's own values."""
+        return self.trusted.get(PERSONAL, frozenset())
 
     def to_json(self) -> dict[str, object]:
         """The contract as plain JSON, with sets sorted."""

@@ -120,33 +120,31 @@ class Vault:
         return masked
 
     async def token(self, tenant: str, kind: str, value: str) -> str:
-        """The token of one value, which is kept.
+        """The token of one value, which is kept."""
+        return (await self.tokens(tenant, {value: kind}))[value]
+
+    async def tokens(self, tenant: str, values: Mapping[str, str]) -> dict[str, str]:
+        """The tokens of values, which are kept.
+
+        Args:
+            values: Value → kind.
 
         Raises:
             ValueError: There is no such kind.
         """
+        if not values:
+            return {}
         await self._prepare()
 
-        def look(tx: Tx) -> tuple[str, bool]:
-            token = self._keys(tenant).token(kind, value)
-            return token, token in _rows(tx, tenant, [token])
+        def look(tx: Tx) -> tuple[dict[str, str], set[str]]:
+            named = {value: self._keys(tenant).token(kind, value) for value, kind in values.items()}
+            return named, set(named.values()) - set(_rows(tx, tenant, [*named.values()]))
 
-        token, there = await self._store.read(look)
-        if not there:
-            await self._store.transact(lambda tx: self._keep(tx, tenant, {token: (kind, value)}))
-        return token
-
-    async def reveal(self, tenant: str, token: str) -> str:
-        """The value behind a token, in its canonical form.
-
-        Raises:
-            UnknownToken: The token is made up, forgotten, or another tenant's.
-        """
-        if not TOKEN.fullmatch(token):
-            msg = f"{token[:40]!r} isn't a token; tokens look like <iban:3f9a1c07d2e4>"
-            raise UnknownToken(msg)
-        value: str = await self.reveal_json(tenant, token)
-        return value
+        named, new = await self._store.read(look)
+        if new:
+            kept = {named[value]: (kind, value) for value, kind in values.items() if named[value] in new}
+            await self._store.transact(lambda tx: self._keep(tx, tenant, kept))
+        return named
 
     async def reveal_json(self, tenant: str, value: Json) -> Json:
         """Put the values back for their tokens, for whoever is cleared to act on them.
@@ -154,7 +152,7 @@ class Vault:
         Raises:
             UnknownToken: There is a token that this tenant's vault doesn't hold.
         """
-        found = await self._values(tenant, value)
+        found = await self.behind(tenant, value)
         missing = sorted(_tokens(value) - set(found))
         if missing:
             msg = f"{missing[0]} isn't in the vault of {tenant}; use one from the request or from a result"
@@ -163,10 +161,11 @@ class Vault:
 
     async def reveal_known(self, tenant: str, value: Json) -> Json:
         """Put the values back for a person to read; what isn't in the vault stays a token."""
-        found = await self._values(tenant, value)
+        found = await self.behind(tenant, value)
         return walk(value, lambda text: TOKEN.sub(lambda match: found.get(match[0], match[0]), text))
 
-    async def _values(self, tenant: str, value: Json) -> Mapping[str, str]:
+    async def behind(self, tenant: str, value: Json) -> Mapping[str, str]:
+        """Every token in a value that the vault holds → what it stands for."""
         tokens = _tokens(value)
         if not tokens:
             return {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Protocol
 
-from governance.contract import Contract
+from governance.contract import PERSONAL, Contract
 from governance.control import ControlPlane, control
 from governance.errors import InvalidInput
 from governance.events import Event
@@ -186,9 +186,10 @@ class Admission:
     async def _bound(
         self, plane: ControlPlane, user: User, tools: Mapping[str, int], profile: Profile
     ) -> Contract:
-        ibans = profile.trusted.get("accounts", ())
-        accounts = [await plane.vault.token(user.tenant, "iban", iban) for iban in ibans]
-        return Contract(tools, {**profile.trusted, "accounts": frozenset(accounts)})
+        ibans = dict.fromkeys(profile.trusted.get("accounts", ()), "iban")
+        tokens = await plane.vault.tokens(user.tenant, {**profile.known, **ibans})
+        own = {PERSONAL: frozenset(tokens.values()), "accounts": frozenset(tokens[iban] for iban in ibans)}
+        return Contract(tools, {**profile.trusted, **own})
 
 
 def _compose(request: Request, subject: str | None, verified: str) -> str:

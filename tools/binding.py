@@ -42,10 +42,16 @@ def injected(tool: Tool, run: Run, key: str) -> dict[str, Any]:
     return given
 
 
-async def masked(tool: Tool, tenant: str, result: Any) -> Json:
-    """A tool's result as JSON, personal values as tokens."""
-    raw = tool.result.dump_python(result, mode="json")
-    return await control().vault.tokenise_json(tenant, raw, dict(_personal(result)))
+async def masked(tool: Tool, tenant: str, result: Any, own: frozenset[str] = frozenset()) -> Json:
+    """A tool's result as JSON, personal values as tokens.
+
+    Args:
+        own: Tokens of the customer's own values, which may stand in free text too.
+    """
+    raw, vault = tool.result.dump_python(result, mode="json"), control().vault
+    known = await vault.behind(tenant, sorted(own))
+    seeds = {value: token[1:].partition(":")[0] for token, value in known.items()}
+    return await vault.tokenise_json(tenant, raw, {**seeds, **dict(_personal(result))})
 
 
 def made(tool: Tool, result: Json) -> dict[str, list[str]]:

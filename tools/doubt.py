@@ -33,7 +33,7 @@ async def reconcile(tool: Tool, run: Run, args: Mapping[str, Json], doubt: Effec
         result = None if found is None else tool.result.validate_python(found)
     except Exception:  # noqa: BLE001 - whatever it is, it is no answer; the effect stays in doubt
         return None
-    stored = None if found is None else await masked(tool, run.user.tenant, result)
+    stored = None if found is None else await masked(tool, run.user.tenant, result, run.contract.personal)
     settled = await plane.resolve(
         doubt.key,
         attempt=doubt.attempt,

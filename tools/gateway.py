@@ -120,7 +120,7 @@ async def _execute(tool: Tool, clearance: Clearance, *, last: bool) -> Json:
         given = await arguments(tool, run, act.args)
         async with asyncio.timeout(plane.limits.timeouts.tool):
             returned = await tool.run(**given, **injected(tool, run, act.key))
-        result = await masked(tool, run.user.tenant, returned)
+        result = await masked(tool, run.user.tenant, returned, run.contract.personal)
     except Exception as error:  # whatever a tool raises, its intent must not stay open
         text = await plane.vault.tokenise(run.user.tenant, str(error) or type(error).__name__, {})
         noted, msg = f"{type(error).__name__}: {text}", f"{tool.name} failed: {text}"
