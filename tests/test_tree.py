@@ -21,8 +21,8 @@ PACKAGES = PYPROJECT["tool"]["importlinter"]["root_packages"]
 LONGEST_FILE = 250
 LONGER = {"cli/layout.py": 260}
 """One algorithm, in the order of its steps."""
-MOST_LINES = 30_000
-"""The design asks for 8,000 and the tree is over it: to be set to what the patterns need once they are in."""
+MOST_LINES = 38_300
+"""A ratchet: the design asks for 8,000 and the tree is far over it, so this may only shrink."""
 EMPTY_NAMES = {"utils", "helpers", "common", "base", "manager"}
 
 # A model that answers from a script lies beside those it stands for, so that users' tests find it.
