@@ -14,7 +14,7 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command
 
 from cli.session import Session
-from governance.errors import TowerError
+from governance.errors import ReleaseChanged, TowerError
 from governance.principals import Run
 from governance.runs import ENDED, Record
 from memory.checkpoints import open_checkpointer
@@ -45,6 +45,7 @@ async def drive(
         return record
     run = record.run
     await session.application.prepare()
+    await session.plane.take_up(run, session.application.steps(run.graph))
     async with _graph(session, run) as (graph, config), _traced(run) as trace:
         step = await _next_input(graph, config, record)
         try:
@@ -66,6 +67,8 @@ async def drive(
             cancelled = await session.plane.record(run.id)
             if cancelled.state == ENDED:
                 return cancelled
+            if isinstance(error, ReleaseChanged):
+                raise
             msg = f"run {run.id} stopped: {error}. `tower resume {run.id}` goes on from where it was"
             raise TowerError(msg) from error
         ended = await session.plane.record(run.id)

@@ -102,6 +102,18 @@ class ControlUnavailable(TowerError):
     """The control plane can't answer (store, policy or key unreadable); nothing may act."""
 
 
+class ReleaseChanged(TowerError):
+    """A run began under other code, and going on under this one would lose or repeat something."""
+
+    def __init__(self, run: str, had: str, release: str = "") -> None:
+        named = f" (configuration {release})" if release else ""
+        super().__init__(
+            f"{had}. Nothing was done and nothing is lost. Take {run} up with the release that it began "
+            f"on{named}; or end it with `tower runs cancel {run}` and start again with "
+            f"`tower run --after {run} …`: what it did stands, `tower effects list {run}` shows it"
+        )
+
+
 class InvalidInput(TowerError):
     """What came in can't be used; nothing was started and nothing was lost."""
 

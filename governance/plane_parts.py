@@ -13,6 +13,7 @@ from governance.judge import Policy
 from governance.limits import Limits
 from governance.manifest import Manifest
 from governance.principals import AgentIdentity, Run
+from governance.releases import Begun
 from governance.settings import Settings
 from governance.spending import Spending
 from governance.store import ControlStore
@@ -59,5 +60,7 @@ class Parts:
         self.gate = Gate(policy, limits, self.audit, self.worker, clock, self.spending, switchboard)
         self.patience = _PATIENCE
         self._configured: set[str] = set()
+        self._graphs_seen: set[str] = set()
+        self._begun: dict[str, Begun] = {}
         self._runs_seen: dict[str, Run] = {}
         self._agents_seen: set[AgentIdentity] = set()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from governance import budget, events, journal, manifest, runs, timers
+from governance import budget, events, journal, manifest, releases, runs, timers
 from governance.acts import Act, Clearance, Json
 from governance.audit import Entry
 from governance.clock import stamp
 from governance.contract import Contract
-from governance.errors import Denied
+from governance.errors import Denied, ReleaseChanged
 from governance.events import Event
 from governance.plane_parts import Parts
 from governance.principals import Run, User
@@ -67,31 +67,36 @@ class RunBook(Parts):
         return self.keep(run)
 
     def _configure(self, tx: Tx, run_id: str) -> dict[str, Json]:
-        """Tie a run to the files it runs on; of one that was taken up under others, what it had."""
+        """Tie a run to the files it runs on."""
         if self.manifest is None:
             return {}
         manifest.record(tx, self.audit, self.manifest, self.clock())
-        had = tx.one("SELECT hash FROM run_manifests WHERE run = ?", (run_id,))
-        tx.execute(
-            "INSERT INTO run_manifests (run, hash) VALUES (?, ?)"
-            " ON CONFLICT (run) DO UPDATE SET hash = excluded.hash",
-            (run_id, self.manifest.hash),
-        )
+        releases.pin(tx, run_id, self.manifest)
         self._configured.add(run_id)
-        return {"manifest": self.manifest.hash} | ({"before": had[0]} if had else {})
+        return {"manifest": self.manifest.hash}
 
-    async def _take_up(self, run: Run) -> None:
-        """Write down that a run goes on under other files than those it ran on before."""
-        if self.manifest is None or run.id in self._configured:
+    async def take_up(self, run: Run, steps: Collection[str]) -> None:
+        """Make sure that a run's graph still has every step that it had when the run began.
+
+        Raises:
+            ReleaseChanged: It hasn't; the run stays as it is.
+        """
+        ours = self.manifest
+        if ours is None or (run.graph in self._graphs_seen and run.id in self._configured):
             return
-        ours = self.manifest.hash
+        no = await self.store.transact(lambda tx: releases.check_steps(tx, self.audit, ours, run, steps))
+        if no:
+            raise no
+        self._graphs_seen.add(run.graph)
 
-        def work(tx: Tx) -> None:
-            if tx.one("SELECT 1 FROM run_manifests WHERE run = ? AND hash = ?", (run.id, ours)) is None:
-                body = self._configure(tx, run.id)
-                self.audit.append(tx, Entry.of_run("run_migrated", run, **body))
-
-        await self.store.transact(work)
+    async def _migrate(self, run: Run) -> None:
+        """Write down that a run goes on under other files than those it ran on before."""
+        ours = self.manifest
+        if ours is None or run.id in self._configured:
+            return
+        now = self.clock()
+        if begun := await self.store.transact(lambda tx: releases.migrate(tx, self.audit, ours, run, now)):
+            self._begun[run.id] = begun
         self._configured.add(run.id)
 
     async def run(self, run_id: str) -> Run:
@@ -223,14 +228,19 @@ class RunBook(Parts):
     async def own(self, act: Act) -> Act:
         """The act with the run as it was admitted, not as whoever asks has it."""
         admitted = await self.run(act.actor.run.id)
-        await self._take_up(admitted)
-        if act.actor.run is admitted:
-            return act
-        if replace(act.actor.run, thread_id=admitted.thread_id) != admitted:
-            refusal = Denied(f"run {admitted.id} was admitted with other rights than this act claims")
-            await self.store.transact(lambda tx: self.gate.refuse(tx, act, refusal))
-            raise refusal
-        return replace(act, actor=replace(act.actor, run=admitted))
+        await self._migrate(admitted)
+        try:
+            if act.actor.run is not admitted:
+                if replace(act.actor.run, thread_id=admitted.thread_id) != admitted:
+                    msg = f"run {admitted.id} was admitted with other rights than this act claims"
+                    raise Denied(msg)  # noqa: TRY301 - written down below, as every refusal
+                act = replace(act, actor=replace(act.actor, run=admitted))
+            begun = self._begun.get(admitted.id)
+            return releases.as_begun(begun, act) if begun else act
+        except (Denied, ReleaseChanged) as refusal:
+            no, asked = refusal, act
+            await self.store.transact(lambda tx: self.gate.refuse(tx, asked, no))
+            raise
 
     def keep(self, run: Run) -> Run:
         """Remember a run, so that it isn't read again for each act."""

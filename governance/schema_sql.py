@@ -67,6 +67,8 @@ TABLES = (
         time TEXT PRIMARY KEY, hash TEXT NOT NULL, approved_by TEXT NOT NULL)""",
     "CREATE TABLE IF NOT EXISTS file_contents (hash TEXT PRIMARY KEY, content TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS run_manifests (run TEXT PRIMARY KEY, hash TEXT NOT NULL) {flat}",
+    """CREATE TABLE IF NOT EXISTS manifest_steps (
+        manifest TEXT NOT NULL, graph TEXT NOT NULL, steps TEXT NOT NULL, PRIMARY KEY (manifest, graph))""",
     """CREATE TABLE IF NOT EXISTS audit (
         seq {number} PRIMARY KEY, time TEXT NOT NULL, prev TEXT NOT NULL, kind TEXT NOT NULL,
         tenant TEXT, run TEXT, seam TEXT, actor TEXT, agent_version TEXT, user_id TEXT, action TEXT,

@@ -50,6 +50,12 @@ class Domain:
         graph: CompiledStateGraph[Any, Any, Any, Any] = importlib.import_module(self.graphs[name]).graph
         return graph
 
+    def steps(self, name: str) -> frozenset[str]:
+        """Names of a graph's steps, those of nested graphs behind their own."""
+        graph: Any = self.graph(name)
+        nested = (f"{at}|{step}" for at, inner in graph.get_subgraphs(recurse=True) for step in inner.nodes)
+        return frozenset({*graph.nodes, *nested})
+
 
 @cache
 def domain() -> Domain:

@@ -104,7 +104,7 @@ class RunRequest:
             self.user, self._graph(), await request_from(raw), self.thread
         )
         self.value["kwargs"]["input"] = admitted.input
-        return admitted.run
+        return await self._taken_up(admitted.run)
 
     def _graph(self) -> str:
         ids = {uuid5(ASSISTANTS, name): name for name in self.application.graphs}
@@ -165,9 +165,16 @@ class RunRequest:
             await plane.decide(self.user, answer)
             raise
         run = await plane.run(approval.run)
-        if approval.tenant == self.user.tenant and run.thread_id != self.thread:
+        if approval.tenant != self.user.tenant:
+            return
+        if run.thread_id != self.thread:
             msg = f"approval {approval.id} was asked on another thread; answer it there"
             raise InvalidInput(msg)
+        await self._taken_up(run)
+
+    async def _taken_up(self, run: Run) -> Run:
+        await control().take_up(run, self.application.steps(run.graph))
+        return run
 
     async def _going_on(self) -> Run:
         """The run on this thread that isn't over; from its stored input where it has no checkpoint."""
@@ -180,7 +187,7 @@ class RunRequest:
             raise ThreadBusy(msg)
         if (await self._head()).get(RUN_KEY) != record.run.id:
             self.value["kwargs"]["input"] = record.input
-        return record.run
+        return await self._taken_up(record.run)
 
     async def _head(self) -> Mapping[str, Any]:
         """Metadata of the thread's latest checkpoint, and its id."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from governance import manifest
+from governance.acts import Cost
+from governance.errors import ReleaseChanged
 from governance.manifest import Manifest, kind_of, read_manifest
 from tests.governance.conftest import CONTRACT, LENA, SAM, act
 
@@ -83,9 +85,44 @@ async def test_a_run_says_on_which_files_it_ran_and_under_which_it_goes_on(build
     (opened,) = plane.audit.entries(kind="run_opened", run=run.id)
     assert opened["body"]["manifest"] == plane.manifest.hash
     (migrated,) = plane.audit.entries(kind="run_migrated", run=run.id)
-    assert migrated["body"] == {"before": plane.manifest.hash, "manifest": upgraded.manifest.hash}
+    versions = {"before": plane.manifest.hash, "manifest": upgraded.manifest.hash}
+    assert migrated["body"] == versions | {"kinds": ["code"]}
     # It is written before the first act under the new files.
     acts = [entry["seq"] for entry in plane.audit.entries(run=run.id, kind="cleared")]
     assert acts[0] < migrated["seq"] < acts[1]
     changed = [entry["body"] for entry in plane.audit.entries(kind="configuration")][-1]
     assert (changed["kinds"], changed["changed"]) == (["code"], ["graphs/a.py"])
+
+
+@pytest.mark.scenario(42)
+async def test_what_an_earlier_release_did_is_never_done_in_other_words(build, plane):
+    plane.manifest, args = Manifest({"graphs/a.py": "1"}), {"claim_id": "CL-400001", "amount": 10_100}
+    run = await plane.open_run(graph="g", user=SAM, contract=CONTRACT, input={})
+    await plane.settle(await plane.clear(act(run)), {"paid": 1}, Cost(tool_calls=1))
+
+    for _ in range(2):  # and the process after the one that took it up
+        upgraded = build()
+        upgraded.manifest = Manifest({"graphs/a.py": "2"})
+        assert (await upgraded.clear(act(run))).done_before
+        with pytest.raises(ReleaseChanged, match="where it did pay_claim"):
+            await upgraded.clear(act(run, args=args))
+
+    refused = [entry["body"]["refusal"] for entry in plane.audit.entries(kind="refused")]
+    assert refused == ["ReleaseChanged"] * 2
+    assert not (await plane.clear(act(run, args=args))).done_before, "the release it began on may"
+
+
+@pytest.mark.scenario(42)
+async def test_a_graph_may_gain_steps_and_lose_none(build, plane):
+    plane.manifest = Manifest({"graphs/a.py": "1"})
+    run = await plane.open_run(graph="g", user=SAM, contract=CONTRACT, input={})
+    await plane.take_up(run, {"read", "pay"})
+    upgraded = build()
+    upgraded.manifest = Manifest({"graphs/a.py": "2"})
+
+    with pytest.raises(ReleaseChanged, match=rf"no step pay any more.*{plane.manifest.hash}.*--after"):
+        await upgraded.take_up(run, {"read", "refund"})
+    assert [e["body"]["missing"] for e in plane.audit.entries(kind="migration_refused")] == [["pay"]]
+    await build().take_up(run, {"read", "refund"})  # nobody keeps book of what runs there
+    await upgraded.take_up(run, {"read", "check", "pay"})
+    await plane.take_up(run, {"read", "pay"})

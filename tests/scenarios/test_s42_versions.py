@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from governance.errors import Denied, InvalidInput
 from governance.manifest import Manifest
 from governance.policy import POLICIES, PolicyEngine, load_policy
 from graphs.sequential import sequential
-from tests.scenarios.conftest import LENA, Office, Run, calls
+from graphs.single import single
+from tests.scenarios.conftest import LENA, Office, Run, calls, says
 from tests.second import office
 
 pytestmark = pytest.mark.scenario(42)
@@ -90,6 +92,26 @@ async def test_going_on_under_other_code_is_written_down_before_anything_is_done
 
     assert run.outcome["status"] == "completed"
     (migrated,) = run.entries("run_migrated")
-    assert migrated["body"] == {"before": OLD.hash, "manifest": NEW.hash}
+    assert migrated["body"] == {"before": OLD.hash, "manifest": NEW.hash, "kinds": ["code"]}
     paid = [entry["seq"] for entry in run.entries("cleared") if entry["action"] == "refund"]
     assert migrated["seq"] < paid[0]
+
+
+async def test_a_step_in_progress_goes_on_with_what_the_model_said_under_its_old_prompt(desk, policy):
+    """Asked anew, it would be paid twice, and what it says now might repeat an effect in other words."""
+    desk.plane.manifest = OLD
+    account = await desk.plane.vault.tokenise_json(
+        "harbor", office.IBANS["ann"], {office.IBANS["ann"]: "iban"}
+    )
+    desk.script(calls("refund", order_id="T-002", amount=90_000, iban=account), says("refunded"))
+    run = await desk.start(single(office.CASHIER).compile(name="single", checkpointer=desk.saver))
+    await desk.plane.decide(LENA, {"approval_id": run.waiting[0]["approval_id"], "type": "approve"})
+    upgrade(desk, policy)
+    reworded = replace(office.CASHIER, job="Another prompt.")
+    run.graph = single(reworded).compile(name="single", checkpointer=desk.saver)
+
+    await run.resume()
+
+    assert run.outcome["status"] == "completed"
+    assert desk.refunds() == [("T-002", 90_000, office.IBANS["ann"])]
+    assert desk.model.calls == 2
