@@ -109,8 +109,8 @@ class ReleaseChanged(TowerError):
         named = f" (configuration {release})" if release else ""
         super().__init__(
             f"{had}. Nothing was done and nothing is lost. Take {run} up with the release that it began "
-            f"on{named}; or end it with `tower runs cancel {run}` and start again with "
-            f"`tower run --after {run} …`: what it did stands, `tower effects list {run}` shows it"
+            f"on{named}; or end it with `tower runs cancel {run}`, take back what it did with "
+            f"`tower undo {run}` or let it stand, and start its request again"
         )
 
 

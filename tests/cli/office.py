@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from langchain_core.messages import BaseMessage
 
 from governance.control import ControlPlane, use_control
 from governance.limits import load_limits
+from governance.manifest import Manifest
 from governance.policy import POLICIES, load_policy
 from governance.settings import Settings
 from governance.store import ControlStore
@@ -20,12 +22,15 @@ from graphs.domain import Domain
 from graphs.sequential import sequential
 from models.door import use_model
 from models.scripted import Delayed, ScriptedChatModel, call
+from nodes.action import Action
 from tests.second import office
 
 PEOPLE = """
 sam = {tenant = "harbor", roles = ["customer-agent"]}
 lena = {tenant = "harbor", roles = ["claims-lead"]}
 """
+RELEASE = os.environ.get("OFFICE_RELEASE", "1")
+"""Whose graph this is: the second one calls its last step by another name."""
 SMALL, LARGE = {"order_id": "T-001", "amount": 4_000}, {"order_id": "T-002", "amount": 90_000}
 
 
@@ -57,14 +62,22 @@ def _plane() -> ControlPlane:
     store = ControlStore(settings.url("control"))
     policy = load_policy([_policies(settings.home / "policies")], office.TOOLBOX.surfaces())
     limits = load_limits(folder=office.PROMPTS / "policies")
-    return ControlPlane(settings, store, policy, limits, Vault(settings, store))
+    release = Manifest({"graphs/office.py": RELEASE})
+    return ControlPlane(settings, store, policy, limits, Vault(settings, store), manifest=release)
 
 
 async def _nothing(*_: Any) -> list[Any]:
     return []
 
 
+class PayBack(Action):
+    """The refund, under a name that the first release doesn't know."""
+
+    name = "pay_back"
+
+
+RENAMED = [*office.STEPS[:-1], PayBack(office.CASHIER, office.refund, office.refund_args, review=True)]
 use_model(ScriptedChatModel(scripts={"Job of read.": _read, "Job of judge.": _judge}))
 use_control(_plane())
-graph = sequential(office.STEPS).compile(name="sequential")
+graph = sequential(office.STEPS if RELEASE == "1" else RENAMED).compile(name="sequential")
 DOMAIN = Domain("office", {"sequential": __name__}, office.ADMISSION, _nothing, _nothing)

@@ -74,3 +74,24 @@ def test_an_altered_log_is_named_by_entry(office: Tower) -> None:
     done = office("audit", "verify")
 
     assert (done.returncode, "entry 5" in done.stdout) == (1, True), done.stdout
+
+
+@pytest.mark.scenario(42)
+def test_a_release_without_the_step_at_which_a_run_waits_leaves_it_as_it_is(office: Tower) -> None:
+    office("run", *asked("T-002"))
+    (request,) = office.json("approvals")
+    run, old = request["run"], office.env
+    office.env = old | {"OFFICE_RELEASE": "2"}
+
+    refused = office("approve", request["id"], "--as", "lena")
+
+    said = " ".join(refused.stderr.split())
+    assert refused.returncode not in (0, 3)
+    assert "has no step refund, review_refund any more" in said
+    assert f"tower runs cancel {run}" in said
+    assert office.entries(run, "migration_refused") == 1
+
+    office.env = old
+    assert office.json("resume", run)["status"] == "completed"
+    assert office.count(REFUND, f"{run}/%", store="ledger") == 1
+    assert office("audit", "verify").returncode == 0
