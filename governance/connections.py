@@ -13,8 +13,6 @@ from typing import Any, Protocol
 import psycopg
 from psycopg.types.numeric import Int8Dumper
 
-from governance.schema_sql import HEAD, POSTGRES_GUARDS, POSTGRES_WORDS, SQLITE_GUARDS, SQLITE_WORDS, TABLES
-
 Row = tuple[Any, ...]
 
 DATABASE_ERRORS = (sqlite3.Error, psycopg.Error, OSError)
@@ -119,18 +117,6 @@ def connect(url: str) -> Connection:
         return PostgresConnection(f"postgresql://{rest}")
     msg = f"control database URL starts with {scheme!r}; use sqlite:/// or postgresql://"
     raise ValueError(msg)
-
-
-def create_schema(db: Connection) -> None:
-    """Create what is missing; safe when several processes open the database at once."""
-    lite = isinstance(db, SqliteConnection)
-    words = SQLITE_WORDS if lite else POSTGRES_WORDS
-    db.begin()
-    for table in TABLES:
-        db.execute(table.format_map(words))
-    for statement in (HEAD, *(SQLITE_GUARDS if lite else POSTGRES_GUARDS)):
-        db.execute(statement)
-    db.execute("COMMIT")
 
 
 def private_folder(path: Path) -> None:

@@ -7,6 +7,7 @@ SQLITE_WORDS = {"number": "INTEGER", "flat": "WITHOUT ROWID"}
 POSTGRES_WORDS = {"number": "BIGINT", "flat": ""}
 
 TABLES = (
+    "CREATE TABLE IF NOT EXISTS schema_fingerprint (value BIGINT PRIMARY KEY)",
     """CREATE TABLE IF NOT EXISTS runs (
         id TEXT PRIMARY KEY, thread_id TEXT, graph TEXT NOT NULL, tenant TEXT NOT NULL,
         user_id TEXT NOT NULL, roles TEXT NOT NULL, subject TEXT, verified TEXT NOT NULL,

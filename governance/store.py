@@ -11,8 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from governance.connections import DATABASE_ERRORS, Connection, Row, connect, create_schema
+from governance.connections import DATABASE_ERRORS, Connection, Row, connect
 from governance.errors import ControlUnavailable
+from governance.schema import create_schema
 
 T = TypeVar("T")
 _GROUP = 32
@@ -128,7 +129,11 @@ class ControlStore:
     def _connect(self) -> Connection:
         try:
             db = connect(self.url)
-            create_schema(db)
+            try:
+                create_schema(db)
+            except BaseException:
+                db.close()
+                raise
         except (*DATABASE_ERRORS, ValueError) as error:
             raise unavailable(error) from error
         self._opened.append(db)

@@ -55,11 +55,12 @@ def test_every_pattern_survives_kill_9(backend: str):
 @pytest.mark.scenario(37)
 def test_the_campaign_notices_a_journal_that_forgets():
     done = campaign(
-        "-c", WITHOUT_MEMORY, "--kills", "4", "--short", "--backends", "sqlite", "--only", "single"
+        "-c", WITHOUT_MEMORY, "--kills", "12", "--short", "--backends", "sqlite", "--only", "single"
     )
 
     assert done.returncode == 1
-    assert "paid again" in done.stdout
+    # The provider's bill says the one, the budget the other: which one depends on the moment of the kill.
+    assert "paid again" in done.stdout or "model calls in the budget" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
