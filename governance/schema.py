@@ -6,7 +6,7 @@ import sqlite3
 import zlib
 from functools import cache
 
-from governance.connections import DATABASE_ERRORS, Connection, SqliteConnection
+from governance.connections import DATABASE_ERRORS, Connection, SqliteConnection, connect
 from governance.schema_sql import (
     HEAD,
     POSTGRES_GUARDS,
@@ -23,12 +23,23 @@ Columns = dict[str, tuple[str, bool]]
 """Name → type, and whether a row must be given a value for it."""
 
 
-def create_schema(db: Connection) -> None:
-    """Create what is missing; safe when several processes open the database at once.
+def open_database(url: str) -> Connection:
+    """Connect to a database that has the schema of this release.
 
     Raises:
-        ValueError: Another release wrote it, and it can't be made to fit.
+        ValueError: The URL is of neither kind, or another release wrote the database and it can't fit.
     """
+    db = connect(url)
+    try:
+        _create_schema(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _create_schema(db: Connection) -> None:
+    """Create what is missing; safe when several processes open the database at once."""
     if _known(db):
         return
     lite = isinstance(db, SqliteConnection)

@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from governance.connections import DATABASE_ERRORS, Connection, Row, connect
+from governance.connections import DATABASE_ERRORS, Connection, Row
 from governance.errors import ControlUnavailable
-from governance.schema import create_schema
+from governance.schema import open_database
 
 T = TypeVar("T")
 _GROUP = 32
@@ -128,12 +128,7 @@ class ControlStore:
 
     def _connect(self) -> Connection:
         try:
-            db = connect(self.url)
-            try:
-                create_schema(db)
-            except BaseException:
-                db.close()
-                raise
+            db = open_database(self.url)
         except (*DATABASE_ERRORS, ValueError) as error:
             raise unavailable(error) from error
         self._opened.append(db)

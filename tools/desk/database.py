@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, insert, inspect, text, update
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from governance.settings import Settings
-from tools.desk.errors import KeyReused
+from tools.desk.errors import KeyReused, OtherRelease
 from tools.desk.records import AppliedRow, CounterRow, Row
 from tools.desk.seed import REFERENCE_DATE, seed_rows
 
@@ -120,6 +120,7 @@ class Desk:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
             if inspect(connection).has_table(CounterRow.__tablename__):
+                _check_fit(connection)
                 return
             Row.metadata.create_all(connection)
             for table, rows in seed_rows().items():
@@ -155,6 +156,23 @@ def _once(session: Session, key: EffectKey, caller: Caller, form: type[M], work:
     result = work(session)
     applied.result = result.model_dump(mode="json")
     return result
+
+
+def _check_fit(connection: Connection) -> None:
+    """Refuse records whose tables another release wrote; what our rows need can't be made up."""
+    there = {
+        name: {c["name"] for c in found}
+        for (_, name), found in inspect(connection).get_multi_columns().items()
+    }
+    tables = Row.metadata.tables.values()
+    missing = [f"{t.name}.{c.name}" for t in tables for c in t.columns if c.name not in there.get(t.name, ())]
+    if missing:
+        msg = (
+            f"the desk's records lack {', '.join(missing[:3])}: another release of the desk wrote them, and "
+            "nothing was changed. Go on with that release, or begin new records beside them: "
+            "TOWER_HOME=.tower-new (or another TOWER_DESK_URL)"
+        )
+        raise OtherRelease(msg)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

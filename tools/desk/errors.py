@@ -9,6 +9,10 @@ class DeskError(TowerError):
     """The records don't allow what was asked; nothing was changed."""
 
 
+class OtherRelease(DeskError):
+    """The records' tables are those of another release of the desk."""
+
+
 class UnknownRecord(DeskError):
     """No such record in the caller's tenant."""
 

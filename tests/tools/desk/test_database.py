@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tools.desk.claims import get_claim, open_claim
 from tools.desk.database import Desk
-from tools.desk.errors import AlreadyClaimed, AlreadyPaid, KeyReused, WrongState
+from tools.desk.errors import AlreadyClaimed, AlreadyPaid, KeyReused, OtherRelease, WrongState
 from tools.desk.records import ClaimRow
 from tools.spec import Caller, EffectKey
 
@@ -133,3 +134,12 @@ async def test_nothing_blocks_the_event_loop(url, monkeypatch):
         found = await get_claim.run(claim.claim_id, desk=desk, caller=caller)
     desk.close()
     assert found == claim
+
+
+async def test_records_of_another_release_are_a_clear_no(office):
+    desk = office.desk
+    await desk.run(lambda s: s.execute(text("ALTER TABLE desk_notes DROP COLUMN removed")))
+    later = Desk(desk.url)
+    with pytest.raises(OtherRelease, match=r"lack desk_notes\.removed.*nothing was changed.*TOWER_HOME"):
+        later.ensure()
+    later.close()
