@@ -46,8 +46,9 @@ format: setup  ## Format the code and fix what ruff can fix
 	$(python) -m ruff format .
 	$(python) -m ruff check --fix .
 
-bench: setup  ## Compare governed runs with plain LangGraph, as ratios
+bench: setup  ## Compare governed runs with plain LangGraph, as ratios, and what patterns add to prompts
 	$(python) scripts/bench.py $(ARGS)
+	$(python) scripts/bench_patterns.py
 
 eval: setup  ## Run the evaluation suites (ARGS="--layer component" for some of them)
 	@./tower eval run $(ARGS)

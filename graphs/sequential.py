@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START
+from langgraph.runtime import Runtime
 
 from graphs.pattern import Graph, add, check_names, new_graph
 from nodes.action import Action, action_node, review_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
-from nodes.step import Step, step_node
+from nodes.state import Context, RunState
+from nodes.step import Node, Step, step_node
 
 
 def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer) -> Graph:
@@ -32,7 +36,8 @@ def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer
     g = new_graph()
     for step, then in zip(steps, [*map(_entry, steps[1:]), "deliver"], strict=True):
         if isinstance(step, Step):
-            add(g, step.name, step_node(step, then), to=[then, "escalate", "deliver"])
+            node = _told_once(step_node(step, then))
+            add(g, step.name, node, to=[then, "escalate", "deliver"])
             continue
         if step.review:
             add(g, _entry(step), review_node(step), to=[step.name, "deliver"], human=True)
@@ -46,3 +51,13 @@ def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer
 
 def _entry(step: Step | Action) -> str:
     return f"review_{step.name}" if isinstance(step, Action) and step.review else step.name
+
+
+def _told_once(node: Node) -> Node:
+    """Let a step see what earlier ones found among the results, and not again in words."""
+
+    async def told(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Any:
+        messages = [message for message in state["messages"] if message.name not in state.get("results", {})]
+        return await node(cast("RunState", {**state, "messages": messages}), config, runtime)
+
+    return told

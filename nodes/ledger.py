@@ -25,9 +25,10 @@ class Ledger(BaseModel):
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The schema without titles, defaults and the nulls of fields that may be left out."""
+        """The schema without what its use as a tool or the validation of an answer says anyway."""
         schema: dict[str, Any] = super().model_json_schema(*args, **kwargs)
-        return {**_brief(schema), "title": schema["title"]}
+        brief = {name: value for name, value in _brief(schema).items() if name != "description"}
+        return {**brief, "title": schema["title"]}
 
 
 class PlanStep(BaseModel):
@@ -38,7 +39,7 @@ class PlanStep(BaseModel):
     id: Annotated[StepId, Field(description="New short name, such as s1")]
     task: Annotated[Line, Field(description="What to find out")]
     needs: Annotated[
-        list[StepId], Field(description="Steps whose results it needs; the rest run at once")
+        list[str], Field(description="Steps whose results it needs; the rest run at once")
     ] = []
     required: Annotated[bool, Field(description="Without it there is no answer")] = True
 
@@ -58,7 +59,7 @@ class Finding(BaseModel):
     statement: Annotated[
         str, Field(min_length=3, max_length=500, description="Numbers exactly as the results have them")
     ]
-    results: Annotated[list[StepId], Field(min_length=1, description="Ids of the steps that bear it out")]
+    results: Annotated[list[str], Field(min_length=1, description="Ids of the steps that bear it out")]
 
 
 class ProgressLedger(Ledger):
@@ -151,7 +152,7 @@ def _brief(schema: Mapping[str, Any]) -> dict[str, Any]:
         schema = {**given[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
     brief: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in ("title", "default", "discriminator"):
+        if key in ("title", "default", "discriminator", "minLength", "additionalProperties"):
             continue
         if key in ("properties", "$defs"):  # names of fields and types, not words of the schema
             brief[key] = {name: _brief(inner) for name, inner in value.items()}

@@ -38,7 +38,8 @@ class Worker:
 
 def ledgers_for(workers: Sequence[Worker]) -> tuple[type[TaskLedger], type[ProgressLedger]]:
     """The schemas of both ledgers, in which a step names one of the workers and gives what it needs."""
-    kinds = [_step_of(worker) for worker in workers]
+    told = [worker for worker in workers if not worker.lookup]
+    kinds = [_step_of(each) for each in ([told] if told else []) + [[w] for w in workers if w.lookup]]
     step: Any = Annotated[Union[tuple(kinds)], Field(discriminator="worker")] if len(kinds) > 1 else kinds[0]  # noqa: UP007 - made of values
     task = create_model(
         "TaskLedger",
@@ -55,10 +56,11 @@ def ledgers_for(workers: Sequence[Worker]) -> tuple[type[TaskLedger], type[Progr
     return task, progress
 
 
-def _step_of(worker: Worker) -> type[PlanStep]:
-    fields: dict[str, Any] = {
-        "worker": (Annotated[Literal[worker.name], Field(description=worker.agent.job)], ...),
-    }
-    if worker.lookup:
-        fields["args"] = (Annotated[worker.lookup.args, Field(description=worker.lookup.description)], ...)
-    return create_model(f"{worker.name}_step", __base__=PlanStep, **fields)
+def _step_of(workers: Sequence[Worker]) -> type[PlanStep]:
+    """The step of those who are told in words, in one schema since prompts carry it, or of one lookup."""
+    names: Any = Literal[tuple(worker.name for worker in workers)]
+    jobs = " ".join(f"{worker.name}: {worker.agent.job}" for worker in workers)
+    fields: dict[str, Any] = {"worker": (Annotated[names, Field(description=jobs)], ...)}
+    if lookup := workers[0].lookup:
+        fields["args"] = (Annotated[lookup.args, Field(description=lookup.description)], ...)
+    return create_model(f"{workers[0].name}_step", __base__=PlanStep, **fields)
