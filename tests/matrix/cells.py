@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+
+from langchain_core.messages import BaseMessage
+from langgraph.errors import GraphDrained
 
 from governance.limits import Budget, Timeouts
 from governance.verify import verify
 from graphs.direct import direct
-from models.scripted import call
-from tests.matrix.crews import Advice, Crew, Handbook, Lines, look, pay
+from models.scripted import Reply, call
+from tests.matrix.crews import Advice, Crew, Handbook, Line, Lines, look, pay
 from tests.matrix.world import Crash, World
 from tests.scenarios.conftest import calls, says
 from tests.second import office
@@ -139,8 +142,7 @@ async def crash(world: World, crew: Crew) -> None:
 
     assert world.status == "completed"
     assert world.effects == (1 if acts(crew) else 0)
-    answered = {entry["key"] for entry in world.entries("settled") if entry["action"] == "call_model"}
-    assert world.model.calls == len(answered), "what was answered is never asked again"
+    assert world.model.calls == len(_answered(world, "call_model")), "what was answered is never asked again"
 
 
 async def dissent(world: World, crew: Crew) -> None:
@@ -204,6 +206,35 @@ async def cancellation(world: World, crew: Crew) -> None:
     assert (world.status, world.effects) == ("completed", 1)
 
 
+async def drain(world: World, crew: Crew) -> None:
+    """A process that is to end does so between two steps, and another goes on as if nothing had been."""
+    lines = (look(), pay(*SMALL)) if acts(crew) else (crew.ends,)
+    scripts = crew.scripts(lambda messages: _told_to_end(world, lines[0], messages), *lines[1:])
+    world.script(scripts)
+    with suppress(GraphDrained):
+        await world.start(crew)
+    assert not world.state, "it ends before the run does"
+    assert world.effects == (1 if acts(crew) else 0), "what a step has begun it ends"
+    assert {entry["key"] for entry in world.entries("cleared")} == _answered(world)
+    assert world.entries("run_ended") == []
+    world.restart()
+
+    await world.go()
+
+    assert (world.status, world.effects) == ("completed", 1 if acts(crew) else 0)
+    assert world.model.calls == len(_answered(world, "call_model"))
+
+
+def _told_to_end(world: World, line: Line, messages: Sequence[BaseMessage]) -> Reply:
+    world.drain.request_drain("SIGTERM")
+    return line(messages) if callable(line) else line
+
+
+def _answered(world: World, action: str = "") -> set[str]:
+    """Keys of the acts that have a result."""
+    return {entry["key"] for entry in world.entries("settled") if action in ("", entry["action"])}
+
+
 def said(world: World) -> str:
     """All reasons, of the outcome or of the question to a person."""
     return str(world.waiting or world.state["outcome"]["reasons"])
@@ -222,6 +253,7 @@ CELLS: dict[str, Cell] = {
     "audit": audit,
     "personal data": personal_data,
     "cancellation": cancellation,
+    "drain": drain,
 }
 
 ONE_VOICE = "one voice at a time, so nobody can disagree"

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from langgraph.runtime import RunControl
 
 from governance import budget, journal
 from governance.acts import Decision, Effect
@@ -124,6 +125,11 @@ def cancellation(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(gateway, "_shielded", bare)
 
 
+def drain(patch: pytest.MonkeyPatch) -> None:
+    """Nobody hears that the process is to end."""
+    patch.setattr(RunControl, "request_drain", lambda *_: None)
+
+
 SWITCHES: dict[str, Switch] = {
     "policy": policy,
     "approval": approval,
@@ -137,4 +143,5 @@ SWITCHES: dict[str, Switch] = {
     "audit": audit,
     "personal data": personal_data,
     "cancellation": cancellation,
+    "drain": drain,
 }

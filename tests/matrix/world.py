@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.runtime import RunControl
 from langgraph.types import Command
 
 from governance.acts import Clearance
@@ -45,6 +46,7 @@ class World:
         effects: How often a tool has written, counted in the tool.
         before_effect: Awaited before the tool writes; may wait or raise.
         patience: Seconds after which a run is taken to hang.
+        drain: Ends the run between two steps, as SIGTERM does.
     """
 
     policy: PolicyEngine
@@ -54,6 +56,7 @@ class World:
     effects: int = 0
     before_effect: Callable[[], Awaitable[None]] | None = None
     patience: float = 60
+    drain: RunControl = field(default_factory=RunControl)
     graph: Any = None
     config: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class World:
 
     def restart(self, limits: Limits | None = None) -> None:
         """End this worker, and go on with a new one on the same control database."""
+        self.drain = RunControl()
         self.plane.close()
         self.plane = open_plane(self.policy, limits or self.plane.limits)
 
@@ -94,7 +98,9 @@ class World:
     async def go(self, graph_input: Any = None) -> World:
         """Go on from the last checkpoint; a run that hangs fails the cell."""
         async with asyncio.timeout(self.patience):
-            self.state = await self.graph.ainvoke(graph_input, self.config, durability="sync")
+            self.state = await self.graph.ainvoke(
+                graph_input, self.config, durability="sync", control=self.drain
+            )
         return self
 
     async def answer(self, kind: str) -> World:
