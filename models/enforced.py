@@ -39,6 +39,31 @@ def plain(schema: Mapping[str, Any]) -> Any:
     return json.loads(json.dumps(dereference_refs(dict(schema))).replace(r"\\d", "[0-9]"))
 
 
+DIGITS = re.compile(r"\[0-9(?:a-f)?\]\{\d+\}")
+"""A fixed count of digits in a pattern: a number on record, which can't be coined as a name can."""
+
+
+def copied(schema: Any, said: str) -> Any:
+    """A plain schema in which a number on record is one that was said; unsaid, it is left out if it may be.
+
+    Args:
+        schema: Any part of one.
+        said: By people, and by the results of tools; not by the model, nor the examples in its prompt.
+    """
+    if isinstance(schema, list):
+        return [copied(each, said) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str) and DIGITS.search(pattern):
+        found = {m[0] for m in re.finditer(rf"(?<![\w-])(?:{pattern.strip('^$')})(?![\w-])", said)}
+        return {"enum": sorted(found)} if found else schema
+    narrowed = {name: copied(part, said) for name, part in schema.items()}
+    if {"type": "null"} in narrowed.get("anyOf", ()):
+        narrowed["anyOf"] = [o for o in narrowed["anyOf"] if not DIGITS.search(str(o.get("pattern")))]
+    return narrowed
+
+
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",

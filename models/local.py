@@ -16,7 +16,7 @@ from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -24,7 +24,7 @@ from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from models.enforced import LocalModelError, called, dialogue, one_of, plain
+from models.enforced import LocalModelError, called, copied, dialogue, one_of, plain
 
 PROVIDER = "local"
 CONTEXT_TOKENS = 8_192
@@ -113,10 +113,9 @@ class LocalChatModel(BaseChatModel):
             "temperature": 0,
         }
         if schema:
-            request["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"schema": plain(schema)},
-            }
+            said = "\n".join(m.text for m in messages if not isinstance(m, SystemMessage | AIMessage))
+            form = {"schema": copied(plain(schema), said)}
+            request["response_format"] = {"type": "json_schema", "json_schema": form}
         if stop:
             request["stop"] = stop
         return request, [] if response_schema else [function["name"] for function in offered]

@@ -21,6 +21,8 @@ from pydantic import BaseModel, Field
 from models import local
 from models.local import LocalChatModel, LocalModelError, check_model, open_server
 
+IBAN = "<iban:b81bbb90b311>"
+
 
 class Inner(BaseModel):
     size: Literal["s", "m"]
@@ -225,3 +227,26 @@ def test_a_failure_of_the_server_is_raised(monkeypatch):
 def test_an_answer_cut_off_is_no_call(served):
     served('{"tool": "cancel", "args": {"num')
     assert not LocalChatModel().bind_tools([cancel], tool_choice="any").invoke("x").tool_calls
+
+
+def test_a_number_on_record_is_one_that_was_said(served):
+    @tool
+    def pay(
+        claim: Annotated[str, Field(pattern=r"^CL-\d{6}$", description="Such as CL-400001")],
+        account: Annotated[str | None, Field(pattern=r"^<iban:[0-9a-f]{12}>$")] = None,
+        step: Annotated[str, Field(pattern=r"^[a-z]{1,9}$")] = "a",
+    ) -> str:
+        """Pay a claim."""
+        return f"{claim}{account}{step}"
+
+    recorder = served({"answer": "x"})
+    asked = [SystemMessage("Such as CL-400001"), HumanMessage("CL-400179, not (CL-4001790)")]
+    known = ToolMessage("claim CL-400200", tool_call_id="a")
+    invented = AIMessage("CL-400333", tool_calls=[{"name": "pay", "args": {}, "id": "a"}])
+    LocalChatModel().bind_tools([pay], tool_choice="any").invoke([*asked, invented, known])
+    schema = recorder.requests[0]["response_format"]["json_schema"]["schema"]
+    for args in ({"claim": "CL-400179"}, {"claim": "CL-400200", "account": None, "step": "coined"}):
+        jsonschema.validate({"tool": "pay", "args": args}, schema)
+    for args in ({"claim": "CL-400001"}, {"claim": "CL-400333"}, {"claim": "CL-400179", "account": IBAN}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"tool": "pay", "args": args}, schema)
