@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,9 @@ from cli.terminal import As, Exit, Json, dump, finish, say
 if TYPE_CHECKING:
     from governance.verify import Verdict
 
-app = typer.Typer(help="The audit log: verify it, read it, export it.", no_args_is_help=True)
+app = typer.Typer(
+    help="The audit log: verify it, read it, export it, seal and drop what is old.", no_args_is_help=True
+)
 
 AUDITOR = "aris"
 """Who asks, on a development machine, unless somebody else is named."""
@@ -111,6 +114,58 @@ def export(
         return Exit.COMPLETED
 
     finish(work())
+
+
+@app.command("seal")
+def seal(
+    before: Annotated[datetime, typer.Option(help="Seal what was written before that day (UTC).")],
+    user: As = None,
+) -> None:
+    """Close, sign and export older entries.
+
+    They go to the home's audit folder as JSON lines; `tower audit drop` drops them from the database
+    once they were kept for long enough. Takes an operator's key.
+    """
+    finish(_retire(user, before))
+
+
+@app.command("drop")
+def drop(user: As = None) -> None:
+    """Drop sealed entries that were kept for long enough.
+
+    For how long is in limits.toml, as is a legal hold. Takes an operator's key.
+    """
+    finish(_retire(user, None))
+
+
+async def _retire(user: str | None, before: datetime | None) -> int:
+    import asyncio
+
+    from cli.configuration import OPERATOR
+    from cli.session import session
+    from governance import retention
+
+    async with session(user, OPERATOR) as opened:
+        plane, who = opened.plane, opened.user
+        await plane.permit(who, "retire_audit", tenant=who.tenant)
+        given = (plane.limits, opened.settings.home / "audit")
+        if before:
+            moment = before.replace(tzinfo=UTC)
+            made = await asyncio.to_thread(retention.seal, plane.audit, who, moment, *given)
+            found, done = [made] if made else [], "Sealed and exported to"
+        else:
+            found = await asyncio.to_thread(retention.drop, plane.audit, who, plane.clock(), *given)
+            done = "Dropped; kept in"
+        for each in found:
+            say(f"{done} {retention.file_of(given[1], each)}: entries {each.first} to {each.last}")
+            say(f"It stays in the database until {each.until[:10]} at least." if before else "")
+        if not found:
+            say(
+                "Nothing to do: everything from before is sealed."
+                if before
+                else "Nothing may be dropped yet."
+            )
+    return Exit.COMPLETED
 
 
 def read_verdict() -> Verdict:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -18,27 +19,59 @@ from governance.connections import private_folder
 from governance.errors import ControlUnavailable
 
 
+class Statement:
+    """What the holder of the key says; `signature` is Ed25519 over the canonical form of the other fields."""
+
+    __slots__ = ()
+    key_id: str
+    """First 16 hex digits of the public key."""
+    signature: str
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that the signature is over."""
+        return canonical({name: value for name, value in asdict(self).items() if name != "signature"})  # type: ignore[call-overload]
+
+
+S = TypeVar("S", bound=Statement)
+
+
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Statement):
     """Whoever holds the key says that entry `seq` had this hash at this time.
 
     Attributes:
         every: Entries until the next anchor at most, so that a missing one is missed.
-        key_id: First 16 hex digits of the public key.
-        signature: Ed25519 over the canonical form of the other fields, in hex.
     """
 
     seq: int
     hash: str
     time: str
     every: int
-    key_id: str
-    signature: str
+    key_id: str = ""
+    signature: str = ""
 
-    @property
-    def signed(self) -> bytes:
-        """The bytes that the signature is over."""
-        return canonical({name: value for name, value in asdict(self).items() if name != "signature"})
+
+@dataclass(frozen=True, slots=True)
+class Seal(Statement):
+    """Whoever holds the key says that entries `first` to `last` are a closed segment of the log.
+
+    Attributes:
+        prev: Hash of the entry before `first`.
+        hash: Hash of entry `last`.
+        sha256: Of the segment's lines as they were exported.
+        until: Until then the segment has to stay in the database.
+    """
+
+    first: int
+    last: int
+    count: int
+    prev: str
+    hash: str
+    sha256: str
+    until: str
+    key_id: str = ""
+    signature: str = ""
 
 
 class Anchors:
@@ -50,15 +83,16 @@ class Anchors:
         self._key: Ed25519PrivateKey | None = None
         self._lock = threading.Lock()
 
-    def sign(self, seq: int, entry_hash: str, time: str, *, every: int) -> Anchor:
-        """Sign the state of the log after entry `seq`.
+    def sign(self, said: S) -> S:
+        """The statement with this deployment's signature.
 
         Raises:
             ControlUnavailable: The key can't be read or created.
         """
         key = self._load()
-        unsigned = Anchor(seq, entry_hash, time, every, _key_id(key.public_key()), "")
-        return replace(unsigned, signature=key.sign(unsigned.signed).hex())
+        unsigned: Any = replace(said, key_id=_key_id(key.public_key()))  # type: ignore[type-var]
+        signed: S = replace(unsigned, signature=key.sign(unsigned.signed).hex())
+        return signed
 
     def keep(self, anchor: Anchor) -> None:
         """Append the anchor to the file and wait until it is on disk."""
@@ -76,7 +110,7 @@ class Anchors:
             return []
         return [_read_line(line) for line in self.file.read_text().splitlines()]
 
-    def genuine(self, anchor: Anchor) -> bool:
+    def genuine(self, anchor: Statement) -> bool:
         """Whether a key that this deployment trusts (`home/keys/audit*.pub`) signed it."""
         for path in self.key_path.parent.glob("audit*.pub"):
             public = serialization.load_pem_public_key(path.read_bytes())
@@ -142,7 +176,7 @@ def _key_id(public: Ed25519PublicKey) -> str:
     return public.public_bytes_raw().hex()[:16]
 
 
-def _verifies(public: Ed25519PublicKey, anchor: Anchor) -> bool:
+def _verifies(public: Ed25519PublicKey, anchor: Statement) -> bool:
     try:
         public.verify(bytes.fromhex(anchor.signature), anchor.signed)
     except (InvalidSignature, ValueError):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from governance.acts import Act, Cost, Decision, Json
-from governance.anchors import Anchor, Anchors
+from governance.anchors import Anchor, Anchors, Seal
 from governance.canonical import canonical, canonical_row
 from governance.clock import Clock, stamp, utc_now
 from governance.connections import Row
@@ -106,7 +106,7 @@ class AuditLog:
         self.store = store
         self.anchors = anchors
         self.interval = interval
-        self._clock = clock
+        self.clock = clock
         store.before_close.append(self._anchor_head)
 
     def append(self, tx: Tx, entry: Entry) -> int:
@@ -117,7 +117,7 @@ class AuditLog:
             ValueError: The body isn't JSON.
         """
         seq, prev = tx.all("SELECT seq, hash FROM audit_head")[0]
-        row = _row(entry, seq + 1, stamp(self._clock()), prev)
+        row = _row(entry, seq + 1, stamp(self.clock()), prev)
         tx.execute(_INSERT, row)
         if (seq + 1) % self.interval == 0:
             self._anchor(tx, seq + 1, row[-1])
@@ -142,16 +142,21 @@ class AuditLog:
     def export(self, *, run: str | None = None, since: int = 0, tenant: str | None = None) -> Iterator[str]:
         """Stream the log as JSONL; each line has the entry's number, its hash and the hash before it.
 
+        Where entries before the first one were dropped, their seal comes before it.
+
         Args:
             tenant: Of other tenants' entries only number and hashes are given, so that links can be checked.
         """
+        before = self.store.read_sync(lambda tx: dropped(tx)[1]) if run is None and since == 0 else None
+        if before:
+            yield sealed_line(before)
         for entry in self.entries(run=run, since=since):
             whole = tenant is None or entry.get("tenant") in (None, tenant)
             links = {name: entry[name] for name in ("seq", "prev", "hash")} | {"withheld": True}
             yield canonical(entry if whole else links).decode()
 
     def _anchor(self, tx: Tx, seq: int, entry_hash: str) -> None:
-        anchor = self.anchors.sign(seq, entry_hash, stamp(self._clock()), every=self.interval)
+        anchor = self.anchors.sign(Anchor(seq, entry_hash, stamp(self.clock()), self.interval))
         tx.execute("INSERT INTO audit_anchors VALUES (?, ?, ?, ?, ?, ?)", tuple(asdict(anchor).values()))
         tx.after_commit.append(lambda: self.anchors.keep(anchor))
 
@@ -175,6 +180,25 @@ def stored_anchors(tx: Tx) -> list[Anchor]:
     """The anchors that the database keeps beside the log."""
     rows = tx.all("SELECT seq, hash, time, every, key_id, signature FROM audit_anchors ORDER BY seq")
     return [Anchor(*row) for row in rows]
+
+
+def seals(tx: Tx) -> list[Seal]:
+    """The segments of the log that were closed, as far as they stand in it."""
+    rows = tx.all("SELECT body FROM audit WHERE kind = 'audit_sealed' ORDER BY seq")
+    return [Seal(**json.loads(body)) for (body,) in rows]
+
+
+def dropped(tx: Tx) -> tuple[int, Seal | None]:
+    """Up to which entry the log was dropped, and the seal of what ended there; 0 and None where it wasn't."""
+    first = tx.one("SELECT seq, prev FROM audit ORDER BY seq LIMIT 1")
+    last = first[0] - 1 if first else 0
+    found = [seal for seal in seals(tx) if first and (seal.last, seal.hash) == (last, first[1])]
+    return (last, found[0]) if found else (last, None)
+
+
+def sealed_line(seal: Seal) -> str:
+    """A seal as it stands between the entries of an export."""
+    return canonical({"seal": asdict(seal)}).decode()
 
 
 def as_json(row: Row) -> dict[str, Any]:

@@ -17,6 +17,7 @@ SEAM_ACTIONS = frozenset(
         *("call_model", "route", "ask_human", "ask_superior", "read_memory", "write_memory", "deliver"),
         *("start_run", "decide_approval", "read_run", "cancel_run", "read_audit", "see_personal"),
         *("undo_run", "settle_effect", "read_budget", "answer_for_release", "approve_configuration"),
+        "retire_audit",
     }
 )
 """The actions of `tower.cedarschema`, groups aside."""

@@ -163,6 +163,8 @@ class Limits:
         degrade: The degrade step: model role → the cheaper role that answers in its place.
         rates: `tool:NAME`, `agent:NAME`, `user:NAME`, `tenant:NAME`, or `tool:*` for each of them.
         anchor_interval: Audit entries between two anchors.
+        keep_audit_days: How long an audit entry stays in the database at least.
+        legal_hold: Why no audit entry may be dropped at all; empty where nothing is held.
     """
 
     run: Budget = Budget(model_calls=20, tool_calls=40, handoffs=6, tokens=60_000)
@@ -180,6 +182,8 @@ class Limits:
     breakers: BreakerRules = BreakerRules()
     rates: Mapping[str, Rate] = field(default_factory=dict)
     anchor_interval: int = 100
+    keep_audit_days: int = 184
+    legal_hold: str = ""
 
     def __post_init__(self) -> None:
         budgets = (self.run, self.agent, self.tenant, *self.workers.values())
@@ -191,9 +195,9 @@ class Limits:
             msg = f"degrade_at is {self.degrade_at}; it is a share from 0 to 1"
             raise ValueError(msg)
         spans = [worker.seconds for worker in self.workers.values() if worker.seconds is not None]
-        spans += [person.hours for person in self.people.values()]
-        if self.anchor_interval < 1 or min(self.timeouts.model, self.timeouts.tool, *spans) <= 0:
-            msg = "anchor_interval, timeouts, a worker's seconds and a person's hours must be above 0"
+        spans += [*(person.hours for person in self.people.values()), self.timeouts.model, self.timeouts.tool]
+        if min(self.anchor_interval, self.keep_audit_days) < 1 or min(spans) <= 0:
+            msg = "anchor_interval, keep_audit_days, timeouts, workers' seconds, people's hours: above 0"
             raise ValueError(msg)
         for name, rate in self.rates.items():
             if name.partition(":")[0] not in RATED or min(rate.per_minute, rate.burst) < 1:

@@ -76,6 +76,7 @@ TABLES = (
         resource TEXT, decision TEXT, policies TEXT, policy_version TEXT, model TEXT, cost TEXT,
         key TEXT, body TEXT NOT NULL, hash TEXT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS audit_by_run ON audit (run, seq)",
+    "CREATE INDEX IF NOT EXISTS audit_seals ON audit (seq) WHERE kind = 'audit_sealed'",
     """CREATE TABLE IF NOT EXISTS audit_head (
         one INTEGER PRIMARY KEY, seq BIGINT NOT NULL, hash TEXT NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS audit_anchors (
@@ -86,7 +87,8 @@ TABLES = (
 GENESIS = "0" * 64
 HEAD = f"INSERT INTO audit_head VALUES (1, 0, '{GENESIS}') ON CONFLICT (one) DO NOTHING"
 
-# The database itself refuses a fork, a gap and a change, whoever writes.
+# The database itself refuses a fork, a gap and a change, whoever writes; and by its own clock a
+# deletion of what no seal lets go.
 SQLITE_GUARDS = (
     """CREATE TRIGGER IF NOT EXISTS audit_follows BEFORE INSERT ON audit
        BEGIN
@@ -94,11 +96,17 @@ SQLITE_GUARDS = (
            FROM audit_head WHERE seq <> NEW.seq - 1 OR hash <> NEW.prev;
          UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash;
        END""",
+    "DROP TRIGGER IF EXISTS audit_no_delete",
+    """CREATE TRIGGER IF NOT EXISTS audit_keep BEFORE DELETE ON audit
+       WHEN NOT EXISTS (
+         SELECT 1 FROM audit WHERE kind = 'audit_sealed' AND seq > OLD.seq
+         AND OLD.seq BETWEEN json_extract(body, '$.first') AND json_extract(body, '$.last')
+         AND json_extract(body, '$.until') <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+       BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END""",
     *(
         f"""CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table}
             BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"""
-        for table in ("audit", "audit_anchors")
-        for verb in ("UPDATE", "DELETE")
+        for table, verb in (("audit", "UPDATE"), ("audit_anchors", "UPDATE"), ("audit_anchors", "DELETE"))
     ),
 )
 
@@ -111,11 +119,25 @@ POSTGRES_GUARDS = (
        END $$""",
     """CREATE OR REPLACE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
        BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
+    """CREATE OR REPLACE FUNCTION audit_keep() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+         IF NOT EXISTS (
+           SELECT 1 FROM audit WHERE kind = 'audit_sealed' AND seq > OLD.seq
+           AND OLD.seq BETWEEN (body::json->>'first')::bigint AND (body::json->>'last')::bigint
+           AND body::json->>'until' <= to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+         THEN RAISE EXCEPTION 'audit is append-only'; END IF;
+         RETURN OLD;
+       END $$""",
     """CREATE OR REPLACE TRIGGER audit_follows BEFORE INSERT ON audit
        FOR EACH ROW EXECUTE FUNCTION audit_follows()""",
+    """CREATE OR REPLACE TRIGGER audit_keep BEFORE DELETE ON audit
+       FOR EACH ROW EXECUTE FUNCTION audit_keep()""",
     *(
-        f"""CREATE OR REPLACE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+        f"""CREATE OR REPLACE TRIGGER {table}_append_only BEFORE {verbs} ON {table}
             FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()"""
-        for table in ("audit", "audit_anchors")
+        for table, verbs in (
+            ("audit", "UPDATE OR TRUNCATE"),
+            ("audit_anchors", "UPDATE OR DELETE OR TRUNCATE"),
+        )
     ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from governance.anchors import Anchor, merge
-from governance.audit import COLUMNS, AuditLog, entry_hash, page, stored_anchors
+from governance.audit import COLUMNS, AuditLog, dropped, entry_hash, page, stored_anchors
+from governance.clock import stamp
 from governance.connections import Row
 from governance.schema_sql import GENESIS
 from governance.store import Tx
@@ -58,20 +59,34 @@ class _Check:
         self._seq = 0
         self._hash = GENESIS
         self._agreed = 0
+        self._base = 0
 
     def verdict(self) -> Verdict:
         try:
             for anchor in self._anchors:
                 if anchor.seq < 1:
                     self._check_signature(anchor)
+            self._begin()
             while rows := page(self._tx, self._seq):
                 for row in rows:
                     self._check_entry(row)
             self._check_end()
         except _Broken as found:
             return Verdict(False, self._seq, self._agreed, found.seq, found.problem, found.message)
-        message = f"the log is whole: {self._seq} entries, {self._agreed} anchors"
+        entries = f"{self._seq - self._base} entries" + (f" after {self._base}, sealed" if self._base else "")
+        message = f"the log is whole: {entries}, {self._agreed} anchors"
         return Verdict(True, self._seq, self._agreed, message=message)
+
+    def _begin(self) -> None:
+        """Begin after what was dropped as a sealed segment, if a trusted key says that it might be."""
+        last, seal = dropped(self._tx)
+        if seal and self._log.anchors.genuine(seal) and seal.until <= stamp(self._log.clock()):
+            self._base = self._seq = last
+            self._hash = seal.hash
+            for anchor in self._anchors:
+                if anchor.seq == last and anchor.hash != seal.hash:
+                    raise self._rewritten(last)
+            self._anchors = [anchor for anchor in self._anchors if anchor.seq > last]
 
     def _check_signature(self, anchor: Anchor) -> None:
         if not self._log.anchors.genuine(anchor):
@@ -123,10 +138,10 @@ class _Check:
 
     def _check_spacing(self) -> None:
         """No stretch is longer than the anchors at its ends allow: somebody would have removed one."""
-        before, allowed = 0, self._log.interval
+        before, allowed = self._base, self._log.interval
         ends = [(anchor.seq, anchor.every) for anchor in self._anchors]
         for seq, every in [*ends, (self._seq, self._log.interval)]:
-            reach = max(allowed if before else 0, every)
+            reach = max(allowed if before > self._base else 0, every)
             if seq - before > reach:
                 due = before + reach
                 message = f"an anchor was due at entry {due} and is in neither place: it was removed"

@@ -1,8 +1,8 @@
 """Verify an audit log with nothing but Python: `./tower audit export | python3 scripts/verify_audit.py`.
 
-Each entry is hashed again, each link followed, each anchor's Ed25519 signature checked (RFC 8032, below).
-Anchors and public keys come from the deployment's home (`anchors.jsonl`, `keys/audit*.pub`) or,
-better, from where you keep copies of them.
+Each entry is hashed again, each link followed, each anchor's and seal's Ed25519 signature checked
+(RFC 8032, below). Anchors and public keys come from the deployment's home (`anchors.jsonl`,
+`keys/audit*.pub`) or, better, from where you keep copies of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ AS_TEXT = ("policies", "cost", "body")
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
-SIGNATURE_BYTES = 64
 Point = tuple[int, int, int, int]
 
 
@@ -61,7 +60,7 @@ def entries(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             entry = members(line.strip())
-            entry["seq"], entry["prev"], entry["hash"]
+            "seal" in entry or (entry["seq"], entry["prev"], entry["hash"])
         except (ValueError, LookupError, TypeError) as error:
             msg = f"line {number} is no entry of an audit log, so it was altered"
             raise Broken(msg) from error
@@ -76,11 +75,15 @@ class Signatures:
             if not genuine(anchor, keys):
                 msg = f"entry {anchor.get('seq')}: its anchor was forged, or the public key is missing"
                 raise Broken(msg)
+        self.keys, self.ended = keys, False
         self.ahead = sorted(anchors, key=lambda anchor: anchor["seq"])
         self.agreed = self.last = self.reach = 0
 
     def check(self, seq: int, entry_hash: str) -> None:
         """Hold an entry against the anchors that were signed after it."""
+        if self.ended:
+            msg = f"entry {seq}: it stands behind the seal of a segment"
+            raise Broken(msg)
         while self.ahead and self.ahead[0]["seq"] == seq:
             anchor = self.ahead.pop(0)
             if anchor["hash"] != entry_hash:
@@ -88,6 +91,17 @@ class Signatures:
                 raise Broken(msg)
             self.check_gap(seq, max(self.reach, anchor["every"]))
             self.last, self.reach, self.agreed = seq, anchor["every"], self.agreed + 1
+
+    def seal(self, seal: dict[str, Any], seq: int, prev: str) -> tuple[int, str]:
+        """Go on after a seal: of what was dropped before the first entry, or of the entries up to here."""
+        last = seal["last"]
+        if not genuine(seal, self.keys) or (seq and (last, seal["hash"]) != (seq, prev)):
+            msg = f"entry {min(seq + 1, last)}: its seal was forged or is another segment's"
+            raise Broken(msg)
+        # What follows a segment isn't its concern, and stands behind no anchor here.
+        self.ahead = [anchor for anchor in self.ahead if anchor["seq"] > last and not seq]
+        self.last, self.agreed, self.ended = last, self.agreed + 1, bool(seq)
+        return last, seal["hash"]
 
     def check_gap(self, seq: int, reach: int) -> None:
         """No stretch is longer than the anchors at its ends allow."""
@@ -104,14 +118,20 @@ class Signatures:
         self.check_gap(seq, self.reach)
 
 
-def verify(lines: Iterable[str], signed: Signatures) -> tuple[int, int]:
-    """Check every entry, link and anchor; how many entries there are, and how many are withheld.
+def verify(lines: Iterable[str], signed: Signatures) -> tuple[int, int, int]:
+    """Check every entry, link and anchor; before the first entry, the last one, and how many are withheld.
 
     Raises:
         Broken: With the first entry that isn't as it was written.
     """
-    log, seq, prev, withheld = entries(lines), 0, "0" * 64, 0
+    log, seq, prev, withheld, before = entries(lines), 0, "0" * 64, 0, 0
     for entry in log:
+        if "seal" in entry:
+            before, (seq, prev) = (
+                before if seq else entry["seal"]["last"],
+                signed.seal(entry["seal"], seq, prev),
+            )
+            continue
         if entry["seq"] != seq + 1:
             raise Broken(_misplaced(entry, seq + 1, log))
         hidden = entry.get("withheld") is True
@@ -120,18 +140,18 @@ def verify(lines: Iterable[str], signed: Signatures) -> tuple[int, int]:
         seq, prev, withheld = seq + 1, entry["hash"], withheld + hidden
         signed.check(seq, prev)
     signed.check_end(seq)
-    return seq, withheld
+    return before, seq, withheld
 
 
 def _misplaced(entry: dict[str, Any], expected: int, rest: Iterator[dict[str, Any]]) -> str:
-    if entry["seq"] < expected or any(later["seq"] == expected for later in rest):
+    if entry["seq"] < expected or any(later.get("seq") == expected for later in rest):
         return f"entry {expected}: entry {entry['seq']} stands in its place; they were reordered"
     return f"entry {expected}: it was deleted; entry {entry['seq']} follows"
 
 
 def _altered(entry: dict[str, Any], seq: int, rest: Iterator[dict[str, Any]]) -> str:
     """Altered where it stands, or moved here from another place: then its hash fits that number."""
-    home = next((later["seq"] - 1 for later in rest if later["prev"] == entry["hash"]), seq)
+    home = next((later["seq"] - 1 for later in rest if later.get("prev") == entry["hash"]), seq)
     if home != seq and entry_hash(entry, home) == entry["hash"]:
         return f"entry {seq}: entry {home} stands in its place; they were swapped"
     return f"entry {seq}: it was changed after it was written, or what it follows was replaced"
@@ -150,7 +170,7 @@ def signed_by(public: bytes, message: bytes, signature: bytes) -> bool:
     """Ed25519: whether s·B = R + h·A (RFC 8032, section 5.1.7)."""
     s = int.from_bytes(signature[32:], "little")
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
-    if s >= ORDER or len(signature) != SIGNATURE_BYTES:
+    if s >= ORDER or len(signature) != 64:  # noqa: PLR2004 - bytes
         return False
     x1, y1, z1, _ = times(s, BASE)
     x2, y2, z2, _ = plus(point(signature[:32]), times(h, point(public)))
@@ -198,9 +218,6 @@ def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-UNSIGNED = "no anchor was found, so nobody vouches for it: give --anchors and --keys"
-
-
 def main() -> int:
     """Read the export from a file or stdin; exit 0 if it is whole, 1 if not, 2 if nothing vouches for it."""
     home = Path(os.environ.get("TOWER_HOME") or ".tower")
@@ -218,14 +235,14 @@ def main() -> int:
         anchors = [json.loads(line) for line in dict.fromkeys(text.splitlines())]
         signed = Signatures(anchors, {key.hex()[:16]: key for key in public})
         with given.export.open(encoding="utf-8") if given.export else sys.stdin as lines:
-            count, withheld = verify(lines, signed)
+            before, last, withheld = verify(lines, signed)
     except (Broken, ValueError, LookupError, TypeError) as broken:
         say(f"NOT WHOLE. {broken}")
         return 1
-    say(
-        f"{count} entries, each as it was written ({withheld} of other tenants: only their links are checked)"
-    )
-    say(f"{signed.agreed} anchors, each signed by a key in {given.keys}" if signed.agreed else UNSIGNED)
+    checked = f"{last - before} entries, {before + 1} to {last}, each as it was written"
+    say(f"{checked} ({withheld} of other tenants: only their links are checked)")
+    vouched = f"{signed.agreed} anchors or seals, each signed by a key in {given.keys}"
+    say(vouched if signed.agreed else "nobody vouches for it: give --anchors and --keys")
     return 0 if signed.agreed else 2
 
 

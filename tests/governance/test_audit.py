@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.acts import Cost
-from governance.anchors import Anchors
+from governance.anchors import Anchor, Anchors
 from governance.audit import COLUMNS, AuditLog, Entry, entry_hash
 from governance.canonical import canonical
 from governance.errors import ControlUnavailable
@@ -50,6 +50,7 @@ def unguard(settings):
             settings,
             "DROP TRIGGER audit_follows ON audit",
             "DROP TRIGGER audit_append_only ON audit",
+            "DROP TRIGGER audit_keep ON audit",
             "DROP TRIGGER audit_anchors_append_only ON audit_anchors",
         )
 
@@ -192,9 +193,8 @@ def test_a_forged_anchor_is_named(settings, log, tmp_path):
     write(log)
     unguard(settings)
     rewrite(settings, 14, 25, {"user_id": "noah"})
-    forged = Anchors(tmp_path / "other").sign(
-        20, row_of(settings, 20)[-1], "2026-11-21T09:00:00.000000Z", every=10
-    )
+    said = Anchor(20, row_of(settings, 20)[-1], "2026-11-21T09:00:00.000000Z", 10)
+    forged = Anchors(tmp_path / "other").sign(said)
     lines = log.anchors.file.read_text().splitlines()
     log.anchors.file.write_text(lines[0] + "\n")
     log.anchors.keep(forged)

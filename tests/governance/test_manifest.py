@@ -120,7 +120,9 @@ async def test_a_graph_may_gain_steps_and_lose_none(build, plane):
     upgraded = build()
     upgraded.manifest = Manifest({"graphs/a.py": "2"})
 
-    with pytest.raises(ReleaseChanged, match=rf"no step pay any more.*{plane.manifest.hash}.*cancel {run.id}"):
+    with pytest.raises(
+        ReleaseChanged, match=rf"no step pay any more.*{plane.manifest.hash}.*cancel {run.id}"
+    ):
         await upgraded.take_up(run, {"read", "refund"})
     assert [e["body"]["missing"] for e in plane.audit.entries(kind="migration_refused")] == [["pay"]]
     await build().take_up(run, {"read", "refund"})  # nobody keeps book of what runs there

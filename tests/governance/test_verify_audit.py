@@ -52,7 +52,7 @@ def test_a_whole_log_is_whole(settings, log):
     code, said = check(settings, list(log.export()))
     assert code == 0, said
     assert said.startswith("25 entries")
-    assert "2 anchors, each signed" in said
+    assert "2 anchors or seals, each signed" in said
 
 
 def changed(lines: list[str]) -> list[str]:
