@@ -122,9 +122,9 @@ def dialogue(
 
 
 def _described(tool: Mapping[str, Any]) -> str:
-    return (
-        f"- {tool['name']}: {few_examples(tool.get('description', ''))}{_fields(_dereferenced(tool), '    ')}"
-    )
+    # Without the examples of what people say: a small model writes them into notes as said by this one.
+    purpose = re.sub(r",? e\.g\. .*", ".", tool.get("description", ""))
+    return f"- {tool['name']}: {purpose}{_fields(_dereferenced(tool), '    ')}"
 
 
 EXAMPLES = re.compile(r"e\.g\. ([^\n]*)")

@@ -120,7 +120,7 @@ def test_it_is_told_that_it_may_answer_in_words_only_where_it_may(served):
 
 def test_what_is_shown_is_short_and_what_is_enforced_is_whole(served):
     class Job(BaseModel):
-        """Say what it is."""
+        """Say what it is, e.g. I want rum; tea please."""
 
         title: Annotated[str | None, Field(max_length=9)] = None
         kind: Annotated[
