@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(page for folder in ("docs", "docs/patterns") for page in (ROOT / folder).glob("*.md"))
 SERVED = {"http"}
 """Pages whose commands need a server: tests/server runs them."""
+LONG = {"adaptive", "compliance", "concurrent", "evals", "events", "magentic", "supervisor", "systems"}
+"""Pages whose commands take longest: `make test-slow` runs them."""
 
 SAID = {
     "events": ["leak.eml → ", "waits for a person", "is woken: a document came", "paid 336.00 EUR"],
@@ -85,7 +87,15 @@ def blocks(page: Path) -> list[str]:
     return found if any("./tower" in block for block in found) and page.stem not in SERVED else []
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if page.stem in LONG else [])
+        for page in PAGES
+        if blocks(page)
+    ],
+    ids=lambda page: page.stem,
+)
 def test_a_pages_commands_work_and_say_what_it_shows(page: Path, prepared: Path, link: Path, tmp_path: Path):
     shutil.copytree(prepared, tmp_path / "home")
     for folder in ("examples", "scripts"):

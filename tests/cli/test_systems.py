@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from evals.expectations import Expectation
 from tests.cli.conftest import Tower, arguments
 
@@ -53,6 +55,7 @@ def test_changed_nothing_is_paid_and_the_change_is_named(tower: Tower, small_cla
     assert (tower.home / "keys" / "systems" / "billing.key").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_with_a_wrong_key_nothing_is_paid(tower: Tower, small_claim: Expectation):
     with up(tower, AS_IT_WAS):
         tower.env["TOWER_BILLING_KEY"] = "billing.wrong"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.cli.conftest import Tower
+
+Langsmith = tuple[str, list[tuple[str, str]]]
 LETTER = "Marta Lindqvist asks: is luggage covered that was stolen from a locked car?"
 
 
@@ -52,7 +50,7 @@ class Recorder(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def langsmith() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def langsmith() -> Iterator[Langsmith]:
     seen: list[tuple[str, str]] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Recorder,), {"seen": seen}))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -61,35 +59,15 @@ def langsmith() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     server.server_close()
 
 
-def run(home: Path, **env: str) -> str:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "cli.main",
-            "run",
-            "--graph",
-            "direct",
-            "--customer",
-            "C-10001",
-            "--json",
-            LETTER,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "TOWER_HOME": str(home), **env},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return str(json.loads(done.stdout)["run"])
+def run(tower: Tower) -> str:
+    return str(tower.json("run", "--graph", "direct", "--customer", "C-10001", LETTER)["run"])
 
 
-def test_with_a_key_runs_are_named_and_masked(tmp_path, langsmith):
+def test_with_a_key_runs_are_named_and_masked(tower: Tower, langsmith: Langsmith):
     url, seen = langsmith
+    tower.env |= {"LANGSMITH_API_KEY": "key", "LANGSMITH_ENDPOINT": url}
 
-    name = run(tmp_path, LANGSMITH_API_KEY="key", LANGSMITH_ENDPOINT=url)
+    name = run(tower)
 
     sent = "\n".join(body for _, body in seen)
     assert name in sent
@@ -99,9 +77,10 @@ def test_with_a_key_runs_are_named_and_masked(tmp_path, langsmith):
     assert "Marta" not in sent
 
 
-def test_without_a_key_nothing_is_sent(tmp_path, langsmith):
+def test_without_a_key_nothing_is_sent(tower: Tower, langsmith: Langsmith):
     url, seen = langsmith
+    tower.env |= {"LANGSMITH_ENDPOINT": url, "LANGSMITH_TRACING": "true"}
 
-    run(tmp_path, LANGSMITH_ENDPOINT=url, LANGSMITH_TRACING="true")
+    run(tower)
 
     assert seen == []

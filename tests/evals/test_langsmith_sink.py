@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from evals.sinks import SinkFailed, send
 from governance.errors import InvalidInput
 from tests.evals.langsmith_stub import UUID7, Stub, serving
 from tests.evals.results import experiment
+from tests.forking import Forker
 
 ROOT = Path(__file__).parents[2]
 INPUTS = {("routing", "R-0001"): "My pipe burst."}
@@ -173,27 +173,27 @@ def test_a_queue_that_takes_nothing_fails(stub):
         upload(stub, what, review=[what.rows[3]])
 
 
-def tower(*command: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", "eval", *command],
-        cwd=ROOT,
-        env={**os.environ, "TOWER_HOME": str(home), **env},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+@pytest.fixture
+def tower(forker: Forker, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`tower eval` in a process of its own."""
+
+    def run(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        started = forker.start(["eval", *command], os.environ | {"TOWER_HOME": str(tmp_path)} | env, ROOT)
+        said, errors = started.communicate(timeout=200)
+        return subprocess.CompletedProcess(command, started.poll() or 0, said, errors)
+
+    return run
 
 
-def test_the_environment_alone_decides(stub, tmp_path):
+def test_the_environment_alone_decides(stub, tmp_path, tower):
     write(experiment(), tmp_path / "evals" / "e-1")
     endpoint = {"LANGSMITH_ENDPOINT": stub.url, "LANGSMITH_TRACING": "true"}
 
-    without = tower("upload", home=tmp_path, **endpoint)
+    without = tower("upload", **endpoint)
     assert (without.returncode, stub.requests) == (2, [])
     assert "set LANGSMITH_API_KEY" in " ".join(without.stderr.split())
 
-    done = tower("upload", "e-1", home=tmp_path, **endpoint, LANGSMITH_API_KEY="key")
+    done = tower("upload", "e-1", **endpoint, LANGSMITH_API_KEY="key")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "routing-e-1, 24 runs" in done.stdout
     assert len(stub.runs) == 26
@@ -201,16 +201,16 @@ def test_the_environment_alone_decides(stub, tmp_path):
     assert asked["text"].startswith("is a stone chip")
 
 
-def test_a_run_of_suites_without_a_key_sends_nothing(stub, tmp_path):
+def test_a_run_of_suites_without_a_key_sends_nothing(stub, tower):
     case = ("--suite", "routing", "--case", "R-0001", "--max-concurrency", "1", "--json")
     endpoint = {"LANGSMITH_ENDPOINT": stub.url, "LANGSMITH_TRACING": "true"}
 
-    ran = tower("run", *case, home=tmp_path, **endpoint)
+    ran = tower("run", *case, **endpoint)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["sent"] == []
     assert stub.requests == []
 
-    ran = tower("run", *case, home=tmp_path, **endpoint, LANGSMITH_API_KEY="key")
+    ran = tower("run", *case, **endpoint, LANGSMITH_API_KEY="key")
     assert ran.returncode == 0, ran.stderr
     assert "1 runs" in json.loads(ran.stdout)["sent"][0]
     assert [run["name"] for run in stub.runs.values()] == ["R-0001"]  # and no trace of what the case ran

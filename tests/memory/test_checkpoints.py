@@ -200,8 +200,8 @@ def _setup(url: str) -> None:
 
 def test_several_processes_set_up_at_once(url: str) -> None:
     context = multiprocessing.get_context("spawn")
-    with context.Pool(4) as pool:
-        pool.map(_setup, [url] * 4)
+    with context.Pool(2) as pool:
+        pool.map(_setup, [url] * 2)
 
 
 class Loaded(BaseModel):

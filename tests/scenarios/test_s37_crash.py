@@ -37,7 +37,7 @@ def script(name: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.scenario(37)
-@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+@pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def test_every_pattern_survives_kill_9(backend: str):
     """Each pattern is killed on one of the two databases, half of them with late checkpoints."""
     patterns = {

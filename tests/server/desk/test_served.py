@@ -33,7 +33,7 @@ DOCUMENTS = {
     "adaptive": "03-lapsed-policy.txt",
     "direct": "04-wording-question.eml",
     "sequential": "01-plain-claim.eml",
-    "supervisor": "02-large-claim.pdf",
+    "supervisor": "06-hostile.eml",  # a claim is paid once, and the large one is the page's
     "handoff": "05-service-complaint.json",
     "single": "05-service-complaint.json",
 }
