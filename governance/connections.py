@@ -22,7 +22,13 @@ _ONE_WRITER = 0x746F776572
 
 
 class Connection(Protocol):
-    """What the store needs of a database."""
+    """What the store needs of a database.
+
+    Attributes:
+        head: Number and hash of the log's last entry, as far as the open transaction knows it.
+    """
+
+    head: tuple[int, str] | None
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement with `?` placeholders; rows it returns, if any."""
@@ -39,6 +45,8 @@ class Connection(Protocol):
 
 class SqliteConnection:
     """One connection to an SQLite file in WAL mode, synced at each commit."""
+
+    head: tuple[int, str] | None = None
 
     def __init__(self, path: Path) -> None:
         private_folder(path.parent)
@@ -64,6 +72,7 @@ class SqliteConnection:
 
     def begin(self) -> None:
         """Take the file's write lock at once, so that nothing read before is stale."""
+        self.head = None
         self._db.execute("BEGIN IMMEDIATE")
 
     def begin_reading(self) -> None:
@@ -77,6 +86,8 @@ class SqliteConnection:
 
 class PostgresConnection:
     """One connection to a PostgreSQL server."""
+
+    head: tuple[int, str] | None = None
 
     def __init__(self, url: str) -> None:
         self._db: psycopg.Connection[Row] = psycopg.connect(
@@ -93,6 +104,7 @@ class PostgresConnection:
 
     def begin(self) -> None:
         """Begin behind an advisory lock: one writer at a time, as on SQLite."""
+        self.head = None
         self._db.execute(f"BEGIN; SELECT pg_advisory_xact_lock({_ONE_WRITER})")
 
     def begin_reading(self) -> None:

@@ -23,20 +23,20 @@ class Tx:
     """One transaction; what it wrote is there as a whole or not at all."""
 
     def __init__(self, db: Connection) -> None:
-        self._db = db
+        self.db = db
         self.after_commit: list[Callable[[], None]] = []
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement with `?` placeholders; rows it returns (`SELECT`, `RETURNING`), if any."""
-        return self._db.execute(sql, params)
+        return self.db.execute(sql, params)
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
-        return self._db.execute(sql, params)
+        return self.db.execute(sql, params)
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""
-        return next(iter(self._db.execute(sql, params)), None)
+        return next(iter(self.db.execute(sql, params)), None)
 
 
 Work = Callable[[Tx], T]
@@ -212,16 +212,16 @@ class ControlStore:
     def _one(
         self, db: Connection, work: Work[T], future: Future[T]
     ) -> tuple[T, list[Callable[[], None]]] | None:
-        """Run one piece of work in a savepoint; its own error undoes it and no other."""
+        """Run one piece of work in a savepoint, which the commit releases; its own error undoes it alone."""
         db.execute("SAVEPOINT work")
         tx = Tx(db)
         try:
             result = work(tx)
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller, not to this thread
             db.execute("ROLLBACK TO SAVEPOINT work")
+            db.head = None
             future.set_exception(unavailable(error) if isinstance(error, DATABASE_ERRORS) else error)
             return None
-        db.execute("RELEASE SAVEPOINT work")
         return result, tx.after_commit
 
     def _drop(self) -> None:
