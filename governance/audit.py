@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from governance.acts import Act, Cost, Decision, Json
@@ -107,6 +107,7 @@ class AuditLog:
         self.anchors = anchors
         self.interval = interval
         self.clock = clock
+        self.on_end: Callable[[str], None] | None = None
         store.before_close.append(self._anchor_head)
 
     def append(self, tx: Tx, entry: Entry) -> int:
@@ -124,6 +125,8 @@ class AuditLog:
         tx.db.head = (seq, row[-1])
         if seq % self.interval == 0:
             self._anchor(tx, seq, row[-1])
+        if self.on_end and entry.kind == "run_ended":
+            tx.after_commit.append(partial(self.on_end, str(entry.run)))
         return int(seq)
 
     def entries(

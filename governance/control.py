@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from itertools import chain, repeat
 
-from governance import agents, journal
+from governance import agents, journal, telemetry
 from governance.acts import Act, Clearance, Cost, Decision, Json
 from governance.audit import Entry
 from governance.errors import ControlUnavailable, TowerError
@@ -177,4 +177,6 @@ def _build(settings: Settings) -> ControlPlane:
     store = ControlStore(settings.url("control"))
     manifest = read_manifest(settings.home)
     vault = Vault(settings, store)
-    return ControlPlane(settings, store, load_policy(), load_limits(settings), vault, manifest=manifest)
+    plane = ControlPlane(settings, store, load_policy(), load_limits(settings), vault, manifest=manifest)
+    telemetry.attach(plane.audit)
+    return plane

@@ -11,6 +11,8 @@ import pytest
 
 from tests.forking import Forker
 
+pytest_plugins = ["tests.collecting"]
+
 CONFIGURES = ("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_", "TOWER_")
 
 
