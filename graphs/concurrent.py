@@ -11,7 +11,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from nodes.arbitrate import arbiter_node, ask_human_node
-from nodes.branch import branch_node, nested_node
+from nodes.branch import Crowd, branch_node, nested_node
 from nodes.deliver import Compose, deliver_node
 from nodes.reconcile import Panel, reconcile_node, reconciled
 from nodes.resolve import Arbiter, AskHuman, HighestAuthority, Resolution, Weighted
@@ -38,7 +38,8 @@ def concurrent(
         agents: Each returns a `Verdict` over the same choices; names must differ. A compiled pattern
             may stand among them, if its outcome's result is a verdict, as this pattern's is.
         resolve: Conflict policies, tried in order until one settles; `AskHuman` always does.
-        quorum: Fewest verdicts for an outcome better than `failed`.
+        quorum: Fewest verdicts for an outcome better than `failed`. Where the run's budget runs low
+            and `[degrade]` declares it, no more of them begin.
         max_concurrency: Agents at work at once, those of nested patterns included. A run that was
             given a `max_concurrency` goes by that.
         branch_timeout: A branch past it is cancelled and what it still returns is discarded; waiting
@@ -63,12 +64,13 @@ def concurrent(
     g.add_node(
         "reconcile", cast("Any", reconcile_node(panel)), defer=True, destinations=(*asked[:1], "deliver")
     )
+    crowd = Crowd({name: _agents(member) for name, member in members.items()}, panel.quorum)
+    bounds: Any = {"max_concurrency": max_concurrency, "timeout": branch_timeout}
     for name, member in members.items():
         if isinstance(member, CompiledStateGraph):
-            node = nested_node(member, schema, max_concurrency=max_concurrency, timeout=branch_timeout)
+            node = nested_node(member, schema, crowd, **bounds)
         else:
-            step = Step(member) if isinstance(member, Agent) else member
-            node = branch_node(step, max_concurrency=max_concurrency, timeout=branch_timeout)
+            node = branch_node(Step(member) if isinstance(member, Agent) else member, crowd, **bounds)
         add(g, name, node)
         g.add_edge(START, name)
         g.add_edge(name, "reconcile")
@@ -85,6 +87,14 @@ def concurrent(
 
 def _name(member: Member) -> str:
     return member.get_name() if isinstance(member, CompiledStateGraph) else member.name
+
+
+def _agents(member: Member) -> list[str]:
+    """Whom the budget knows in a branch; a pattern's agents are nodes of it."""
+    if isinstance(member, CompiledStateGraph):
+        return list(member.nodes)
+    step = Step(member) if isinstance(member, Agent) else member
+    return [agent.name for agent in (step.agent, step.fallback) if agent]
 
 
 def _schema(agents: Sequence[Member], resolve: Sequence[Resolution]) -> type[Verdict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +19,7 @@ from governance.errors import ControlUnavailable
 from governance.outcome import Outcome, Status
 from governance.principals import Run
 from nodes.agent import work
+from nodes.degrade import BRANCHES, at_work, runs_low
 from nodes.delegate import delegate_node
 from nodes.fallback import first_valid
 from nodes.faults import fault
@@ -71,13 +72,39 @@ def limit_for(config: RunnableConfig, declared: int) -> int:
     return max(1, config.get("max_concurrency") or declared)
 
 
-def branch_node(step: Step, *, max_concurrency: int, timeout: timedelta) -> Node:
+@dataclass(frozen=True)
+class Crowd:
+    """How many branches there have to be.
+
+    Attributes:
+        agents: Branch → names of those who work in it.
+        quorum: So many begin, however little of the budget is left.
+    """
+
+    agents: Mapping[str, Collection[str]]
+    quorum: int
+
+    async def check(self, run: Run, name: str) -> None:
+        """Leave a branch out that has not begun and isn't needed, where the run's budget runs low.
+
+        Raises:
+            Absent: It is left out.
+        """
+        if len(self.agents) > self.quorum and await runs_low(run, BRANCHES):
+            working = await at_work(run)
+            begun = [branch for branch, agents in self.agents.items() if working & set(agents)]
+            if name not in begun and len(begun) >= self.quorum:
+                raise Absent(Status.PARTIAL, "LeftOut", "left out, since the run's budget runs low")
+
+
+def branch_node(step: Step, crowd: Crowd, *, max_concurrency: int, timeout: timedelta) -> Node:
     """Make the node of an agent's branch; it writes a verdict or an absence, and nothing else ends it."""
 
     async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
         run = await current_run(config)
 
         async def look() -> Found:
+            await crowd.check(run, step.name)
             return await _examine(step, state, config, runtime.context)
 
         here = place(run.id, limit_for(config, max_concurrency))
@@ -89,6 +116,7 @@ def branch_node(step: Step, *, max_concurrency: int, timeout: timedelta) -> Node
 def nested_node(
     graph: CompiledStateGraph[Any, Any, Any, Any],
     schema: type[Verdict],
+    crowd: Crowd,
     *,
     max_concurrency: int,
     timeout: timedelta,
@@ -105,6 +133,7 @@ def nested_node(
         limited: RunnableConfig = {**config, "max_concurrency": limit_for(config, max_concurrency)}
 
         async def look() -> Found:
+            await crowd.check(run, name)
             outcome = (await delegate(state, limited, runtime))["results"][name]
             return _verdict_of(outcome, schema), []
 

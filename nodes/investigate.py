@@ -11,12 +11,14 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
+from governance.control import control
 from governance.outcome import Status
 from nodes.agent import work
+from nodes.degrade import STEPS, runs_low
 from nodes.delegate import run_nested
 from nodes.faults import STEP_ERRORS, fault
 from nodes.ledger import DONE, Found, Investigation, ready
-from nodes.place import actor_at
+from nodes.place import actor_at, current_run
 from nodes.review import carry_out
 from nodes.route import clear_route
 from nodes.state import Context, RunOutput, RunState
@@ -38,17 +40,22 @@ def assign_node(*, max_parallel: int) -> Node:
     """Make the node that starts what is ready; with nothing left to start the manager judges.
 
     Args:
-        max_parallel: Steps at work at once; the rest follow when these have ended.
+        max_parallel: Steps at work at once; the rest follow when these have ended. Where the run's
+            budget runs low and `[degrade]` declares it, one at a time.
     """
 
     async def assign(state: Investigation, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
-        del config, runtime
+        del runtime
         update: dict[str, Any] = {"visits": {"assign": 1}}
         found, ledger = state.get("found", {}), state["ledger"]
         broke = [name for name, entry in found.items() if entry["status"] == Status.BUDGET_EXHAUSTED]
         if broke:
             return Command(goto="conclude", update=update)
         steps = ready(ledger["plan"], found)[:max_parallel]
+        run = await current_run(config)
+        if len(steps) > 1 and await runs_low(run, STEPS):
+            await control().note(run, "steps_held_back", {"steps": [step["id"] for step in steps[1:]]})
+            del steps[1:]
         if steps:
             return Command(goto=[Send("investigate", _task(step, state)) for step in steps], update=update)
         return Command(goto="conclude" if ledger.get("read") else "judge", update=update)
