@@ -2,7 +2,8 @@
 
 Parts: `models` (a model server of which one answer in five is none, and a tool that fails, hangs and
 answers too late), `outage` (PostgreSQL is stopped for five seconds under many runs), `disk` (no file
-can grow any more) and `contention` (one budget, one approval, one log, many processes).
+can grow any more), `contention` (one budget, one approval, one log, many processes) and `audit` (what an
+entry of the log costs; best on a quiet machine).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 # A process with threads must not fork, and numpy would start some.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LANGSMITH_TRACING": "false"}
 LEAST_PERCENT = 99
-PARTS = ("contention", "disk", "outage", "models")
+MOST_MILLISECONDS, LEAST_VERIFIED = 0.3, 20_000
+PARTS = ("audit", "contention", "disk", "outage", "models")
 
 
 def options() -> argparse.Namespace:
@@ -63,6 +65,20 @@ class Parts:
                 found = each(place(), self.policy)
                 print(f"contention {each.__name__:10} {backend:10} {len(found)} findings", flush=True)
                 yield from found
+
+    def audit(self) -> Iterator[str]:
+        """An entry costs at most 0.3 ms of CPU where several are ready; 20,000 a second are verified."""
+        from tests.campaigns import forks, speed
+
+        for backend, place in self.places.items():
+            life = forks.live(lambda tell, place=place: speed.audit(place(), tell), patience=300)  # type: ignore[misc]
+            told = life.told
+            costs = (
+                f"{told['milliseconds']:.2f} ms CPU an entry, {told['verified']:,.0f} verified a CPU-second"
+            )
+            print(f"audit      {backend:10} {costs}", flush=True)
+            if told["milliseconds"] > MOST_MILLISECONDS or told["verified"] < LEAST_VERIFIED:
+                yield f"the audit log on {backend} is too slow: {costs}"
 
     def disk(self) -> Iterator[str]:
         """Files stop growing at some size; what was done until then is taken up when they grow again."""
