@@ -43,14 +43,17 @@ class HighestAuthority:
 
     Attributes:
         order: Branches, the highest authority first.
+        only: The one choice that is beyond the others' vote, such as `decline`; any other settles nothing.
     """
 
     order: Sequence[str]
+    only: str | None = None
     name: str = "highest_authority"
 
     def settle(self, verdicts: Given) -> str | None:
-        """The choice, or None where none of them gave a verdict."""
-        return next((str(verdicts[branch]["choice"]) for branch in self.order if branch in verdicts), None)
+        """The choice, or None where none of them gave a verdict that counts."""
+        said = next((str(verdicts[branch]["choice"]) for branch in self.order if branch in verdicts), None)
+        return said if self.only in (None, said) else None
 
 
 @dataclass(frozen=True)

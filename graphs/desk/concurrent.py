@@ -2,10 +2,15 @@
 
 from graphs.concurrent import concurrent
 from nodes.desk.assessment import ASSESSORS, SENIOR_ADJUSTER
-from nodes.resolve import Arbiter, AskHuman, Vote
+from nodes.resolve import Arbiter, AskHuman, HighestAuthority, Vote
 
 graph = concurrent(
     ASSESSORS,
-    resolve=[Vote(), Arbiter(SENIOR_ADJUSTER), AskHuman(role="claims-lead")],
+    resolve=[
+        HighestAuthority(["cost"], only="decline"),  # what isn't payable, no majority makes payable
+        Vote(),
+        Arbiter(SENIOR_ADJUSTER),
+        AskHuman(role="claims-lead"),
+    ],
     quorum=3,
 ).compile(name="concurrent")

@@ -157,7 +157,18 @@ async def cover_agrees(verdict: Opinion, state: Mapping[str, Any], lookup: Looku
     return problems
 
 
+async def cost_agrees(verdict: Opinion, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
+    """It says decline exactly where the record has nothing payable: there it outweighs the others."""
+    record = await lookup(compare_cost, claim_id=verdict.claim_id)
+    problems = list(await about_the_claim(verdict, state, lookup))
+    if (verdict.choice == "decline") == (record["payable"] > 0):
+        problems.append(f"the verdict is {verdict.choice}, but the record says {record['reason']}")
+    return problems
+
+
 ASSESSORS = (
     Step(COVERAGE, check=cover_agrees),
-    *(Step(agent, check=about_the_claim) for agent in (FRAUD, COST, HISTORY)),
+    Step(FRAUD, check=about_the_claim),
+    Step(COST, check=cost_agrees),
+    Step(HISTORY, check=about_the_claim),
 )

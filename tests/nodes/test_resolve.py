@@ -51,3 +51,9 @@ def test_the_highest_authority_that_spoke_settles_it():
     assert order.settle(verdicts(a="pay 99", b="pay 99", c="decline 1")) == "decline"
     assert order.settle(verdicts(a="pay 1", b="decline 99")) == "pay"
     assert order.settle(verdicts(b="decline 99")) is None
+
+
+@pytest.mark.parametrize(("cost", "settled"), [("decline 1", "decline"), ("review 99", None)])
+def test_an_authority_may_be_for_one_choice_only(cost, settled):
+    rule = HighestAuthority(["cost"], only="decline")
+    assert rule.settle(verdicts(cover="pay 99", fraud="pay 99", cost=cost)) == settled

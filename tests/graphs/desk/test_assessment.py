@@ -90,6 +90,16 @@ async def test_an_unusual_amount_is_dissent_with_its_evidence(desk):
     assert "cost says review" in run.outcome["answer"]
 
 
+async def test_what_is_not_payable_is_not_outvoted(desk):
+    """A real model's run: three said pay, and the record said that the deductible takes it all."""
+    run = await desk.start("Please assess claim CL-400046", "C-10087")
+
+    assert run.choices == {"coverage": "pay", "fraud": "pay", "cost": "decline", "history": "pay"}
+    assert run.outcome["result"]["choice"] == "decline"
+    assert run.outcome["result"]["settled_by"] == "highest_authority"
+    assert "within the deductible" in run.outcome["answer"]
+
+
 async def test_without_a_majority_the_offline_arbiter_passes_it_to_a_person(desk):
     before = claims()
     run = await desk.start("Please assess claim CL-400004", "C-10014")
@@ -123,7 +133,7 @@ def verdict(name: str, choice: str, claim: str) -> Any:
 
 
 async def test_no_model_can_grant_cover_or_judge_another_claim(desk):
-    """Coverage contradicts the record, history speaks of a claim that nobody asked about."""
+    """Coverage and cost contradict the record, history speaks of a claim that nobody asked about."""
     mine = "CL-400002"
     said = {
         "policy covers": [verdict("CoverOpinion", "pay", mine)],
@@ -136,7 +146,21 @@ async def test_no_model_can_grant_cover_or_judge_another_claim(desk):
     run = await desk.start(f"Please assess claim {mine}", "C-10012")
 
     assert run.outcome["status"] == "escalated"
-    assert run.outcome["undone"] == ["coverage", "history"]
+    assert run.outcome["undone"] == ["coverage", "cost", "history"]
     assert "the record says" in str(run.outcome["reasons"])
     assert "nobody asked about CL-400001" in str(run.outcome["reasons"])
     assert run.outcome["answer"] == ""
+
+
+async def test_a_cost_verdict_against_the_record_outweighs_nobody(desk):
+    mine = "CL-400015"
+    jobs = {"Cover": "policy covers", "Fraud": "wrong with a claim", "History": "history of the customer"}
+    said = {job: [verdict(f"{who}Opinion", "pay", mine)] for who, job in jobs.items()}
+    said["amount of a claim"] = [verdict("CostOpinion", "decline", mine)]
+    use_model(ScriptedChatModel(scripts=said))
+
+    run = await desk.start(f"Please assess claim {mine}", "C-10028")
+
+    assert (run.outcome["status"], run.outcome["undone"]) == ("partial", ["cost"])
+    assert run.outcome["result"]["choice"] == "pay"
+    assert "the verdict is decline, but the record says" in str(run.outcome["reasons"])
