@@ -24,7 +24,7 @@ from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from models.enforced import LocalModelError, called, copied, dialogue, one_of, plain
+from models.enforced import LocalModelError, called, copied, dialogue, one_of, plain, repeated
 
 PROVIDER = "local"
 CONTEXT_TOKENS = 8_192
@@ -105,7 +105,10 @@ class LocalChatModel(BaseChatModel):
     ) -> tuple[dict[str, Any], list[str]]:
         """What the server is asked, and the tools that its answer may call."""
         offered = [] if tool_choice == "none" else [tool["function"] for tool in tools]
-        schema = response_schema or (one_of(offered, tool_choice) if offered else None)
+        again = repeated(messages)
+        # Shown it still is: what is cached of the prompt stays good.
+        others = [tool for tool in offered if tool["name"] != again or again == tool_choice]
+        schema = response_schema or (one_of(others or offered, tool_choice) if offered else None)
         words = tool_choice in {None, "auto"}
         request: dict[str, Any] = {
             "messages": dialogue(messages, offered, response_schema, words=words),

@@ -250,3 +250,22 @@ def test_a_number_on_record_is_one_that_was_said(served):
     for args in ({"claim": "CL-400001"}, {"claim": "CL-400333"}, {"claim": "CL-400179", "account": IBAN}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({"tool": "pay", "args": args}, schema)
+
+
+@pytest.mark.parametrize(
+    ("times", "status", "offered"), [(1, "success", 2), (2, "success", 1), (2, "error", 2)]
+)
+def test_what_was_asked_and_answered_twice_cannot_be_asked_a_third_time(served, times, status, offered):
+    recorder = served({"tool": "order", "args": {}})
+    calls = [{"name": "cancel", "args": {"number": 3}, "id": str(turn)} for turn in range(times)]
+    said = [
+        each
+        for made in calls
+        for each in (
+            AIMessage("", tool_calls=[made]),
+            ToolMessage("3", tool_call_id=made["id"], status=status),
+        )
+    ]
+    LocalChatModel().bind_tools([order, cancel], tool_choice="any").invoke([HumanMessage("Cancel 3"), *said])
+    assert len(recorder.requests[0]["response_format"]["json_schema"]["schema"]["anyOf"]) == offered
+    assert "cancel" in recorder.requests[0]["messages"][0]["content"]
