@@ -125,6 +125,9 @@ def _check_resolutions(panel: Panel) -> None:
         named: set[str] = set()
         if isinstance(each, HighestAuthority):
             named = set(each.order)
+            if each.only not in (None, *panel.choices):
+                msg = f"{each.name} is only for {each.only!r}; choices are {', '.join(panel.choices)}"
+                raise PatternError(msg)
         elif isinstance(each, Weighted) and each.weights is not None:
             named = set(each.weights)
             if named != set(panel.branches) or min(each.weights.values()) < 1:

@@ -41,6 +41,7 @@ TEAM = [RULES, MONEY, PAST]
         (TEAM, {"quorum": 0}, "the quorum is 0"),
         (TEAM, {"quorum": "most"}, "the quorum is most"),
         (TEAM, {"resolve": [HighestAuthority(["boss"])]}, "boss"),
+        (TEAM, {"resolve": [HighestAuthority(["rules"], only="maybe")]}, "only for 'maybe'"),
         (TEAM, {"resolve": [Weighted({"rules": 1})]}, "name every branch"),
         (TEAM, {"resolve": [Weighted({"rules": 1, "money": 1, "past": 0})]}, "above 0"),
         (TEAM, {"resolve": [AskHuman(role="claims-lead"), Vote()]}, "put it last"),
