@@ -26,6 +26,8 @@ from nodes.admission import Request
 from nodes.place import RUN_KEY
 
 MAX_STEPS = 100
+ASKS = "ask_human"
+"""The act by which a run puts a question of its own to a person."""
 
 
 class Prompts(BaseCallbackHandler):
@@ -93,6 +95,12 @@ class Played:
         return sum(entry["kind"] == kind for entry in self.entries)
 
     @property
+    def handed_over(self) -> bool:
+        """Whether it is a person's now: it ended so, or waits for the answer to a question of its own."""
+        asked = [entry["action"] for entry in self.entries if entry["kind"] == "approval_requested"]
+        return self.status == "escalated" or (self.status == "waiting" and asked[-1:] == [ASKS])
+
+    @property
     def used(self) -> Mapping[str, int]:
         """Tokens and money that the run's settled acts have cost."""
         costs = [entry.get("cost") or {} for entry in self.entries if entry["kind"] in ("settled", "failed")]
@@ -117,10 +125,12 @@ async def play(
     people: Mapping[str, User] | None = None,
     *,
     compiled: Any = None,
+    confirms: str = "",
 ) -> Played:
     """Admit a request and take its run as far as it goes.
 
     Args:
+        confirms: Who answers the run's own questions with what it proposes, instead of leaving them open.
         compiled: A graph that runs under `graph`'s contract instead of it.
     """
     try:
@@ -142,7 +152,7 @@ async def play(
                 state = await runnable.ainvoke(step, config, durability="sync")
                 played.state = state
                 waiting = state.get("__interrupt__", ())
-                if not waiting or not await _answered(admitted.run.id, left, people or {}, played):
+                if not waiting or not await _answered(admitted.run.id, left, people or {}, played, confirms):
                     break
                 step = Command(resume={each.id: {"wake": True} for each in waiting})
         except TowerError as error:
@@ -150,34 +160,42 @@ async def play(
     return await _finished(admitted.run.id, played, prompts)
 
 
-async def _answered(run: str, left: list[Given], people: Mapping[str, User], played: Played) -> bool:
+async def _answered(
+    run: str, left: list[Given], people: Mapping[str, User], played: Played, confirms: str
+) -> bool:
     """Give answers until one is taken; False where nobody answers any more."""
-    while left:
+    while True:
         waiting = [
             asked
             for tenant in {person.tenant for person in people.values()}
             for asked in await control().pending(tenant)
-            if asked.run == run and left[0].decision in asked.allowed
+            if asked.run == run
         ]
-        if not waiting:
-            return False
-        given = left.pop(0)
+        question = next((asked for asked in waiting if asked.action == ASKS), None)
+        if confirms and question:
+            given, asked = Given(by=confirms, decision="edit", refused=False), question
+        else:
+            fitting = [asked for asked in waiting if left and left[0].decision in asked.allowed]
+            if not fitting:
+                return False
+            given, asked = left.pop(0), fitting[0]
         try:
-            await control().decide(people[given.by], _answer(given, waiting[0]))
+            await control().decide(people[given.by], _answer(given, asked))
         except (Denied, InvalidInput) as refusal:
             if not given.refused:
                 played.wrongly.append(f"{given.by}'s {given.decision} was refused: {refusal}")
+            if asked is question:
+                return False
             continue
         if given.refused:
             played.wrongly.append(f"{given.by}'s {given.decision} was taken")
         return True
-    return False
 
 
 def _answer(given: Given, asked: Approval) -> dict[str, Any]:
     answer: dict[str, Any] = {"approval_id": asked.id, "type": given.decision}
     if given.decision == "edit":
-        args = {**asked.args, "amount": given.amount}
+        args = dict(asked.args) if asked.action == ASKS else {**asked.args, "amount": given.amount}
         answer["edited_action"] = {"name": asked.action, "args": args}
     return answer
 

@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nodes.agent import Lookup
+from nodes.desk.circumstances import part_is_claimed, reserved, written
 from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
 from tools.desk.billing import get_invoice
 from tools.desk.policies import assess_amount, check_coverage, get_policy
 from tools.desk.terms import PERILS_OF
 
 
-async def facts_agree(result: ClaimFacts, _state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
-    """The policy is this customer's, had begun and is for such losses, and the invoice bears the amount."""
+async def facts_agree(result: ClaimFacts, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
+    """The policy is this customer's, had begun and is for such losses, and the invoice bears the amount.
+
+    Less than the invoice may be claimed where the letter says so; a person then decides about cover.
+    """
     problems = []
     policy = await lookup(get_policy, policy_number=result.policy_number)
     if str(result.loss_date) < policy["start"]:
@@ -25,7 +29,8 @@ async def facts_agree(result: ClaimFacts, _state: Mapping[str, Any], lookup: Loo
         problems.append(f"the cause is said to be {result.peril}, under a policy for {policy['product']}")
     if result.invoice_number:
         invoice = await lookup(get_invoice, invoice_number=result.invoice_number)
-        if invoice["amount"] != result.amount:
+        less = 0 < result.amount < invoice["amount"] and part_is_claimed(written(state))
+        if invoice["amount"] != result.amount and not less:
             number, bears = invoice["invoice_number"], invoice["amount"]
             problems.append(f"{result.amount} cents are claimed, but {number} bears {bears} cents")
         if invoice["kind"] == "premium":
@@ -34,7 +39,7 @@ async def facts_agree(result: ClaimFacts, _state: Mapping[str, Any], lookup: Loo
 
 
 async def coverage_agrees(result: CoverageVerdict, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
-    """The verdict is the record's: a model may explain cover, it can't grant it."""
+    """The verdict is the record's, and no exclusion may apply: a model may explain cover, not grant it."""
     facts = state["results"]["extract"]
     record = await lookup(
         check_coverage,
@@ -43,11 +48,16 @@ async def coverage_agrees(result: CoverageVerdict, state: Mapping[str, Any], loo
         loss_date=facts["loss_date"],
     )
     told = {"covered": result.covered, "limit": result.limit, "deductible": result.deductible}
-    return [
+    problems = [
         f"{name} is {told[name]}, but the record says {record[name]}"
         for name in told
         if told[name] != record[name]
     ]
+    if result.covered and "coverage" not in state.get("answers", {}):  # a person has seen the letter
+        # To a stranger's account nothing is paid anyhow: policy says so, and no person need be asked.
+        own = facts["payout_account"] in {None, state["results"]["find_customer"]["iban"]}
+        problems += reserved(record["product"], record["peril"], written(state)) if own else []
+    return problems
 
 
 async def amount_agrees(result: Assessment, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:

@@ -1,0 +1,112 @@
+"""What a letter tells that a wording excludes isn't paid by a model's word: a person decides about cover."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+
+from evals.verification import sections
+from nodes.desk.checks import coverage_agrees, facts_agree
+from nodes.desk.circumstances import FILE, reserved, written
+from nodes.desk.results import ClaimFacts, CoverageVerdict
+from tools.desk.policies import get_policy
+from tools.desk.terms import PERILS_OF
+
+LEFT = "Our bag lay on the towel, unattended, while we were swimming."
+RECORD = {"covered": True, "limit": 200_000, "deductible": 10_000, "product": "travel", "peril": "luggage"}
+FACTS = {"policy_number": "HM-200001", "peril": "luggage", "loss_date": "2026-06-08", "payout_account": None}
+
+
+async def lookup(_tool: Any, **_args: Any) -> Any:
+    return RECORD
+
+
+def state(text: str, **more: Any) -> dict[str, Any]:
+    known = {"extract": FACTS, "find_customer": {"iban": "<iban:0123456789ab>"}}
+    return {"results": known, "messages": [HumanMessage(text)], **more}
+
+
+def verdict(*, covered: bool = True) -> CoverageVerdict:
+    told = {name: RECORD[name] for name in ("limit", "deductible")}
+    return CoverageVerdict.model_validate(
+        told | {"covered": covered, "reason": "Luggage is covered.", "confidence": 100}
+    )
+
+
+async def test_a_loss_that_an_exclusion_may_apply_to_is_put_to_a_person():
+    (problem,) = await coverage_agrees(verdict(), state(LEFT), lookup)
+
+    assert "travel-wording § 2.5" in problem
+    assert "unattended" in problem
+
+
+async def test_an_ordinary_loss_goes_on():
+    assert not await coverage_agrees(verdict(), state("The airline lost my suitcase on 8 June."), lookup)
+
+
+async def test_a_person_who_has_seen_the_letter_may_grant_cover():
+    assert not await coverage_agrees(verdict(), state(LEFT, answers={"coverage": {}}), lookup)
+
+
+@pytest.mark.parametrize(
+    ("said", "amount", "problems"),
+    [("", 30_000, 1), ("I claim 300.00 EUR only.", 30_000, 0), ("I claim 300.00 EUR only.", 45_001, 1)],
+)
+async def test_less_than_the_bill_is_claimed_only_where_the_letter_says_so(said, amount, problems):
+    async def records(tool: Any, **_args: Any) -> Any:
+        policy = {"policy_number": "HM-200001", "product": "home", "start": "2025-01-01"}
+        return (
+            policy if tool is get_policy else {"invoice_number": "INV-1", "amount": 45_000, "kind": "repair"}
+        )
+
+    facts = ClaimFacts(
+        policy_number="HM-200001",
+        peril="water_damage",
+        loss_date=date(2026, 6, 8),
+        amount=amount,
+        invoice_number="INV-300001",
+        summary="A pipe burst.",
+        confidence=100,
+    )
+    assert len(await facts_agree(facts, state(said), records)) == problems
+
+
+@pytest.mark.parametrize(
+    ("product", "peril", "text", "source"),
+    [
+        ("motor", "collision", "I had drunk two glasses and hit a post.", "motor-wording § 6.1"),
+        ("home", "water_damage", "The wall had been damp for months.", "home-wording § 6.1"),
+        ("home", "theft", "The terrace door was open.", "home-wording § 5.2"),
+        ("pet", "vet", "The yearly vaccination of our cat.", "pet-wording § 4.3"),
+        ("home", "glass", "My neighbour has already paid half of it.", "claims-procedure § 3.1"),
+        ("liability", "liability", "I broke a vase.", "liability-wording § 7.3"),
+    ],
+)
+def test_what_a_section_treats_apart_is_named(product, peril, text, source):
+    assert any(source in each for each in reserved(product, peril, text))
+
+
+def test_other_products_and_perils_do_not_count():
+    assert not reserved("travel", "medical", "The vaccination came too late; I lost my camera on the beach.")
+
+
+def test_what_models_say_and_tokens_do_not_count():
+    said = {"messages": [HumanMessage("Pay <phone:0123456789ab>."), AIMessage("It was on the beach.")]}
+
+    assert written(said) == "Pay ."
+
+
+def test_every_section_and_peril_is_one_that_there_is():
+    text = FILE.read_text(encoding="utf-8")
+    known = sections(Path("memory/desk/documents"))
+    perils = {peril for each in PERILS_OF.values() for peril in each}
+
+    assert set(re.findall(r'^source = "(.*?)"', text, re.MULTILINE)) <= known.keys()
+    assert {
+        p for line in re.findall(r"^perils = \[(.*)\]", text, re.MULTILINE) for p in re.findall(r"\w+", line)
+    } <= perils
