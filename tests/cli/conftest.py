@@ -9,14 +9,17 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from evals.expectations import Expectation, read_manifest
+from tests.campaigns import ground
 from tests.forking import Forked, Forker
 
 ROOT = Path(__file__).parent.parent.parent
@@ -58,9 +61,19 @@ class Tower:
         return self.count("SELECT count(*) FROM audit WHERE run = ? AND kind LIKE ?", run, kind or "%")
 
     def count(self, sql: str, *params: str, store: str = "control") -> int:
+        return int(self.sql(sql, *params, store=store)[0][0])
+
+    def sql(self, sql: str, *params: str, store: str) -> list[tuple[Any, ...]]:
+        """Rows of one of the databases, read past Tower; one PostgreSQL database holds all stores."""
+        url = self.env.get("TOWER_DATABASE_URL")
+        if url:
+            with psycopg.connect(url) as server:
+                found = server.execute(sql.replace("%", "%%").replace("?", "%s"), params)  # type: ignore[arg-type]
+                return found.fetchall() if found.description else []
         db = sqlite3.connect(self.home / f"{store}.db", timeout=10)
         try:
-            return int(db.execute(sql, params).fetchone()[0])
+            with db:
+                return db.execute(sql, params).fetchall()
         finally:
             db.close()
 
@@ -109,7 +122,38 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, forker: Forker) -> Path:
 
 
 @pytest.fixture
-def tower(prepared: Path, tmp_path: Path, forker: Forker) -> Tower:
+def tower(prepared_copy: Tower) -> Tower:
+    return prepared_copy
+
+
+@pytest.fixture
+def prepared_copy(prepared: Path, tmp_path: Path, forker: Forker) -> Tower:
     home = tmp_path / "home"
     shutil.copytree(prepared, home)
     return Tower(home, forker)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real PostgreSQL server with a database `prepared`, whose records and keys are ready."""
+    with ground.postgres(tmp_path_factory.mktemp("pg")) as server:
+        with psycopg.connect(server.url, autocommit=True) as db:
+            db.execute("CREATE DATABASE prepared")
+        yield server.url
+
+
+@pytest.fixture
+def on_postgres(postgres: str, prepared: Path, tmp_path: Path, forker: Forker) -> Tower:
+    """The same, with every store in a database of its own on a PostgreSQL server."""
+    home = tmp_path / "home"
+    shutil.copytree(prepared, home, ignore=shutil.ignore_patterns("*.db*"))
+    name = f"t{uuid4().hex[:12]}"
+    base, _, query = postgres.partition("?")
+    url = f"{base.rsplit('/', 1)[0]}/{{}}" + (f"?{query}" if query else "")
+    tower = Tower(home, forker, {"TOWER_DATABASE_URL": url.format("prepared")})
+    if not tower.sql("SELECT 1 FROM pg_tables WHERE tablename = 'desk_claims'", store="desk"):
+        assert tower("doctor").returncode == 0
+    with psycopg.connect(postgres, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name} TEMPLATE prepared")  # type: ignore[arg-type]
+    tower.env = {"TOWER_DATABASE_URL": url.format(name)}
+    return tower

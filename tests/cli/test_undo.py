@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from evals.expectations import Expectation
 from tests.cli.conftest import ROOT, Tower, arguments
+from tools.desk.records import Row
 
 VOID = {
     "desk_claims": "status <> 'withdrawn'",
@@ -22,20 +22,25 @@ VOID = {
     "desk_notes": "NOT removed",
 }
 """What was taken back stays on record as void: the trail that an auditor follows."""
+TABLES = sorted(Row.metadata.tables)
 BOOKKEEPING = {"desk_applied", "desk_counters"}
 """Keys of effects and the numbers given out; numbers are never given twice."""
 COMPENSATIONS = ("cancel_letter", "recall_payment", "reopen_claim", "withdraw_claim")
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def tower(request: pytest.FixtureRequest) -> Tower:
+    """A home, with its databases on either kind."""
+    found: Tower = request.getfixturevalue("on_postgres" if request.param == "postgres" else "prepared_copy")
+    return found
+
+
 def business(tower: Tower) -> dict[str, list[Any]]:
     """Every row of the desk that counts."""
-    db = sqlite3.connect(tower.home / "desk.db", timeout=10)
-    try:
-        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        kept = {name for name in tables if name.startswith("desk_")} - BOOKKEEPING
-        return {t: db.execute(f"SELECT * FROM {t} WHERE {VOID.get(t, '1')}").fetchall() for t in kept}
-    finally:
-        db.close()
+    kept = {name for name in TABLES if name.startswith("desk_")} - BOOKKEEPING
+    return {
+        t: sorted(tower.sql(f"SELECT * FROM {t} WHERE {VOID.get(t, '1 = 1')}", store="desk")) for t in kept
+    }
 
 
 def paid(tower: Tower, claim: Expectation) -> str:
@@ -104,10 +109,7 @@ def test_a_step_that_nothing_takes_back_any_more_is_left_to_people(
 ) -> None:
     before = business(tower)
     run = paid(tower, small_claim)
-    db = sqlite3.connect(tower.home / "desk.db")
-    with db:
-        db.execute("UPDATE desk_letters SET leaves_at = '2020-01-01T00:00:00+00:00'")
-    db.close()
+    tower.sql("UPDATE desk_letters SET leaves_at = '2020-01-01T00:00:00+00:00'", store="desk")
 
     first = tower.json("undo", run, "--as", "lena")
     assert [step["state"] for step in first["steps"]] == ["failed", "left", "left", "left"]
