@@ -38,9 +38,7 @@ class PlanStep(BaseModel):
 
     id: Annotated[StepId, Field(description="New short name, such as s1")]
     task: Annotated[Line, Field(description="What to find out")]
-    needs: Annotated[
-        list[str], Field(description="Steps whose results it needs; the rest run at once")
-    ] = []
+    needs: Annotated[list[str], Field(description="Steps whose results it needs; the rest run at once")] = []
     required: Annotated[bool, Field(description="Without it there is no answer")] = True
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from governance.policy import POLICIES, PolicyEngine, load_policy
+from governance.policy import PolicyEngine
 from tests.campaigns.desk import Place
-from tests.second import office
+from tests.second.rules import MATRIX, gathered
 
 Places = Callable[[], Place]
 """Makes a fresh place for runs."""
@@ -46,13 +45,7 @@ def postgres(root: Path) -> Iterator[Server]:
 
 def policies(folder: Path) -> PolicyEngine:
     """The office's rules with what the crews need besides, gathered in `folder`."""
-    folder.mkdir()
-    for path in POLICIES.iterdir():
-        if path.is_file():
-            shutil.copy(path, folder)
-    shutil.copytree(office.PROMPTS / "policies", folder / "office")
-    shutil.copytree(office.PROMPTS.parent / "matrix" / "policies", folder / "matrix")
-    return load_policy([folder], office.TOOLBOX.surfaces())
+    return gathered(folder, MATRIX)
 
 
 def places_in(root: Path, url: str | None) -> Places:

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from governance.control import use_control
-from governance.policy import POLICIES, PolicyEngine, load_policy
+from governance.policy import PolicyEngine
 from models.door import use_model
 from tests.matrix.cells import CELLS
 from tests.matrix.crews import CREWS
 from tests.matrix.table import BROKEN, HOLDS, NOT_RUN, SURVIVED, markdown
 from tests.matrix.world import World, open_plane
 from tests.second import office
+from tests.second.rules import MATRIX, gathered
 
 
 @pytest.fixture(scope="session")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
     """The general policies, the ticket office's, and what the crews need besides."""
-    folder = tmp_path_factory.mktemp("policies")
-    for path in POLICIES.iterdir():
-        if path.is_file():
-            shutil.copy(path, folder)
-    shutil.copytree(office.PROMPTS / "policies", folder / "office")
-    shutil.copytree(office.PROMPTS.parent / "matrix" / "policies", folder / "matrix")
-    return load_policy([folder], office.TOOLBOX.surfaces())
+    return gathered(tmp_path_factory.mktemp("policies"), MATRIX)
 
 
 @pytest.fixture

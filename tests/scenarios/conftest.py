@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from langgraph.types import Command
 
 from governance.control import ControlPlane, use_control
 from governance.limits import Limits, load_limits
-from governance.policy import POLICIES, PolicyEngine, load_policy
+from governance.policy import PolicyEngine
 from governance.principals import User
 from governance.settings import Settings
 from governance.store import ControlStore
@@ -26,6 +25,7 @@ from models.scripted import ScriptedChatModel
 from nodes.admission import Request
 from nodes.place import RUN_KEY
 from tests.second import office
+from tests.second.rules import gathered
 
 ANN = User("sam", "harbor", frozenset({"customer-agent"}))
 LENA = User("lena", "harbor", frozenset({"claims-lead"}))
@@ -105,12 +105,7 @@ class Run:
 @pytest.fixture(scope="session")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
     """The general policies and the ticket office's, without the desk's."""
-    folder = tmp_path_factory.mktemp("policies")
-    for path in POLICIES.iterdir():
-        if path.is_file():
-            shutil.copy(path, folder)
-    shutil.copytree(office.PROMPTS / "policies", folder / "office")
-    return load_policy([folder], office.TOOLBOX.surfaces())
+    return gathered(tmp_path_factory.mktemp("policies"))
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +19,7 @@ from governance import runs
 from governance.choices import Trial, explanations, record, trials
 from governance.front_door import FrontDoor
 from governance.limits import Budget, Limits, load_limits
-from governance.policy import POLICIES, PolicyEngine, load_policy
+from governance.policy import PolicyEngine
 from governance.principals import User
 from graphs.adaptive import adaptive
 from graphs.handoff import handoff
@@ -33,6 +31,7 @@ from nodes.selection import Job, select
 from nodes.topology import Task, shape_of, topology
 from tests.scenarios.conftest import LENA, Office, Run, calls, says
 from tests.second import office
+from tests.second.rules import gathered
 
 FORBIDDEN = """
 @id("no-swarms")
@@ -46,13 +45,7 @@ Graph = CompiledStateGraph[Any, Any, Any, Any]
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
     """The office's policies, with one more: people of a certain role get no chains."""
-    folder = tmp_path_factory.mktemp("policies")
-    for path in POLICIES.iterdir():
-        if path.is_file():
-            shutil.copy(path, folder)
-    shutil.copytree(office.PROMPTS / "policies", folder / "office")
-    Path(folder / "office" / "front.cedar").write_text(FORBIDDEN)
-    return load_policy([folder], office.TOOLBOX.surfaces())
+    return gathered(tmp_path_factory.mktemp("policies"), rule=FORBIDDEN)
 
 
 # Scenario 28: golden task graphs ---------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel
 from governance.acts import Seam
 from governance.contract import Contract
 from governance.errors import Denied, InvalidInput
-from governance.policy import POLICIES, PolicyEngine, load_policy
+from governance.policy import PolicyEngine
 from governance.principals import Actor
 from governance.principals import Run as Admitted
 from graphs.single import single
@@ -23,6 +22,7 @@ from models.door import Choice
 from tests.scenarios.conftest import ANN, LENA, Office, calls, says
 from tests.second import office
 from tests.second.office import CASHIER, Ledger
+from tests.second.rules import gathered
 from tools.gateway import call
 from tools.registry import Toolbox
 from tools.spec import EffectKey, Tool, tool
@@ -62,16 +62,11 @@ BOX = Toolbox([ONE, TWO, THREE, *UN, office.find_order, office.refund, office.ta
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
     """The office's rules, and one that lets a cashier take the steps of these tests."""
-    folder = tmp_path_factory.mktemp("policies")
-    for path in POLICIES.iterdir():
-        if path.is_file():
-            shutil.copy(path, folder)
-    shutil.copytree(office.PROMPTS / "policies", folder / "office")
-    (folder / "office" / "steps.cedar").write_text(
+    rule = (
         '@id("steps") permit (principal in AgentKind::"cashier", action in'
         ' [Action::"one", Action::"two", Action::"three"], resource);'
     )
-    return load_policy([folder], BOX.surfaces())
+    return gathered(tmp_path_factory.mktemp("policies"), rule=rule, toolbox=BOX)
 
 
 def lines() -> list[str]:

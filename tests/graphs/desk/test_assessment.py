@@ -4,51 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
 from sqlalchemy import create_engine, text
 
 from governance.control import control, use_control
-from governance.principals import User
 from governance.settings import Settings
 from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
-from nodes.admission import Request
-from nodes.place import RUN_KEY
-
-SAM = User("sam", "harbor", frozenset({"customer-agent"}))
-LENA = User("lena", "harbor", frozenset({"claims-lead"}))
+from tests.graphs.desk.legs import Legs
 
 
-class Assessment:
-    """One run of the desk's graph, leg by leg."""
-
-    async def start(self, words: str, customer: str | None) -> Assessment:
-        builder = domain().graph("concurrent").builder
-        self.graph = builder.compile(checkpointer=InMemorySaver(), name="concurrent")
-        thread = uuid4().hex
-        admitted = await domain().admission.admit(
-            SAM, "concurrent", Request(words, customer=customer), thread
-        )
-        self.config: Any = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
-        return await self.go(admitted.input)
-
-    async def go(self, graph_input: Any) -> Assessment:
-        self.state: Any = await self.graph.ainvoke(graph_input, self.config, durability="sync")
-        return self
-
-    async def answer(self, kind: str, **more: Any) -> Assessment:
-        asked = self.state["__interrupt__"][0]
-        await control().decide(LENA, {"approval_id": asked.value["approval_id"], "type": kind, **more})
-        return await self.go(Command(resume={asked.id: "woken"}))
-
-    @property
-    def outcome(self) -> dict[str, Any]:
-        return dict(self.state["outcome"])
+class Assessment(Legs):
+    graph_name = "concurrent"
 
     @property
     def choices(self) -> dict[str, str]:
@@ -123,8 +92,7 @@ async def test_a_claim_of_somebody_else_is_not_looked_at(desk):
 
     assert run.outcome["status"] == "escalated"
     assert run.outcome["result"]["verdicts"] == {}
-    refused = control().audit.entries(run=run.config["configurable"][RUN_KEY], kind="refused")
-    assert "only-own-claims" in str(list(refused))
+    assert "only-own-claims" in str(run.entries("refused"))
 
 
 def verdict(name: str, choice: str, claim: str) -> Any:

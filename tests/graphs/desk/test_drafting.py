@@ -3,64 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
-from uuid import uuid4
+from typing import Any, Self
 
 import pytest
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
 from sqlalchemy import create_engine, text
 
 from governance.acts import Effect
 from governance.control import control, use_control
-from governance.principals import Actor, User
+from governance.principals import Actor
 from governance.settings import Settings
 from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
-from nodes.admission import Request
 from nodes.desk.drafting import LETTER_COMPLIANCE, TONE, WRITER
-from nodes.place import RUN_KEY
+from tests.graphs.desk.legs import Legs
 from tools.desk.claims import get_claim
 from tools.desk.drafting import check_letter
 from tools.desk.letters import send_letter
 from tools.gateway import act_for
 
-SAM = User("sam", "harbor", frozenset({"customer-agent"}))
-LENA = User("lena", "harbor", frozenset({"claims-lead"}))
 DECLINED, HERS = "CL-400012", "C-10023"
 REASON = "The papers that we asked for were not sent."
 KIND = "If you send us the papers, we will look at your claim again."
 
 
-class Drafting:
-    """One run of the desk's graph, leg by leg."""
+class Drafting(Legs):
+    graph_name = "group_chat"
 
-    async def start(self, words: str, customer: str | None = HERS) -> Drafting:
-        builder = domain().graph("group_chat").builder
-        self.graph = builder.compile(checkpointer=InMemorySaver(), name="group_chat")
-        thread = uuid4().hex
-        request = Request(words, customer=customer)
-        admitted = await domain().admission.admit(SAM, "group_chat", request, thread)
-        self.run = admitted.run.id
-        self.config: Any = {"configurable": {"thread_id": thread, RUN_KEY: self.run}}
-        return await self.go(admitted.input)
-
-    async def go(self, graph_input: Any) -> Drafting:
-        self.state: Any = await self.graph.ainvoke(graph_input, self.config, durability="sync")
-        return self
-
-    async def answer(self, kind: str, **more: Any) -> Drafting:
-        asked = self.state["__interrupt__"][0]
-        await control().decide(LENA, {"approval_id": asked.value["approval_id"], "type": kind, **more})
-        return await self.go(Command(resume={asked.id: "woken"}))
-
-    @property
-    def outcome(self) -> dict[str, Any]:
-        return dict(self.state["outcome"])
+    async def start(self, words: str, customer: str | None = HERS, **more: Any) -> Self:
+        return await super().start(words, customer, **more)
 
     def called(self) -> list[tuple[str, str]]:
-        entries = control().audit.entries(run=self.run, kind="cleared")
+        entries = self.entries("cleared")
         return [(e["actor"], e["action"]) for e in entries if e["action"] in ("get_claim", "check_letter")]
 
 
@@ -146,7 +120,7 @@ async def test_a_writer_that_invents_a_reason_is_corrected_by_the_record(desk):
 )
 async def test_who_writes_does_not_check_and_nobody_sends(desk, who, may):
     run = await desk.start(f"Write to the customer about claim {DECLINED}. {KIND}")
-    actor = Actor(who.identity, await control().run(run.run), "elsewhere/0")
+    actor = Actor(who.identity, await control().run(run.run.id), "elsewhere/0")
     args = {
         get_claim: {"claim_id": DECLINED},
         check_letter: {"claim_id": DECLINED, "area": "tone", "message": "x"},

@@ -8,13 +8,10 @@ import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import Any, Self
 
 import pytest
 from langchain_core.messages import AIMessage
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
 
 from governance.control import control, use_control
 from governance.errors import Denied
@@ -23,55 +20,30 @@ from governance.settings import Settings
 from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
-from nodes.admission import Request
-from nodes.place import RUN_KEY
+from tests.graphs.desk.legs import Legs
 from tools.desk.database import Desk as Records
 
-SAM = User("sam", "harbor", frozenset({"customer-agent"}))
-LENA = User("lena", "harbor", frozenset({"claims-lead"}))
 MIA = User("mia", "lakeside", frozenset({"customer-agent"}))
 LEAD = "Find out why numbers"
 """How the lead's system prompt begins."""
 
 
-class Desk:
-    """Runs of the desk's investigation, leg by leg."""
+class Desk(Legs):
+    graph_name = "magentic"
 
-    async def start(self, words: str, user: User = SAM, **more: Any) -> Desk:
-        builder = domain().graph("magentic").builder
-        self.graph = builder.compile(checkpointer=InMemorySaver(), name="magentic")
-        thread = uuid4().hex
-        admitted = await domain().admission.admit(user, "magentic", Request(words, **more), thread)
-        self.run = admitted.run
-        self.config: Any = {"configurable": {"thread_id": thread, RUN_KEY: admitted.run.id}}
-        return await self.go(admitted.input)
-
-    async def go(self, graph_input: Any) -> Desk:
-        self.state: Any = await self.graph.ainvoke(graph_input, self.config, durability="sync")
-        return self
-
-    async def answer(self, kind: str = "approve", **changes: Any) -> Desk:
-        asked = self.state["__interrupt__"][0].value
-        said: dict[str, Any] = {"type": kind}
-        if changes:
-            action = asked["action_requests"][0]
-            said["edited_action"] = {"name": action["name"], "args": action["args"] | changes}
-        await control().decide(LENA, {"approval_id": asked["approval_id"], "decisions": [said]})
-        return await self.go(Command(resume="woken"))
-
-    async def ask(self, words: str, **more: Any) -> Desk:
+    async def ask(self, words: str, **more: Any) -> Self:
         """Start, and approve every plan."""
         await self.start(words, **more)
         while self.state.get("__interrupt__"):
             await self.answer()
         return self
 
-    @property
-    def outcome(self) -> dict[str, Any]:
-        return dict(self.state["outcome"])
-
-    def entries(self, kind: str) -> list[dict[str, Any]]:
-        return list(control().audit.entries(run=self.run.id, kind=kind))
+    async def answer(self, kind: str = "approve", **changes: Any) -> Self:
+        if not changes:
+            return await super().answer(kind)
+        action = self.state["__interrupt__"][0].value["action_requests"][0]
+        edited = {"name": action["name"], "args": action["args"] | changes}
+        return await super().answer(kind, edited_action=edited)
 
 
 @pytest.fixture(scope="module")
