@@ -6,6 +6,7 @@ import codecs
 import json
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
@@ -117,7 +118,8 @@ def _decode(name: str, data: bytes, charset: str | None) -> tuple[str, str]:
 
 
 def _readable(name: str, text: str) -> str:
-    shown = sum(c.isprintable() or c in "\n\r\t\f" for c in text)
+    # Zero-width spaces and the like may hide orders in a letter; it is text all the same.
+    shown = sum(c.isprintable() or c in "\n\r\t\f" or unicodedata.category(c) == "Cf" for c in text)
     if "\x00" in text or shown < PRINTABLE_SHARE * len(text):
         msg = f"{name} is of an unknown binary kind; send .eml, .pdf, .txt or .json"
         raise InvalidInput(msg)

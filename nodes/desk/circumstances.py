@@ -56,5 +56,11 @@ def _sections() -> list[dict[str, Any]]:
 
 @cache
 def _pattern(*says: str) -> re.Pattern[str]:
-    ends = (rf"{each[:-1]}\w*" if each.endswith("*") else each for each in says)
-    return re.compile("|".join(rf"\b(?:{each})\b" if each else "" for each in ends), re.IGNORECASE)
+    return re.compile("|".join(map(_whole, says)), re.IGNORECASE)
+
+
+def _whole(said: str) -> str:
+    if not said or said.startswith("["):
+        return said
+    ends = rf"{said[:-1]}\w*" if said.endswith("*") else said
+    return rf"\b(?:{ends})\b"
