@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -109,8 +109,9 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> PolicyEngine:
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return load_limits(folder=office.PROMPTS / "policies")
+def limits(request: pytest.FixtureRequest) -> Limits:
+    """The ticket office's limits, and what a test has otherwise."""
+    return replace(load_limits(folder=office.PROMPTS / "policies"), **getattr(request, "param", {}))
 
 
 @pytest.fixture

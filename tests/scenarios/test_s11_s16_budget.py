@@ -28,12 +28,6 @@ from tests.second.office import CASHIER, agent
 CHILDREN = [agent(f"child_{n}", "cashier") for n in range(6)]
 
 
-@pytest.fixture
-def limits(request: pytest.FixtureRequest, limits: Limits) -> Limits:
-    """The office's limits, with those that a test asks for."""
-    return replace(limits, **getattr(request, "param", {}))
-
-
 async def ask_all(desk: Office) -> list[Any]:
     run = await desk.plane.open_run(graph="single", user=ANN, contract=Contract(), input={})
     asks = (
