@@ -63,6 +63,9 @@ def _chain(case: Case) -> dict[Agent, Say]:
         if record is None:
             return call("check_coverage", **known)
         kept = {name: record[name] for name in ("covered", "limit", "deductible")}
+        # An exclusion is in no record: the desk asks a person, who says what the label says.
+        excluded = facts.get("status") == "declined" and facts["amount"] > record["deductible"]
+        kept["covered"] = kept["covered"] and not excluded
         return call("CoverageVerdict", **kept, reason=WHY, confidence=100)
 
     def assess(messages: Sequence[BaseMessage]) -> AIMessage:

@@ -39,7 +39,10 @@ async def facts_agree(result: ClaimFacts, state: Mapping[str, Any], lookup: Look
 
 
 async def coverage_agrees(result: CoverageVerdict, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
-    """The verdict is the record's, and no exclusion may apply: a model may explain cover, not grant it."""
+    """The verdict is the record's, and no exclusion may apply: a model may explain cover, not grant it.
+
+    A person, who has seen the letter, may say that an exclusion does or doesn't apply.
+    """
     facts = state["results"]["extract"]
     record = await lookup(
         check_coverage,
@@ -47,13 +50,16 @@ async def coverage_agrees(result: CoverageVerdict, state: Mapping[str, Any], loo
         peril=facts["peril"],
         loss_date=facts["loss_date"],
     )
+    by_person = "coverage" in state.get("answers", {})
+    if by_person and not result.covered:
+        return []
     told = {"covered": result.covered, "limit": result.limit, "deductible": result.deductible}
     problems = [
         f"{name} is {told[name]}, but the record says {record[name]}"
         for name in told
         if told[name] != record[name]
     ]
-    if result.covered and "coverage" not in state.get("answers", {}):  # a person has seen the letter
+    if result.covered and not by_person:
         # To a stranger's account nothing is paid anyhow: policy says so, and no person need be asked.
         own = facts["payout_account"] in {None, state["results"]["find_customer"]["iban"]}
         problems += reserved(record["product"], record["peril"], written(state)) if own else []

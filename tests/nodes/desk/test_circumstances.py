@@ -49,8 +49,15 @@ async def test_an_ordinary_loss_goes_on():
     assert not await coverage_agrees(verdict(), state("The airline lost my suitcase on 8 June."), lookup)
 
 
-async def test_a_person_who_has_seen_the_letter_may_grant_cover():
-    assert not await coverage_agrees(verdict(), state(LEFT, answers={"coverage": {}}), lookup)
+@pytest.mark.parametrize("covered", [True, False])
+async def test_a_person_who_has_seen_the_letter_may_say_whether_it_applies(covered):
+    said = state(LEFT, answers={"coverage": {}})
+
+    assert not await coverage_agrees(verdict(covered=covered), said, lookup)
+
+
+async def test_a_model_that_refuses_cover_is_held_against_the_record():
+    assert await coverage_agrees(verdict(covered=False), state(LEFT), lookup)
 
 
 @pytest.mark.parametrize(
