@@ -4,7 +4,7 @@ ARGS ?=
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow matrix lint format eval sabotage bench lock clean
+.PHONY: help setup demo dev test test-slow matrix lint format eval examples sabotage bench lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: setup  ## Compare governed runs with plain LangGraph, as ratios, and what
 
 eval: setup  ## Run the evaluation suites (ARGS="--layer component" for some of them)
 	@./tower eval run $(ARGS)
+
+examples: setup  ## Store the vectors of the front door's examples (after a change to nodes/desk/prompts/jobs.toml)
+	$(python) -c "from nodes.desk.front_door import EXAMPLES; EXAMPLES.store()"
 
 sabotage: setup  ## Plant faults and harmless changes, and see what the gate makes of them
 	@./tower eval sabotage $(ARGS)

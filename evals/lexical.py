@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -14,11 +13,6 @@ def closest(text: str, described: Mapping[str, str]) -> str:
     names = tuple(described)
     scores = _lexicon(tuple(described.values())).scores(text)
     return names[max(range(len(names)), key=lambda i: scores[i])]
-
-
-def listed(description: str) -> dict[str, str]:
-    """Options of a description: each line `- option: explanation`."""
-    return dict(re.findall(r"^- (\w+): (.+)$", description, re.MULTILINE))
 
 
 @cache

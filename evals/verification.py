@@ -18,18 +18,31 @@ NEAR_DUPLICATE = 0.8
 """Jaccard similarity of character trigrams from which two texts are nearly the same."""
 
 
-def verify(folder: Path, documents: Path) -> list[str]:
+def verify(folder: Path, documents: Path, taught: Mapping[str, Sequence[str]] | None = None) -> list[str]:
     """Say what is wrong with the files; an empty list is good.
 
     Args:
         folder: With `index.toml`, which says what the files are.
         documents: Markdown with numbered sections, which answers rest on.
+        taught: Set → texts that the offline model learned from, which no row of it may be like.
 
     Raises:
         InvalidInput: A file can't be read, or a row has another form.
     """
     index = tomllib.loads((folder / "index.toml").read_text(encoding="utf-8"))
-    return [f"{name}: {finding}" for name in SETS for finding in _findings(name, index, folder, documents)]
+    found = [f"{name}: {finding}" for name in SETS for finding in _findings(name, index, folder, documents)]
+    return found + [
+        f"{name}: {finding}"
+        for name, texts in (taught or {}).items()
+        for finding in _taught(name, folder, texts)
+    ]
+
+
+def _taught(name: str, folder: Path, texts: Sequence[str]) -> Iterator[str]:
+    rows: list[Labelled] = load(name, folder)
+    for i, j in near_duplicates([*texts, *map(text_of, rows)]):
+        if i < len(texts) <= j:
+            yield f"{rows[j - len(texts)].id} is nearly the example {texts[i]!r}; take that out"
 
 
 def _findings(name: str, index: Mapping[str, Any], folder: Path, documents: Path) -> Iterator[str]:

@@ -7,18 +7,18 @@ import time
 from evals.datasets import Utterance
 from evals.desk.probes import front_door
 from evals.desk.stage import users, world
-from evals.lexical import closest, listed
+from evals.lexical import closest
 from evals.play import play
 from evals.rows import Row
 from evals.suites import Item, Setting
 from graphs.domain import domain
 from nodes.admission import Request
-from nodes.desk.front_door import FRONT_DOOR, JOBS, Route
+from nodes.desk.front_door import EXAMPLES, FRONT_DOOR, JOBS
 from nodes.selection import NOBODY
 
 OUT_OF_SCOPE = "out_of_scope"
 LADDERS = {job.name: job.ladder for job in JOBS}
-DESCRIBED = listed(Route.model_fields["job"].description or "")
+DESCRIBED = {job: " ".join(texts) for job, texts in EXAMPLES.texts.items()}
 
 
 async def evaluate(item: Item, setting: Setting) -> Row:
@@ -30,6 +30,8 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         seconds = time.perf_counter() - started
     choice = played.state.get("results", {}).get(FRONT_DOOR.name, {})
     job, pattern = choice.get("job", ""), choice.get("to", "")
+    told = played.calls[0]["args"] if played.calls else {}
+    sure = (told.get("confidence") or 100) / 100
     words = closest(case.text, DESCRIBED)
     outside = case.intent == OUT_OF_SCOPE
     scores = {
@@ -39,7 +41,7 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         "routing_path_match_ref": float(_right(case, pattern)),
         "routing_path_match_ref__null": float(outside),
         "routing_path_match_ref__keyword": float(_right(case, (*LADDERS[words], NOBODY)[0])),
-        "out_of_scope_score": float(job == OUT_OF_SCOPE),
+        "out_of_scope_score": (1 + (sure if job == OUT_OF_SCOPE else -sure)) / 2,
         "out_of_scope_score__keyword": float(words == OUT_OF_SCOPE),
     }
     return Row(

@@ -14,6 +14,7 @@ from evals.desk.probes import BY_CODE, ROLES
 from evals.desk.stage import prepare
 from evals.suites import Bench, Item, Setting, Suite
 from evals.verification import class_of, verify
+from nodes.desk.front_door import EXAMPLES
 
 
 def _items(suite: str, dataset: str, keep: Callable[[Any], bool] = lambda _row: True) -> Sequence[Item]:
@@ -150,5 +151,5 @@ BENCH = Bench(
     prepare,
     _warm,
     PENDING,
-    lambda: verify(DATASETS, DOCUMENTS),
+    lambda: verify(DATASETS, DOCUMENTS, {"routing": [text for text, _ in EXAMPLES.labelled]}),
 )

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.embeddings import minilm
+from models.examples import KEYWORD, named
 from models.offline.facts import HANDOFF, Facts
 from models.offline.found import Found, by_margin
+from models.offline.learned import classifier
 from models.offline.schema import Field
 from models.offline.text import NEGATIONS, shortlist, similarities, stem, words
 
@@ -64,7 +67,24 @@ def _explain(value: Any, description: str) -> Option:
 def choose(field: Field, facts: Facts) -> Found | None:
     """Choose an option: by what the records say about its conditions, else by what the request is like."""
     options = explained(field)
-    return by_conditions(options, facts) or by_label(field, facts) or by_likeness(options, facts.request)
+    return (
+        by_conditions(options, facts)
+        or by_label(field, facts)
+        or by_examples(field, facts)
+        or by_likeness(options, facts.request)
+    )
+
+
+def by_examples(field: Field, facts: Facts) -> Found | None:
+    """Choose what is likeliest by the labelled examples that the schema names, if they have these options."""
+    examples = named(field.spec.get(KEYWORD, ""))
+    said = facts.request or facts.texts
+    if examples is None or examples.texts.keys() != set(field.options) or not said:
+        return None
+    text = " ".join(said)
+    likely = classifier(examples).likelihoods(text, minilm().embed([text])[0])
+    best = max(likely, key=lambda label: likely[label])
+    return Found(best, likely[best], quote=said[0])
 
 
 def by_label(field: Field, facts: Facts) -> Found | None:

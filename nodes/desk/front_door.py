@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from nodes.desk.results import Reason
+from models.examples import KEYWORD, Examples
+from nodes.desk.results import Confidence, Reason
 from nodes.selection import Job
 from nodes.team import Agent
 from nodes.topology import Task
 
 PROMPTS = Path(__file__).parent / "prompts"
+EXAMPLES = Examples.read(PROMPTS / "jobs.toml")
 
 
 class Route(BaseModel):
@@ -40,7 +42,10 @@ class Route(BaseModel):
             "investigation",
             "out_of_scope",
         ],
-        Field(description=(PROMPTS / "jobs.md").read_text(encoding="utf-8").strip()),
+        Field(
+            description=(PROMPTS / "jobs.md").read_text(encoding="utf-8").strip(),
+            json_schema_extra={KEYWORD: EXAMPLES.id},
+        ),
     ]
     plan: Annotated[
         list[Task],
@@ -50,6 +55,7 @@ class Route(BaseModel):
         ),
     ] = []
     reason: Reason
+    confidence: Confidence | None = None
 
 
 FRONT_DOOR = Agent(

@@ -10,6 +10,7 @@ import pytest
 from evals.datasets import SETS, Case, ToolCase
 from evals.datasets import load as load_from
 from evals.desk.data import DATASETS, DOCUMENTS
+from evals.suites import bench
 from evals.verification import class_of
 from evals.verification import verify as verify_in
 from governance.errors import InvalidInput
@@ -102,3 +103,14 @@ def test_what_is_wrong_is_found(tmp_path, name, change, says):
 def test_a_row_of_another_form_is_refused(tmp_path):
     with pytest.raises(InvalidInput):
         _edit(_copy(tmp_path), "judge", lambda rows: rows[0].update(mood="good"))
+
+
+def test_an_example_that_a_row_was_taken_for_is_found():
+    row = load("routing")[0]
+
+    [finding] = verify_in(DATASETS, DOCUMENTS, {"routing": [row.text.upper(), "Where is the key?"]})
+    assert finding.startswith(f"routing: {row.id} is nearly the example")
+
+
+def test_the_front_door_was_taught_no_row():
+    assert bench().verify() == []

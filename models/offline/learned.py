@@ -1,0 +1,118 @@
+"""Learned: which label a text has, from labelled examples; fitted in closed form, so always the same."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.examples import Examples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Table = NDArray[np.float32]
+
+RIDGE = 1.0
+"""How hard it is for a single example to bend the fit."""
+
+SHARPNESS = tuple(range(2, 26, 2))
+"""Factors of the scores from which that is taken that fits examples best which were left out."""
+
+_TOKEN = re.compile(r"<(\w+):[0-9a-f]+>")
+_REFERENCE = re.compile(r"\b([A-Z]{1,4})-\d+\b")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[?!]")  # noqa: RUF001
+PIECE = 4
+"""Letters in a piece of a word; a word's ends count as one each."""
+
+
+class Classifier:
+    """Kernel ridge regression: cosines of sentence embeddings, cubed, and words and pieces in common.
+
+    Args:
+        texts: The examples.
+        labels: Theirs, in the same order.
+        vectors: Their embeddings, of shape `[len(texts), dimensions]` and length 1.
+    """
+
+    def __init__(self, texts: Sequence[str], labels: Sequence[str], vectors: Table) -> None:
+        self.labels = sorted(set(labels))
+        taken_apart = [_parts(text) for text in texts]
+        self._words, self._pieces = (_Shared([both[i] for both in taken_apart]) for i in (0, 1))
+        shared = self._common(taken_apart)
+        right = np.array([[own == label for label in self.labels] for own in labels])
+        kernel = _alike(vectors, vectors) + shared @ shared.T
+        inverse = np.linalg.inv(kernel + RIDGE * np.eye(len(texts), dtype=np.float32))
+        self._share = right.mean(axis=0)
+        weights = inverse @ (right - self._share)
+        self._vectors, self._by_vector, self._by_word = vectors, weights, shared.T @ weights
+        # What each example would have scored, had it not been among them.
+        left_out = right - weights / inverse.diagonal()[:, None]
+        self._sharpness = max(SHARPNESS, key=lambda s: np.log(_shares(left_out * s)[right]).mean())
+
+    def likelihoods(self, text: str, vector: Table) -> dict[str, float]:
+        """How likely each label is; together 1."""
+        shared = self._common([_parts(text)])
+        scores = _alike(vector[None], self._vectors) @ self._by_vector + shared @ self._by_word + self._share
+        shares = _shares(scores * self._sharpness)[0]
+        return {label: float(share) for label, share in zip(self.labels, shares, strict=True)}
+
+    def _common(self, taken_apart: Sequence[tuple[list[str], list[str]]]) -> Table:
+        words, pieces = zip(*taken_apart, strict=True)
+        return np.hstack([self._words.table(words), self._pieces.table(pieces)])
+
+
+class _Shared:
+    """The parts that two or more of the examples have, and how rare they are."""
+
+    def __init__(self, texts: Sequence[list[str]]) -> None:
+        spread = Counter(part for parts in texts for part in set(parts))
+        kept = sorted(part for part, count in spread.items() if count > 1)
+        self._column = {part: i for i, part in enumerate(kept)}
+        self._rarity = np.log((1 + len(texts)) / (1 + np.array([spread[part] for part in kept]))) + 1
+
+    def table(self, texts: Sequence[list[str]]) -> Table:
+        """Tf-idf of each text, of length 1."""
+        table = np.zeros((len(texts), len(self._column)), dtype=np.float32)
+        for row, parts in zip(table, texts, strict=True):
+            columns = [self._column[part] for part in set(parts) & self._column.keys()]
+            row[columns] = self._rarity[columns]
+        return np.asarray(table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9))
+
+
+def classifier(examples: Examples) -> Classifier:
+    """The classifier of these examples, fitted once in a process."""
+    if examples.id not in _FITTED:
+        texts, labels = zip(*examples.labelled, strict=True)
+        _FITTED[examples.id] = Classifier(texts, labels, examples.vectors())
+    return _FITTED[examples.id]
+
+
+_FITTED: dict[str, Classifier] = {}
+
+
+def _alike(left: Table, right: Table) -> Table:
+    return np.asarray((1 + left @ right.T) ** 3 / 2)
+
+
+def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _parts(text: str) -> tuple[list[str], list[str]]:
+    """Words and pairs of words, the first and what asks or exclaims marked; pieces of words."""
+    found = ["^", *_WORD.findall(_plain(text))]
+    pairs = [" ".join(pair) for pair in pairwise(found)]
+    pieces = [f" {w} "[i : i + PIECE] for w in found for i in range(max(1, len(w) + 3 - PIECE))]
+    return found + pairs, pieces
+
+
+def _plain(text: str) -> str:
+    """Lower case; a token, a reference and a number stand for any of their kind."""
+    kinds = _REFERENCE.sub(r" reference\1 ", _TOKEN.sub(r" token\1 ", text))
+    return re.sub(r"\d+", "0", kinds).lower()
