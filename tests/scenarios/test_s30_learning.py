@@ -153,3 +153,13 @@ async def test_a_choice_that_is_made_again_is_the_same(desk):
 def test_the_job_without_rungs_keeps_its_name():
     selection = select(Job("other"), (), reason="", ruled_out={}, trials=(), limits=FrontDoor(), seed="a")
     assert (selection.to, selection.by) == ("person", "nobody")
+
+
+async def test_where_policy_forbids_every_rung_the_request_is_denied(desk):
+    desk.script(picks("refund"))
+    user = User("sam", "harbor", frozenset({"customer-agent", "no-chains"}))
+    graph = front_door(desk)
+
+    run = await desk.start(graph, user=user)
+
+    assert (run.outcome["status"], desk.model.calls) == ("denied", 1)

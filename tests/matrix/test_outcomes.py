@@ -1,0 +1,65 @@
+"""Ends that the patterns' pages promise and no other test looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from governance.errors import InvalidInput
+from graphs.direct import direct
+from graphs.pattern import Graph
+from tests.matrix.cells import unread
+from tests.matrix.crews import CREWS, Advice, Crew, Handbook, look
+from tests.matrix.world import World
+from tests.second.office import agent
+
+DIRECT, SINGLE = CREWS[0], CREWS[1]
+
+
+async def read(result: Advice, state: Mapping[str, Any], _lookup: Any) -> Sequence[str]:
+    passages = {passage["source"] for passage in state["results"]["passages"]}
+    return [f"{source} was not read" for source in result.sources if source not in passages]
+
+
+def reading(**knobs: Any) -> Graph:
+    advises = agent("acts", "cashier", returns=Advice)
+    return direct(advises, retriever=Handbook(), **({"least": 0.5} | knobs))
+
+
+async def ends(world: World, crew: Crew, *acts: Any, **more: Any) -> str:
+    world.script(crew.scripts(*acts, **more))
+    await world.start(crew)
+    return world.status
+
+
+async def test_direct_asks_no_model_where_nothing_is_about_the_question(world: World):
+    crew = replace(DIRECT, build=lambda: reading(least=1.1))
+
+    assert await ends(world, crew) == "escalated"
+    assert world.model.calls == 0
+
+
+async def test_direct_is_denied_where_it_may_not_read(world: World):
+    assert await ends(world, unread(DIRECT)) == "denied"
+
+
+async def test_an_answer_that_cites_what_was_not_read_goes_to_a_person(world: World):
+    made_up = DIRECT.ends.model_copy(deep=True)
+    made_up.tool_calls[0]["args"]["sources"] = ["handbook § 9"]
+
+    assert await ends(world, replace(DIRECT, build=lambda: reading(check=read)), ends=made_up) == "waiting"
+    assert "handbook § 9 was not read" in str(world.waiting)
+    with pytest.raises(InvalidInput, match="edit or reject"):
+        await world.answer("approve")
+    await world.answer("reject")
+    assert world.status == "rejected"
+
+
+async def test_single_ends_after_so_many_rounds_with_what_it_learned(world: World):
+    orders = [look(f"T-00{number}") for number in (1, 2, 3, 1, 2, 3, 4, 5, 6)]
+
+    assert await ends(world, SINGLE, *orders) == "limit_reached"
+    assert world.model.calls == 8
