@@ -23,7 +23,7 @@ class Domain:
     """What the command line and the server need to know of an application.
 
     Attributes:
-        graphs: Name → module; the module's `graph` is compiled without a checkpointer.
+        graphs: Name → module, or `module:attribute`; its `graph` is compiled without a checkpointer.
         prepare: Makes databases and indexes ready; idempotent, and fast the second time.
         readiness: Findings about the quality of the data, by tenant.
         systems: Other systems that answer some of its tools; the demo starts them beside it.
@@ -47,7 +47,10 @@ class Domain:
         if name not in self.graphs:
             msg = f"there is no graph {name}; there are {', '.join(self.graphs)}"
             raise TowerError(msg)
-        graph: CompiledStateGraph[Any, Any, Any, Any] = importlib.import_module(self.graphs[name]).graph
+        module, _, attribute = self.graphs[name].partition(":")
+        graph: CompiledStateGraph[Any, Any, Any, Any] = getattr(
+            importlib.import_module(module), attribute or "graph"
+        )
         return graph
 
     def steps(self, name: str) -> frozenset[str]:

@@ -60,7 +60,7 @@ async def _prepare() -> None:
 
 DOMAIN = Domain(
     name="office",
-    graphs={"small": "tests.server.office_app", "large": "tests.server.office_app"},
+    graphs={name: f"tests.server.office_app:{name}" for name in ("small", "large")},
     admission=Admission(office.Customers(), {"small": office.CONTRACT, "large": office.CONTRACT}),
     prepare=_prepare,
     readiness=_nothing,
