@@ -27,12 +27,12 @@ def one_of(tools: Sequence[Mapping[str, Any]], choice: str | None) -> dict[str, 
     return {"anyOf": forms if forced else [*forms, _object({"answer": {"type": "string"}})]}
 
 
-def repeated(messages: Sequence[BaseMessage]) -> str | None:
-    """The tool whose last call had been made and answered before: asked a third time it says the same."""
+def repeated(messages: Sequence[BaseMessage]) -> set[str]:
+    """The tools that answered the same call twice: asked a third time they say the same."""
     failed = {m.tool_call_id for m in messages if isinstance(m, ToolMessage) and m.status == "error"}
     calls = [c for m in messages if isinstance(m, AIMessage) for c in m.tool_calls if c["id"] not in failed]
     made = [(c["name"], c["args"]) for c in calls]
-    return made[-1][0] if made and made[-1] in made[:-1] else None
+    return {call[0] for index, call in enumerate(made) if call in made[:index]}
 
 
 def _dereferenced(tool: Mapping[str, Any]) -> Any:

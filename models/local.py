@@ -105,9 +105,9 @@ class LocalChatModel(BaseChatModel):
     ) -> tuple[dict[str, Any], list[str]]:
         """What the server is asked, and the tools that its answer may call."""
         offered = [] if tool_choice == "none" else [tool["function"] for tool in tools]
-        again = repeated(messages)
+        again = repeated(messages) - {tool_choice}
         # Shown it still is: what is cached of the prompt stays good.
-        others = [tool for tool in offered if tool["name"] != again or again == tool_choice]
+        others = [tool for tool in offered if tool["name"] not in again]
         schema = response_schema or (one_of(others or offered, tool_choice) if offered else None)
         words = tool_choice in {None, "auto"}
         request: dict[str, Any] = {

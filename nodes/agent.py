@@ -53,7 +53,7 @@ async def work(
         if turn.moved_to:
             return {HANDED_OVER: turn.moved_to.name}
         problem = problem or _lacking(turn, answer, final)
-        turn.owes = problem == NOTHING_WRITTEN
+        turn.owes = problem in NOTHING_DONE.values()
         if final is not None and not problem:
             await control().trust_agent(turn.agent.identity)
             return await _agreed(final, turn, check, state)
@@ -109,8 +109,11 @@ async def _agreed(
     return result
 
 
-NOTHING_WRITTEN = "no tool was called that changes a record, so nothing is done yet; call it first"
-"""What an agent is told that says it did what it didn't do."""
+NOTHING_DONE = {
+    "read": "no tool was called, so nothing is known yet; call one first",
+    "write": "no tool was called that changes a record, so nothing is done yet; call it first",
+}
+"""What an agent is told that says it did what it didn't do, by its duty."""
 
 NEEDS_MODEL = "needs a language model"
 """How the offline model says that a task is beyond it."""
@@ -120,9 +123,10 @@ def _lacking(turn: Turn, answer: AIMessage, final: BaseModel | None) -> str:
     """What is wrong with an answer that would end the turn; empty where it may, or where it doesn't."""
     asked = [*answer.tool_calls, *answer.invalid_tool_calls]
     words = turn.agent.returns is None and not asked and not _beyond(answer)
-    idle = turn.agent.must_write and not (turn.wrote or turn.refused)
-    if idle and (words or final is not None):
-        return NOTHING_WRITTEN
+    duty = turn.agent.duty
+    done = (turn.wrote or turn.refused) if duty == "write" else turn.seen
+    if duty and not done and (words or final is not None):
+        return NOTHING_DONE[duty]
     return "" if asked or words else answer.text or "empty answer"
 
 

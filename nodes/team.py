@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -27,8 +27,8 @@ class Agent:
         prompt: Markdown file with its instructions.
         returns: Schema of its result; without one it answers in prose.
         model: Role from `models/roles.toml`.
-        must_write: Its work is to change a record, so an answer before it has done so is not valid:
-            language models say that they did what they didn't do.
+        duty: What its answer rests on, so that none is valid before: `read`, a tool was called; `write`,
+            a record was changed. Language models say that they did what they didn't do.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Agent:
     tools: tuple[Tool, ...] = ()
     returns: type[BaseModel] | None = None
     model: str = "worker"
-    must_write: bool = False
+    duty: Literal["read", "write"] | None = None
 
     @cached_property
     def instructions(self) -> str:
@@ -66,6 +66,6 @@ class Agent:
     def identity(self) -> AgentIdentity:
         """Name, kind, owner and a version that changes with prompt, tools, schema, model role or duty."""
         tools = [t.schema for t in self.tools]
-        parts = [self.instructions, self.job, self.model, self.answer_schema, tools, self.must_write]
+        parts = [self.instructions, self.job, self.model, self.answer_schema, tools, self.duty]
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         return AgentIdentity(self.name, self.kind, digest[:12], self.owner)

@@ -94,6 +94,7 @@ SERVICE = Agent(
         change_account,
         search_wording,
     ),
+    duty="read",
 )
 
 TRIAGE = Agent(
@@ -102,6 +103,7 @@ TRIAGE = Agent(
     job="Find the specialist for a service request.",
     prompt=PROMPTS / "triage.md",
     owner="service",
+    duty="read",
 )
 
 BILLING = Agent(
@@ -111,6 +113,7 @@ BILLING = Agent(
     prompt=PROMPTS / "billing.md",
     owner="billing",
     tools=(list_invoices, get_invoice, add_note, change_address),
+    duty="read",
 )
 
 CLAIMS_SERVICE = Agent(
@@ -120,6 +123,7 @@ CLAIMS_SERVICE = Agent(
     prompt=PROMPTS / "claims-service.md",
     owner="claims",
     tools=(list_claims, get_claim, add_note),
+    duty="read",
 )
 
 TECHNICAL = Agent(
@@ -129,7 +133,7 @@ TECHNICAL = Agent(
     prompt=PROMPTS / "technical.md",
     owner="platform",
     tools=(add_note,),
-    must_write=True,
+    duty="write",
 )
 
 COMPLIANCE = Agent(
@@ -139,5 +143,5 @@ COMPLIANCE = Agent(
     prompt=PROMPTS / "compliance.md",
     owner="compliance",
     tools=(list_contacts, add_note),
-    must_write=True,
+    duty="write",
 )

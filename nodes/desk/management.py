@@ -90,7 +90,7 @@ AFTERCARE = Agent(
     prompt=PROMPTS / "aftercare.md",
     owner="service",
     tools=(add_note,),
-    must_write=True,
+    duty="write",
 )
 
 

@@ -11,7 +11,8 @@ from models.scripted import ScriptedChatModel
 from tests.scenarios.conftest import Office, calls, says
 from tests.second.office import CASHIER, IBANS, A, Facts
 
-PAYER = replace(CASHIER, must_write=True)
+PAYER = replace(CASHIER, duty="write")
+READER = replace(CASHIER, duty="read")
 SAID = says("Your money was refunded.")
 
 
@@ -39,6 +40,20 @@ async def test_without_the_duty_the_same_words_would_be_taken(desk):
     run = await start(desk, CASHIER, SAID)
 
     assert (run.outcome["status"], desk.refunds()) == ("completed", [])
+
+
+async def test_an_answer_without_a_look_is_not_taken(desk):
+    """A real model: billing said that it had been handed over to billing, and had looked nothing up."""
+    run = await start(desk, READER, *[says("It was handed over to the till.")] * 9)
+
+    assert run.waiting
+    assert desk.model.calls == 3
+
+
+async def test_an_answer_after_a_look_is_taken(desk):
+    run = await start(desk, READER, SAID, calls("find_order", order_id="T-001"), says("It cost 40.00."))
+
+    assert (run.outcome["status"], run.outcome["answer"]) == ("completed", "It cost 40.00.")
 
 
 async def test_who_is_told_may_do_it_still(desk):
