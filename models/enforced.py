@@ -126,6 +126,10 @@ def dialogue(
             turns.append({"role": "user", "content": f"Result of the tool: {message.text}"})
         elif not isinstance(message, SystemMessage):
             turns.append({"role": "user", "content": message.text})
+    if tools and isinstance(messages[-1], ToolMessage):
+        # Said last, since a small model asks on and on where only the beginning says that it may end.
+        end = 'reply {"answer": text}' if words else "give the final answer"
+        turns.append({"role": "user", "content": f"If this settles it, {end}; otherwise call the next tool."})
     return _alternating(turns)
 
 

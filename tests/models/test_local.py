@@ -118,6 +118,19 @@ def test_it_is_told_that_it_may_answer_in_words_only_where_it_may(served):
     assert '{"answer": text}' not in forced
 
 
+def test_after_a_result_it_is_told_that_it_may_end(served):
+    recorder = served({"answer": "Good day"})
+    said = [
+        AIMessage("", tool_calls=[{"name": "cancel", "args": {}, "id": "a"}]),
+        ToolMessage("3", tool_call_id="a"),
+    ]
+    LocalChatModel().bind_tools([cancel]).invoke([HumanMessage("Hello"), *said])
+    LocalChatModel().bind_tools([cancel], tool_choice="any").invoke([HumanMessage("Hello"), *said])
+    free, forced = (request["messages"][-1]["content"] for request in recorder.requests)
+    assert free.endswith('If this settles it, reply {"answer": text}; otherwise call the next tool.')
+    assert forced.endswith("If this settles it, give the final answer; otherwise call the next tool.")
+
+
 def test_what_is_shown_is_short_and_what_is_enforced_is_whole(served):
     class Job(BaseModel):
         """Say what it is, e.g. I want rum; tea please."""
