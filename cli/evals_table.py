@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evals.rows import Experiment
     from evals.suites import Suite
 
-BASELINES = ("null", "keyword", "escalate", "majority")
+BASELINES = ("null", "keyword", "escalate")
 """What stands beside a score, in this order."""
 
 SPLITS = ("dev", "held_out")

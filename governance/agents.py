@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from governance.clock import stamp
+from governance.connections import Row
 from governance.principals import AgentIdentity
 from governance.store import Tx
 
@@ -30,19 +31,20 @@ def register(tx: Tx, agent: AgentIdentity, now: datetime) -> None:
     )
 
 
-def objection(tx: Tx, agent: AgentIdentity, now: datetime) -> str | None:
-    """Why this agent may not act, or None; registers one that was never seen."""
-    rows = tx.all(
-        "SELECT version, kind, status FROM agents WHERE name = ? AND version IN (?, ?)",
-        (agent.name, agent.version, EVERY_VERSION),
-    )
-    for version, kind, status in rows:
-        if status == "revoked":
+def objection(tx: Tx, agent: AgentIdentity, row: Row, now: datetime) -> str | None:
+    """Why this agent may not act, or None; registers one that was never seen.
+
+    Args:
+        row: Kind and status of its version, then the status of all its versions; None where unknown.
+    """
+    kind, status, of_all = row
+    for version, its in ((EVERY_VERSION, of_all), (agent.version, status)):
+        if its == "revoked":
             return f"agent {agent.name} (version {version}) is revoked"
-        if version == agent.version and kind != agent.kind:
-            return f"agent {agent.name} is of kind {kind}, not {agent.kind}"
-    if not any(version == agent.version for version, _, _ in rows):
+    if kind is None:
         register(tx, agent, now)
+    elif kind != agent.kind:
+        return f"agent {agent.name} is of kind {kind}, not {agent.kind}"
     return None
 
 

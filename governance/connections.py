@@ -33,8 +33,16 @@ class Connection(Protocol):
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement with `?` placeholders; rows it returns, if any."""
 
-    def begin(self) -> None:
-        """Start a transaction as the only writer of the whole database."""
+    def begin(self, *, synced: bool = True) -> None:
+        """Start a transaction as the only writer of the whole database.
+
+        Args:
+            synced: Its commit outlasts a power cut. Without, it outlasts the process, and the next
+                synced commit, or `sync`, makes it last.
+        """
+
+    def sync(self) -> None:
+        """Make all that was committed outlast a power cut."""
 
     def begin_reading(self) -> None:
         """Start a transaction that sees one moment of the database and holds up nobody."""
@@ -44,7 +52,7 @@ class Connection(Protocol):
 
 
 class SqliteConnection:
-    """One connection to an SQLite file in WAL mode, synced at each commit."""
+    """One connection to an SQLite file in WAL mode."""
 
     head: tuple[int, str] | None = None
 
@@ -59,21 +67,33 @@ class SqliteConnection:
         )
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=FULL",
             "foreign_keys=ON",
             "cache_size=-8000",
             "wal_autocheckpoint=4000",
         ):
             self._db.execute(f"PRAGMA {pragma}")
+        self._log = f"{path}-wal"
+        self._synced: bool | None = None
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement."""
         return self._db.execute(sql, params).fetchall()
 
-    def begin(self) -> None:
+    def begin(self, *, synced: bool = True) -> None:
         """Take the file's write lock at once, so that nothing read before is stale."""
         self.head = None
+        if synced != self._synced:
+            self._db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+            self._synced = synced
         self._db.execute("BEGIN IMMEDIATE")
+
+    def sync(self) -> None:
+        """Sync the log that commits are appended to; what has left it was synced by SQLite."""
+        descriptor = os.open(self._log, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def begin_reading(self) -> None:
         """Read a snapshot beside the writer."""
@@ -102,10 +122,14 @@ class PostgresConnection:
         self._cursor.execute(numbered(sql), params or None)
         return self._cursor.fetchall() if self._cursor.description else []
 
-    def begin(self) -> None:
-        """Begin behind an advisory lock: one writer at a time, as on SQLite."""
+    def begin(self, *, synced: bool = True) -> None:
+        """Begin behind an advisory lock: one writer at a time, as on SQLite; commits are always synced."""
+        del synced
         self.head = None
         self._db.execute(f"BEGIN; SELECT pg_advisory_xact_lock({_ONE_WRITER})")
+
+    def sync(self) -> None:
+        """Every commit was synced by the server."""
 
     def begin_reading(self) -> None:
         """Read a snapshot beside the writer."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from itertools import chain, repeat
+from typing import Any, TypeVar
 
 from governance import agents, journal, telemetry
 from governance.acts import Act, Clearance, Cost, Decision, Json
@@ -21,6 +22,7 @@ from governance.principals import AgentIdentity, User
 from governance.settings import Settings
 from governance.store import ControlStore, Tx, Work
 
+T = TypeVar("T")
 _POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.25)
 _LONGEST_POLL_SECONDS = 0.5
 
@@ -44,15 +46,33 @@ class ControlPlane(Effects):
             EffectUnknown: Whoever began it before is gone, and a repeat might act twice.
             ControlUnavailable: The control plane can't answer.
         """
-        act = await self.own(act)
-        for pause in chain(_POLL_SECONDS, repeat(_LONGEST_POLL_SECONDS)):
-            answer = await self._ask_gate(act)
-            if isinstance(answer, Clearance):
-                return answer
-            if isinstance(answer, TowerError):
-                raise answer
-            await asyncio.sleep(pause)
-        raise AssertionError  # pauses never end
+        return await self._cleared(act, lambda _, clearance: clearance)
+
+    async def conclude(
+        self, run_id: str, outcome: Mapping[str, Any], delivery: Act | None = None
+    ) -> dict[str, Any]:
+        """Have an outcome's delivery cleared and close its run, in one transaction.
+
+        Args:
+            delivery: None where nothing is handed out.
+
+        Returns:
+            The outcome with its `usage`; what was written when the run had ended before stands.
+
+        Raises:
+            Denied, …: As `clear` does; the run isn't closed then.
+        """
+        run = await self.run(run_id)
+        result = journal.encode({"status": str(outcome.get("status"))})
+
+        def close(tx: Tx, clearance: Clearance) -> dict[str, Any]:
+            if not clearance.done_before:
+                self.gate.settle(tx, clearance, result, clearance.act.cost, {})
+            return self.end(tx, run, outcome)
+
+        if delivery is None:
+            return await self.store.transact(lambda tx: self.end(tx, run, outcome))
+        return await self._cleared(delivery, close)
 
     async def assess(self, act: Act) -> Decision:
         """What contract and policy say to an act, without asking anybody or using anything up."""
@@ -76,7 +96,11 @@ class ControlPlane(Effects):
         if clearance.done_before:
             return
         stored = journal.encode(result)
-        await self._write_down(lambda tx: self.gate.settle(tx, clearance, stored, used, trusts or {}))
+        # What a power cut takes back of the rest is done again, and that does no harm.
+        await self._write_down(
+            lambda tx: self.gate.settle(tx, clearance, stored, used, trusts or {}),
+            synced=not clearance.act.repeatable,
+        )
 
     async def fail(self, clearance: Clearance, error: str, used: Cost, *, retry: bool | None = None) -> None:
         """Note that an act ended without a result.
@@ -113,31 +137,42 @@ class ControlPlane(Effects):
         self.store.close()
         self.worker.stop()
 
-    async def _write_down(self, work: Work[None]) -> None:
+    async def _write_down(self, work: Work[None], *, synced: bool = True) -> None:
         """Write what has happened already; a database that is away may come back in time."""
         until = time.monotonic() + self.patience.total_seconds()
         for pause in chain(_POLL_SECONDS, repeat(_LONGEST_POLL_SECONDS)):
             try:
-                return await self.store.transact(work)
+                return await self.store.transact(work, synced=synced)
             except ControlUnavailable:
                 if self.store.closed or time.monotonic() + pause > until:
                     raise
             await asyncio.sleep(pause)
         raise AssertionError  # pauses never end
 
-    async def _ask_gate(self, act: Act) -> Clearance | TowerError | Wait:
-        def work(tx: Tx) -> Clearance | TowerError | Wait:
+    async def _cleared(self, act: Act, then: Callable[[Tx, Clearance], T]) -> T:
+        """Have an act cleared, and do what follows in the same transaction."""
+        act = await self.own(act)
+
+        def work(tx: Tx) -> T | TowerError | Wait:
             self.worker.start()
-            return self.gate.clear(tx, act)
+            answer = self.gate.clear(tx, act)
+            return then(tx, answer) if isinstance(answer, Clearance) else answer
 
-        future = self.store.submit(work)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(self._give_back)
-            raise
+        for pause in chain(_POLL_SECONDS, repeat(_LONGEST_POLL_SECONDS)):
+            future = self.store.submit(work)
+            try:
+                answer = await asyncio.wrap_future(future)
+            except asyncio.CancelledError:
+                future.add_done_callback(self._give_back)
+                raise
+            if isinstance(answer, TowerError):
+                raise answer
+            if not isinstance(answer, Wait):
+                return answer
+            await asyncio.sleep(pause)
+        raise AssertionError  # pauses never end
 
-    def _give_back(self, future: Future[Clearance | TowerError | Wait]) -> None:
+    def _give_back(self, future: Future[Any]) -> None:
         """Whoever asked was cancelled while the transaction ran: what was cleared is not acted on."""
         if future.cancelled() or future.exception():
             return

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from governance import agents, approvals, journal, rates, runs, timers
+from governance import agents, approvals, journal, rates, runs, situation, timers
 from governance.acts import Act, Clearance, Cost, Decision, Effect, Json, Seam
 from governance.approvals import CONSUMED, EXPIRED, REJECTED, Approval
 from governance.audit import AuditLog, Entry
@@ -24,6 +24,7 @@ from governance.journal import Found, Standing
 from governance.judge import Judge
 from governance.limits import ApprovalRules, Limits
 from governance.refusals import denied, refusal_entry
+from governance.situation import Situation
 from governance.spending import NOTHING, Spending
 from governance.store import Tx
 from governance.switchboard import Switchboard
@@ -57,7 +58,8 @@ class Gate:
             ControlUnavailable: Something that decides can't be read; nothing was written.
         """
         now = self.clock()
-        found = journal.find(tx, act, now=now, died=self.worker.died)
+        about = situation.read(tx, act)
+        found = journal.found(about.journal, now=now, died=self.worker.died)
         if found.standing is Standing.REPLAY and found.decision:
             return Clearance(
                 act, act.key, found.decision, found.result, True, found.attempts, found.approved_by
@@ -65,7 +67,7 @@ class Gate:
         if found.standing is Standing.HELD:
             return Wait()
         try:
-            return self._begin(tx, act, found, now)
+            return self._begin(tx, act, about, found, now)
         except ControlUnavailable:
             raise
         except TowerError as refusal:
@@ -138,14 +140,14 @@ class Gate:
         rules, requester = rules or self.limits.approvals, requester or act.actor.run.user.id
         return found or self._create(tx, act, description, allowed, rules, requester)
 
-    def _begin(self, tx: Tx, act: Act, found: Found, now: datetime) -> Clearance | Wait:
+    def _begin(self, tx: Tx, act: Act, about: Situation, found: Found, now: datetime) -> Clearance | Wait:
         if found.standing is Standing.IN_DOUBT:
             journal.give_up(tx, act.key, now=now)
             self.spending.abandon(tx, act, found)
             self.hold(tx, act.actor.run.id)
             raise EffectUnknown(act.key, found.attempts)
-        standing = self._check_run(tx, act, now)
-        objection = agents.objection(tx, act.actor.agent, now)
+        standing = self._check_run(tx, act, about, now)
+        objection = agents.objection(tx, act.actor.agent, about.agent, now)
         if objection:
             raise Denied(objection)
         lease = self._lease(act)
@@ -172,11 +174,11 @@ class Gate:
         runs.mark(tx, run_id, runs.WAITING)
         timers.pause(tx, run_id, self.clock())
 
-    def _check_run(self, tx: Tx, act: Act, now: datetime) -> RunStanding:
+    def _check_run(self, tx: Tx, act: Act, about: Situation, now: datetime) -> RunStanding:
         run_id = act.actor.run.id
-        found = timers.read(tx, run_id)
-        if found is None or found.state == runs.ENDED:
+        if about.run[0] in (None, runs.ENDED):
             raise runs.over(tx, run_id)
+        found = timers.standing(about.run)
         if found.state != runs.RUNNING:
             runs.mark(tx, run_id, runs.RUNNING)
         longest = max(self.limits.timeouts.model, self.limits.timeouts.tool)

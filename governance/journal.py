@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from governance.acts import Act, Decision, Effect, Json
 from governance.clock import stamp
+from governance.connections import Row
 from governance.store import Tx
 
 
@@ -61,20 +62,15 @@ class Found:
     approved_by: str | None = None
 
 
-def find(tx: Tx, act: Act, *, now: datetime, died: Callable[[str], bool]) -> Found:
+def found(row: Row, *, now: datetime, died: Callable[[str], bool]) -> Found:
     """Look an act up by its key.
 
     Args:
         died: Says of a worker's id whether it is certainly gone; else its lease decides.
     """
-    row = tx.one(
-        "SELECT state, attempt, repeatable, worker, lease, result, decision, approved_by FROM journal"
-        " WHERE key = ?",
-        (act.key,),
-    )
-    if row is None:
-        return Found(Standing.FRESH)
     state, attempts, repeatable, worker, lease, result, decision, approved_by = row
+    if state is None:
+        return Found(Standing.FRESH)
     if state == State.DONE:
         return Found(
             Standing.REPLAY,

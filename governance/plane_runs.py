@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from governance import budget, events, journal, manifest, releases, runs, timers
-from governance.acts import Act, Clearance, Json
+from governance import budget, events, manifest, releases, runs, timers
+from governance.acts import Act, Json
 from governance.audit import Entry
 from governance.clock import stamp
 from governance.contract import Contract
@@ -143,31 +143,13 @@ class RunBook(Parts):
 
         await self.store.transact(work)
 
-    async def conclude(
-        self, run_id: str, outcome: Mapping[str, Any], delivery: Clearance | None = None
-    ) -> dict[str, Any]:
-        """Settle an outcome's delivery, add what the run has used and close it, in one transaction.
-
-        Args:
-            delivery: What was cleared and not done before; None where there is nothing to settle.
-
-        Returns:
-            The outcome with its `usage`; what was written when the run had ended before stands.
-        """
-        run = await self.run(run_id)
-        status = str(outcome.get("status"))
-        result = journal.encode({"status": status})
-
-        def work(tx: Tx) -> dict[str, Any]:
-            if delivery:
-                self.gate.settle(tx, delivery, result, delivery.act.cost, {})
-            self._settle_open(tx, run)
-            closed = {**outcome, "usage": self._used(tx, run_id)}
-            if runs.close(tx, run_id, closed, self.clock()):
-                self.audit.append(tx, Entry.of_run("run_ended", run, status=status))
-            return closed
-
-        return await self.store.transact(work)
+    def end(self, tx: Tx, run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
+        """Add what a run has used to its outcome and close it; the first outcome stands."""
+        self._settle_open(tx, run)
+        closed = {**outcome, "usage": self._used(tx, run.id)}
+        if runs.close(tx, run.id, closed, self.clock()):
+            self.audit.append(tx, Entry.of_run("run_ended", run, status=str(outcome.get("status"))))
+        return closed
 
     def _settle_open(self, tx: Tx, run: Run) -> None:
         """Count what the dead reserved and nobody took up again; what is at work settles by itself."""

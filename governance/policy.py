@@ -151,20 +151,18 @@ class PolicyEngine:
             facts["from"] = agent.kind
         if act.seam is Seam.TOOL or act.args:
             facts["args"] = act.args
-        mentions = self._mentions(act.action)
         trusted = {
             name: run.contract.trusted.get(name, frozenset()) | frozenset(also_trusted.get(name, ()))
-            for name in mentions
+            for name in self._mentions(act.action)
         }
         # What the control plane knows comes last: no fact can take its place.
-        context = facts | {
-            "trusted": {name: trusted.get(name, frozenset()) for name in self.trusted_sets},
+        return {
+            **_clean(facts),
+            "trusted": {name: sorted(trusted.get(name, ())) for name in self.trusted_sets},
             "verified": run.verified,
             "tenant": run.user.tenant,
-            "user_roles": run.user.roles,
+            "user_roles": sorted(run.user.roles),
         }
-        cleaned: dict[str, Any] = _clean(context)
-        return cleaned
 
     def _with_agent(self, name: str, kind: str) -> Entities:
         agent = _entity("Agent", name, {}, [_uid("AgentKind", kind)])

@@ -40,7 +40,7 @@ class Tx:
 
 
 Work = Callable[[Tx], T]
-_Job = tuple[Work[Any], "Future[Any]"]
+_Job = tuple[Work[Any], "Future[Any]", bool]
 
 
 class ControlStore:
@@ -63,21 +63,24 @@ class ControlStore:
         self._closed = False
         self.before_close: list[Work[Any]] = []
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, synced: bool = True) -> T:
         """Run `work` in one transaction, off the event loop.
 
         A cancelled caller doesn't take back what was begun: it is committed or not as a whole.
 
+        Args:
+            synced: It outlasts a power cut, and not only the process.
+
         Raises:
             ControlUnavailable: The database can't be opened, read or written; nothing was written.
         """
-        return await asyncio.wrap_future(self.submit(work))
+        return await asyncio.wrap_future(self.submit(work, synced=synced))
 
     def transact_sync(self, work: Work[T]) -> T:
         """Do what `transact` does, for callers without an event loop."""
         return self.submit(work).result()
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(self, work: Work[T], *, synced: bool = True) -> Future[T]:
         """Queue `work`; the future holds what it returns or raises."""
         if self._closed:
             msg = "the control store was closed; build a new one"
@@ -85,7 +88,7 @@ class ControlStore:
         if self._writer is None:
             self._start()
         future: Future[T] = Future()
-        self._jobs.put((work, future))
+        self._jobs.put((work, future, synced))
         return future
 
     async def read(self, work: Work[T]) -> T:
@@ -164,16 +167,18 @@ class ControlStore:
                 self._write_group(group)
 
     def _write_group(self, group: list[_Job]) -> None:
+        synced = any(job[2] for job in group)
         try:
-            db = self._begin()
-            if len(group) == 1:
-                done = [(group[0][1], self._alone(db, *group[0]))]
-            else:
-                done = [(future, self._one(db, work, future)) for work, future in group]
+            db = self._begin(synced=synced)
+            alone = len(group) == 1
+            done = [(future, self._run(db, work, future, alone=alone)) for work, future, _ in group]
+            if not alone:
                 db.execute("COMMIT")
+            if not synced and any(outcome and outcome[1] for _, outcome in done):
+                db.sync()  # what is told outside the database must not be ahead of it
         except (ControlUnavailable, *DATABASE_ERRORS) as error:
             self._drop()
-            for _, future in group:
+            for _, future, _ in group:
                 if not future.done():
                     future.set_exception(unavailable(error))
             return
@@ -181,47 +186,35 @@ class ControlStore:
             if outcome is not None:
                 _finish(future, *outcome)
 
-    def _begin(self) -> Connection:
-        if self._db is None:
-            self._db = self._connect()
-            self._db.begin()
-            return self._db
-        try:
-            self._db.begin()
-        except DATABASE_ERRORS:
-            # A server that was restarted in between has lost nothing of ours: nothing was begun.
-            self._drop()
-            self._db = self._connect()
-            self._db.begin()
+    def _begin(self, *, synced: bool) -> Connection:
+        if self._db is not None:
+            try:
+                self._db.begin(synced=synced)
+            except DATABASE_ERRORS:
+                # A server that was restarted in between has lost nothing of ours: nothing was begun.
+                self._drop()
+            else:
+                return self._db
+        self._db = self._connect()
+        self._db.begin(synced=synced)
         return self._db
 
-    def _alone(
-        self, db: Connection, work: Work[T], future: Future[T]
+    def _run(
+        self, db: Connection, work: Work[T], future: Future[T], *, alone: bool
     ) -> tuple[T, list[Callable[[], None]]] | None:
-        """Run one piece of work as the whole transaction, so that it needs no savepoint."""
-        tx = Tx(db)
-        try:
-            result = work(tx)
-        except BaseException as error:  # noqa: BLE001 - as in `_one`
-            db.execute("ROLLBACK")
-            future.set_exception(unavailable(error) if isinstance(error, DATABASE_ERRORS) else error)
-            return None
-        db.execute("COMMIT")
-        return result, tx.after_commit
-
-    def _one(
-        self, db: Connection, work: Work[T], future: Future[T]
-    ) -> tuple[T, list[Callable[[], None]]] | None:
-        """Run one piece of work in a savepoint, which the commit releases; its own error undoes it alone."""
-        db.execute("SAVEPOINT work")
+        """Run one piece of work, as the whole transaction or in a savepoint; its error undoes it alone."""
+        if not alone:
+            db.execute("SAVEPOINT work")  # which the commit of the group releases
         tx = Tx(db)
         try:
             result = work(tx)
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller, not to this thread
-            db.execute("ROLLBACK TO SAVEPOINT work")
+            db.execute("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT work")
             db.head = None
             future.set_exception(unavailable(error) if isinstance(error, DATABASE_ERRORS) else error)
             return None
+        if alone:
+            db.execute("COMMIT")
         return result, tx.after_commit
 
     def _drop(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from governance.clock import moment, stamp
+from governance.connections import Row
 from governance.store import Tx
 
 NOTED_EVERY = timedelta(seconds=30)
@@ -53,12 +54,15 @@ class Standing:
 def read(tx: Tx, run_id: str) -> Standing | None:
     """Where a run stands, or None if there is none."""
     row = tx.one(
-        "SELECT r.state, r.created, r.ended, t.idle, t.waits_since, t.active, EXISTS (SELECT 1 FROM breakers)"
+        "SELECT r.state, r.created, r.ended, t.idle, t.waits_since, t.active, 0"
         " FROM runs r LEFT JOIN run_times t ON t.run = r.id WHERE r.id = ?",
         (run_id,),
     )
-    if row is None:
-        return None
+    return standing(row) if row else None
+
+
+def standing(row: Row) -> Standing:
+    """Where a run stands, from its row."""
     state, created, ended, idle, since, active, troubled = row
     return Standing(
         state,

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -102,19 +103,22 @@ class Vault:
         masked: str = await self.tokenise_json(tenant, text, seeds)
         return masked
 
-    async def tokenise_json(self, tenant: str, value: Json, seeds: Mapping[str, str]) -> Json:
+    async def tokenise_json(
+        self, tenant: str, value: Json, seeds: Mapping[str, str], *, own: AbstractSet[str] = frozenset()
+    ) -> Json:
         """Replace personal values in all strings of a JSON value, keys included.
 
         Args:
             seeds: Values that are known to be personal → their kind. They are found in every usual
                 spelling; what shows by its form is found without.
+            own: Tokens whose values are known to be personal as well.
 
         Returns:
             The value with tokens. Tokens of this tenant stay; a text that only looks like a token
             is changed so that nobody takes it for one.
         """
         await self._prepare()
-        masked, new = await self._store.read(lambda tx: self._mask(tx, tenant, value, seeds))
+        masked, new = await self._store.read(lambda tx: self._mask(tx, tenant, value, seeds, own))
         if new:
             await self._store.transact(lambda tx: self._keep(tx, tenant, new))
         return masked
@@ -166,11 +170,9 @@ class Vault:
 
     async def behind(self, tenant: str, value: Json) -> Mapping[str, str]:
         """Every token in a value that the vault holds → what it stands for."""
-        tokens = _tokens(value)
-        if not tokens:
-            return {}
         await self._prepare()
-        return await self._store.read(lambda tx: self._open(tx, tenant, tokens))
+        tokens = _tokens(value)
+        return await self._store.read(lambda tx: self._open(tx, tenant, tokens)) if tokens else {}
 
     async def _prepare(self) -> None:
         if not self._ready:
@@ -178,11 +180,12 @@ class Vault:
             self._ready = True
 
     def _mask(
-        self, tx: Tx, tenant: str, value: Json, seeds: Mapping[str, str]
+        self, tx: Tx, tenant: str, value: Json, seeds: Mapping[str, str], own: AbstractSet[str]
     ) -> tuple[Json, dict[str, tuple[str, str]]]:
         keys = self._keys(tenant)
         known = set(_rows(tx, tenant, _tokens(value)))
-        done = Masked(keys.token, known, seeds)
+        kinds = {one: token[1:].partition(":")[0] for token, one in self._open(tx, tenant, own).items()}
+        done = Masked(keys.token, known, kinds | dict(seeds))
         masked = walk(value, lambda text: mask(text, done))
         there = self._open(tx, tenant, done.values)
         for token, one in there.items():

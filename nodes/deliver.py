@@ -50,15 +50,14 @@ def deliver_node(compose: Compose = last_answer) -> Node:
         actor = await actor_at(CLERK, "deliver", state, config)
         if path_of(config):  # a nested pattern hands its outcome to its parent, not to the world
             return {"outcome": outcome, "visits": {"deliver": 1}}
-        cleared = None
+        delivery = _delivery(actor, outcome)
         try:
-            cleared = await control().clear(_delivery(actor, outcome))
+            concluded = await control().conclude(actor.run.id, outcome, delivery)
         except Denied as error:
             ended = Status.CANCELLED if isinstance(error, Cancelled) else Status.DENIED
             status = worst([Status(outcome["status"]), ended]).value
             outcome |= {"status": status, "answer": "", "reasons": [*outcome["reasons"], error.reason]}
-        settles = cleared if cleared and not cleared.done_before else None
-        concluded = await control().conclude(actor.run.id, outcome, settles)
+            concluded = await control().conclude(actor.run.id, outcome)
         outcome["usage"] = concluded["usage"]
         said = AIMessage(
             outcome["answer"] or "; ".join(outcome["reasons"]) or outcome["status"], name=SPOKESMAN

@@ -49,9 +49,7 @@ async def masked(tool: Tool, tenant: str, result: Any, own: frozenset[str] = fro
         own: Tokens of the customer's own values, which may stand in free text too.
     """
     raw, vault = tool.result.dump_python(result, mode="json"), control().vault
-    known = await vault.behind(tenant, sorted(own))
-    seeds = {value: token[1:].partition(":")[0] for token, value in known.items()}
-    return await vault.tokenise_json(tenant, raw, {**seeds, **dict(_personal(result))})
+    return await vault.tokenise_json(tenant, raw, dict(_personal(result)), own=own)
 
 
 def made(tool: Tool, result: Json) -> dict[str, list[str]]:

@@ -19,10 +19,10 @@ def away(plane, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     gone = asyncio.Event()
     begin = ControlStore._begin
 
-    def refuse(store: ControlStore):
+    def refuse(store: ControlStore, **how: bool):
         if gone.is_set():
             raise ConnectionError
-        return begin(store)
+        return begin(store, **how)
 
     monkeypatch.setattr(ControlStore, "_begin", refuse)
     return gone
@@ -70,3 +70,19 @@ async def test_a_plane_that_is_closed_waits_for_nothing(plane, run):
 
     with pytest.raises(ControlUnavailable, match="closed"):
         await plane.settle(clearance, "paid", Cost(tool_calls=1))
+
+
+async def test_what_a_power_cut_must_not_take_back_is_synced(plane, run, monkeypatch: pytest.MonkeyPatch):
+    await plane.clear(act(run, sequence=9))
+    begin, synced = plane.store._db.begin, []
+
+    def note(*, synced: bool, to: list[bool] = synced) -> None:
+        to.append(synced)
+        begin(synced=synced)
+
+    monkeypatch.setattr(plane.store._db, "begin", note)
+    for repeatable in (False, True):
+        clearance = await plane.clear(act(run, sequence=int(repeatable), repeatable=repeatable))
+        await plane.settle(clearance, "paid", Cost(tool_calls=1))
+
+    assert synced == [True, True, True, False]

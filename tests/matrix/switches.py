@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from langgraph.runtime import RunControl
 
-from governance import budget, journal
+from governance import budget, situation
 from governance.acts import Decision, Effect
 from governance.audit import AuditLog
-from governance.journal import Found, Standing
 from governance.policy import PolicyEngine
 from governance.vault import Vault
 from nodes import agent, deliver, turn
@@ -82,12 +81,14 @@ def timeout(patch: pytest.MonkeyPatch) -> None:
 def crash(patch: pytest.MonkeyPatch) -> None:
     """The journal has forgotten whatever was done."""
 
-    def find(tx: Any, act: Any, **_: Any) -> Found:
+    read = situation.read
+
+    def forget(tx: Any, act: Any) -> situation.Situation:
         tx.execute("DELETE FROM journal WHERE key = ?", (act.key,))
         budget.settle(tx, act.key)
-        return Found(Standing.FRESH)
+        return read(tx, act)
 
-    patch.setattr(journal, "find", find)
+    patch.setattr(situation, "read", forget)
 
 
 def dissent(patch: pytest.MonkeyPatch) -> None:
@@ -109,7 +110,7 @@ def audit(patch: pytest.MonkeyPatch) -> None:
 def personal_data(patch: pytest.MonkeyPatch) -> None:
     """Nothing is masked."""
 
-    async def as_it_is(_: Vault, __: str, value: Any, *___: Any) -> Any:
+    async def as_it_is(_: Vault, __: str, value: Any, *___: Any, **____: Any) -> Any:
         return value
 
     patch.setattr(Vault, "tokenise", as_it_is)
