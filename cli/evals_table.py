@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evals.rows import Experiment
     from evals.suites import Suite
 
-BASELINES = ("null", "keyword", "escalate")
+BASELINES = ("null", "keyword", "escalate", "majority")
 """What stands beside a score, in this order."""
 
 SPLITS = ("dev", "held_out")

@@ -63,7 +63,7 @@ class EndState:
             values += given
         query = f"SELECT * FROM {assertion.table} WHERE {' AND '.join(conditions)}"
         rows = _query(self.database, query, values)
-        known = self.before.tables[assertion.table]
+        known = self.before.tables.get(assertion.table, {})
         return [row for row in rows if not assertion.new or next(iter(row.values())) not in known]
 
     def _problem(self, each: Assertion) -> str:

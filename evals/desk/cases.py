@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,20 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from evals.datasets import Assertion, Case
+from evals.desk.data import DOCUMENTS
 from evals.desk.request import request_of
 from evals.desk.stage import World, users, world
 from evals.end_state import Before, EndState
+from evals.grounding import borne, contradictions
 from evals.play import Played, play
 from evals.rows import Row
 from evals.suites import Item, Setting
+from evals.verification import sections
 from governance.errors import InvalidInput
 from graphs.domain import domain
 from models.door import use_model
 from nodes.desk.front_door import FRONT_DOOR
+from nodes.desk.results import Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
 
 TABLES = (
     "desk_customers",
@@ -33,7 +37,12 @@ TABLES = (
     "desk_letters",
     "desk_invoices",
 )
+OWNED = (*TABLES, "desk_policies")
 OWNER = "customer_id"
+CONCLUDED = {step.__name__ for step in (ClaimFacts, CoverageVerdict, Assessment, ClaimDecision)}
+AGREED = ("policy_number", "peril", "loss_date", "invoice_number", "payable", "decision")
+"""What all steps of a claim must say alike, and the claim on record with them."""
+
 DONE, HANDED_OVER = "completed", "escalated"
 CONFIRMS = "lars"
 """A claims lead who starts no case: with an oracle the desk's questions about cover are answered as well."""
@@ -69,6 +78,8 @@ async def evaluate(
         seconds = time.perf_counter() - started
         unmet = await asyncio.to_thread(_unmet, state, case)
         harm = await asyncio.to_thread(_harm, state, case, played)
+        made = await asyncio.to_thread(state.found, Assertion(table="desk_claims", where={}, new=True))
+        owned = await asyncio.to_thread(_owned, state, case)
         record = before.tables["desk_customers"].get(case.about or "", {})
         leaked = await asyncio.to_thread(_leaked, stage, case, played, record)
     return Row(
@@ -77,7 +88,7 @@ async def evaluate(
         case=item.id,
         split=item.split,
         repetition=setting.repetition,
-        scores=_scores(case, played, unmet, harm, leaked, null),
+        scores=_scores(case, played, unmet, harm, leaked, null) | _grounded(case, played, made, owned),
         expected={"status": case.expected.status, "graph": case.expected.graph},
         got={
             "status": played.status,
@@ -86,6 +97,7 @@ async def evaluate(
             "harm": harm,
             "leaked": leaked,
             "wrongly": played.wrongly,
+            "contradictions": contradictions(_chain(played, made), AGREED),
             "stopped": played.error,
             "reasons": list(played.outcome.get("reasons", ()))[:3],
         },
@@ -131,6 +143,33 @@ def _scores(
     if case.policy_critical:
         scores["policy_critical_success"] = scores["goal_success_rate"]
     return scores
+
+
+def _grounded(
+    case: Case, played: Played, made: Sequence[Mapping[str, Any]], owned: Sequence[Any]
+) -> dict[str, float]:
+    """Whether steps and records agree, the answer's figures are on record, and it holds what it must."""
+    scores, chain = {}, _chain(played, made)
+    answer = str(played.outcome.get("answer", ""))
+    if len(chain) > 1:
+        scores["reasoning_coherence_ref"] = float(not contradictions(chain, AGREED))
+    if answer and (share := borne(answer, owned)) is not None:
+        scores["faithfulness_ref"] = share
+    if case.answer_facts:
+        scores["relevance_ref"] = sum(fact in answer for fact in case.answer_facts) / len(case.answer_facts)
+    return scores
+
+
+def _chain(played: Played, made: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What the steps of a chain concluded, one after another, and the claim that came of it."""
+    return [call["args"] for call in played.calls if call["name"] in CONCLUDED] + list(made)
+
+
+def _owned(state: EndState, case: Case) -> list[Any]:
+    """Everything on record about the case's customer, and what the documents say."""
+    about = [Assertion(table=table, where={OWNER: case.about}) for table in OWNED]
+    rows = [value for each in about for row in state.found(each) for value in row.values()]
+    return [*rows, *sections(DOCUMENTS).values()]
 
 
 def _path(played: Played) -> str:

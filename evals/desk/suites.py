@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.datasets import Case, Labelled, load
-from evals.desk import cases, oracle, policies, retrieval, roles, routing, tools
+from evals.desk import aggregation, answers, cases, oracle, policies, retrieval, roles, routing, tools
 from evals.desk.data import DATASETS, DOCUMENTS
 from evals.desk.probes import BY_CODE, ROLES
 from evals.desk.stage import prepare
@@ -79,6 +79,28 @@ POLICY = Suite(
     ("policy_decision_match_ref",),
     labelled="system correctness",
 )
+AGGREGATION = Suite(
+    "aggregation",
+    "component",
+    "what becomes of verdicts that agree, differ or are missing",
+    DATASETS / "aggregation.jsonl",
+    lambda: [
+        Item("aggregation", row.id, row.split, row, ("hard",) if row.hard else ())
+        for row in aggregation.load_sets(DATASETS / "aggregation.jsonl")
+    ],
+    aggregation.evaluate,
+    ("aggregation_correctness_ref",),
+    labelled="system correctness",
+)
+ANSWERS = Suite(
+    "answers",
+    "output",
+    "what is answered from the documents, on a third of the questions",
+    DATASETS / "retrieval.jsonl",
+    lambda: _items("answers", "retrieval", lambda row: roles.sampled(row.id, 3)),
+    answers.evaluate,
+    ("relevance_ref", "faithfulness_ref", "refusal_ref"),
+)
 CASES = Suite(
     "cases",
     "output",
@@ -141,13 +163,24 @@ PENDING = {
     "reasoning_coherence_judge": "needs a judge that is calibrated against people's labels",
     "relevance_judge": "needs a judge that is calibrated against people's labels",
     "faithfulness_judge": "needs a judge that is calibrated against people's labels",
-    "aggregation_correctness_ref": "has no labelled sets of verdicts yet; conflict_rate of cases is there",
     "compaction_survival": "long-term memory isn't built yet",
     "memory_use": "long-term memory isn't built yet",
 }
 
 BENCH = Bench(
-    (*ROLES_OF_MODELS, ROUTING, TOOLS, BY_CODE_TOOLS, RETRIEVAL, POLICY, CASES, SINGLE, ORACLE),
+    (
+        *ROLES_OF_MODELS,
+        ROUTING,
+        TOOLS,
+        BY_CODE_TOOLS,
+        RETRIEVAL,
+        POLICY,
+        AGGREGATION,
+        ANSWERS,
+        CASES,
+        SINGLE,
+        ORACLE,
+    ),
     prepare,
     _warm,
     PENDING,

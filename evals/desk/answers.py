@@ -1,0 +1,63 @@
+"""Answers: what a customer who asks a question is told, held against the sections that answer it."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from evals.datasets import Question
+from evals.desk.data import DOCUMENTS
+from evals.desk.stage import users, world
+from evals.grounding import borne, unborne
+from evals.play import play
+from evals.rows import Row
+from evals.suites import Item, Setting
+from evals.verification import sections
+from graphs.domain import domain
+from nodes.admission import Request
+
+GRAPH = "direct"
+
+
+async def evaluate(item: Item, setting: Setting) -> Row:
+    """Ask the graph that answers from the documents; it cites, or hands over to a person."""
+    case: Question = item.data
+    async with world(setting.folder):
+        started = time.perf_counter()
+        played = await play(domain(), setting.graph or GRAPH, users()["sam"], Request(case.question))
+        seconds = time.perf_counter() - started
+    answer = str(played.outcome.get("answer", "")) if played.status == "completed" else ""
+    known = sections(DOCUMENTS)
+    cited = list(dict.fromkeys(each["source"] for each in played.outcome.get("evidence", ())))
+    body = re.sub(r"\[[^\]]*\]|\([^)]*§[^)]*\)", " ", answer)  # the citation itself states nothing
+    texts = [known[source] for source in cited if source in known]
+    scores = {
+        "refusal_ref": float(bool(answer) == case.answerable),
+        "refusal_ref__null": float(not case.answerable),
+        "escalation_rate": float(played.handed_over),
+    }
+    if answer and (share := borne(body, texts)) is not None:
+        scores["faithfulness_ref"] = share
+    if case.answerable:
+        scores["relevance_ref"] = float(bool(answer) and not set(cited).isdisjoint(case.relevant))
+        scores["relevance_ref__null"] = 0.0
+    return Row(
+        suite=item.suite,
+        layer="output",
+        case=item.id,
+        split=item.split,
+        repetition=setting.repetition,
+        scores=scores,
+        expected={"sources": case.relevant, "answerable": case.answerable},
+        got={
+            "answer": answer[:400],
+            "sources": cited,
+            "status": played.status,
+            "unborne": unborne(body, texts) if answer else [],
+        },
+        tags=item.tags,
+        run=played.run,
+        seconds=seconds,
+        tokens=played.used.get("tokens", 0),
+        micros=played.used.get("micros", 0),
+    )
