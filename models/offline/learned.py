@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 RIDGE = 1.0
 """How hard it is for a single example to bend the fit."""
 
-SHARPNESS = tuple(range(2, 26, 2))
-"""Factors of the scores from which that is taken that fits examples best which were left out."""
+SHARPNESS = 14
+"""Factor that makes scores likelihoods: what fitted examples best that were left out one by one."""
 
 _TOKEN = re.compile(r"<(\w+):[0-9a-f]+>")
 _REFERENCE = re.compile(r"\b([A-Z]{1,4})-\d+\b")
@@ -44,22 +44,18 @@ class Classifier:
         taken_apart = [_parts(text) for text in texts]
         self._words, self._pieces = (_Shared([both[i] for both in taken_apart]) for i in (0, 1))
         shared = self._common(taken_apart)
-        right = np.array([[own == label for label in self.labels] for own in labels])
+        right = np.array([[own == label for label in self.labels] for own in labels], dtype=np.float32)
         kernel = _alike(vectors, vectors) + shared @ shared.T
-        inverse = np.linalg.inv(kernel + RIDGE * np.eye(len(texts), dtype=np.float32))
         self._share = right.mean(axis=0)
-        weights = inverse @ (right - self._share)
+        weights = np.linalg.solve(kernel + RIDGE * np.eye(len(texts), dtype=np.float32), right - self._share)
         self._vectors, self._by_vector, self._by_word = vectors, weights, shared.T @ weights
-        # What each example would have scored, had it not been among them.
-        left_out = right - weights / inverse.diagonal()[:, None]
-        self._sharpness = max(SHARPNESS, key=lambda s: np.log(_shares(left_out * s)[right]).mean())
 
     def likelihoods(self, text: str, vector: Table) -> dict[str, float]:
         """How likely each label is; together 1."""
         shared = self._common([_parts(text)])
         scores = _alike(vector[None], self._vectors) @ self._by_vector + shared @ self._by_word + self._share
-        shares = _shares(scores * self._sharpness)[0]
-        return {label: float(share) for label, share in zip(self.labels, shares, strict=True)}
+        powers = np.exp(SHARPNESS * (scores[0] - scores.max()))
+        return dict(zip(self.labels, (powers / powers.sum()).tolist(), strict=True))
 
     def _common(self, taken_apart: Sequence[tuple[list[str], list[str]]]) -> Table:
         words, pieces = zip(*taken_apart, strict=True)
@@ -73,7 +69,8 @@ class _Shared:
         spread = Counter(part for parts in texts for part in set(parts))
         kept = sorted(part for part, count in spread.items() if count > 1)
         self._column = {part: i for i, part in enumerate(kept)}
-        self._rarity = np.log((1 + len(texts)) / (1 + np.array([spread[part] for part in kept]))) + 1
+        spreads = np.array([spread[part] for part in kept], dtype=np.float32)
+        self._rarity = np.log((1 + len(texts)) / (1 + spreads)) + 1
 
     def table(self, texts: Sequence[list[str]]) -> Table:
         """Tf-idf of each text, of length 1."""
@@ -97,11 +94,6 @@ _FITTED: dict[str, Classifier] = {}
 
 def _alike(left: Table, right: Table) -> Table:
     return np.asarray((1 + left @ right.T) ** 3 / 2)
-
-
-def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _parts(text: str) -> tuple[list[str], list[str]]:
