@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -15,6 +16,7 @@ _QUOTED = re.compile(r"[“\"]([^“”\"]{8,})[”\"]")
 _FORMS = (_DATE, _ID, _NUMBER)
 
 
+@lru_cache(4096)
 def stated(text: str) -> set[str]:
     """What of a text can be looked up: its dates, ids, numbers and quotations; tokens can't."""
     left, found = _TOKEN.sub(" ", text), set()

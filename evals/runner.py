@@ -46,6 +46,7 @@ class Plan:
         cache: Whether rows of earlier runs count.
         split: Only `dev` or `held_out`.
         cases: Only cases of these ids.
+        warm: Whether a process loads first what its first case would otherwise be timed with.
     """
 
     suites: Sequence[Suite]
@@ -56,6 +57,7 @@ class Plan:
     cache: bool = True
     split: str = ""
     cases: Sequence[str] = ()
+    warm: bool = True
 
     def items(self) -> list[Item]:
         """The cases, in the order of their suites."""
@@ -88,6 +90,8 @@ def evaluate(plan: Plan, notify: Notify = lambda _row, _done, _total: None) -> E
         rows_of = Cache(home() / "cache.db", depends, reads=plan.cache)
         folder = home() / "stage"
         asyncio.run(bench().prepare(folder))
+        if not plan.warm:
+            _warm.add(folder)
         wanted = [(item, n) for item in plan.items() for n in range(plan.repeat)]
         rows: dict[tuple[str, str, int], Row] = {}
         for item, row in _rows(wanted, plan, rows_of, folder):

@@ -85,9 +85,10 @@ def campaign(
     for change in changes:
         for suite, cases in change.suites.items():
             most[suite] = max(most[suite], cases)
-    context = multiprocessing.get_context("spawn")
+    # A process for each, so that nothing that was planted outlives its change; libraries are loaded once.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([find.__module__, "models.offline.chat", "models.vectors"])
     vectors = str(Settings.from_env().vectors)
-    # A process for each, so that nothing that was planted outlives its change.
     with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
         honest = [pool.submit(_run, None, "", {suite: n}, vectors) for suite, n in most.items()]
         as_is = _joined([each.result() for each in honest])
@@ -156,7 +157,7 @@ def _run(
 def _suite(name: str, cases: int) -> Experiment:
     chosen = bench().chosen(names=[name])
     ids = [item.id for suite in chosen for item in suite.cases() if item.split == SPLIT][:cases]
-    return evaluate(Plan(chosen, max_concurrency=1, cache=False, cases=ids))
+    return evaluate(Plan(chosen, max_concurrency=1, cache=False, cases=ids, warm=False))
 
 
 def _joined(parts: Iterable[Experiment]) -> Experiment:

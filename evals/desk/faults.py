@@ -13,7 +13,8 @@ from evals.desk.planting import edited, policies, retrieved, twisted
 from evals.sabotage import DATA, Change, Plant
 from evals.verification import verify
 
-ROUTING, TOOLS, RETRIEVAL, POLICY, CASES = "routing", "tools", "retrieval", "policy", "cases"
+ROUTING, TOOLS, RETRIEVAL, POLICY = "routing", "tools", "retrieval", "policy"
+AGGREGATION, ORACLE = "aggregation", "oracle"
 FEW, ALL = 30, 1000
 
 _PAYMENTS = "desk/payments.cedar"
@@ -71,14 +72,19 @@ _OF_COMPONENTS: tuple[tuple[str, str, Mapping[str, int], Plant], ...] = (
             edited(_PAYMENTS, "0 < context.args.amount && context.approved", "0 < context.args.amount")
         ),
     ),
+    ("lost authority", "who has the last word loses it", {AGGREGATION: ALL}, planting.lost_authority),
     ("budget off by one", "each tool once less than the contract", {POLICY: ALL}, planting.one_call_less),
 )
 
 FAULTS = (
     *(Change(name, about, suites, plant, "component") for name, about, suites, plant in _OF_COMPONENTS),
     Change(
-        "dropped write", "tools only say that they wrote", {CASES: 2 * FEW}, planting.dropped_write, "output"
+        "dropped write", "tools only say that they wrote", {ORACLE: FEW}, planting.dropped_write, "output"
     ),
     Change("lowered label", "a label says what the system does", {}, found_by=DATA, probe=_relabelled),
 )
-"""What has to be found. No component suite looks at what a whole run writes."""
+"""What has to be found.
+
+No component suite looks at what a whole run writes. With the oracle's model all of it is written as it
+is, so that few runs tell; with one that errs a lost write hides among the errors.
+"""

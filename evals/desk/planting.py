@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from memory.desk.wordings import WORDINGS
 from models.door import use_model
 from models.offline.chat import OfflineChatModel
 from nodes.desk.front_door import Route
+from nodes.resolve import HighestAuthority
 from tools.desk.database import Desk
 
 Twist = Callable[[AIMessage, Mapping[str, Any]], AIMessage]
@@ -152,6 +153,11 @@ def lost_instruction() -> Iterator[None]:
 
     with swapped(Route, "model_json_schema", without):
         yield
+
+
+def lost_authority() -> AbstractContextManager[None]:
+    """No branch's word outweighs the others any more."""
+    return swapped(HighestAuthority, "settle", lambda _self, _verdicts: None)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from evals.desk.faults import CASES, FAULTS
+from evals.desk.faults import FAULTS, ORACLE
 from evals.desk.harmless import HARMLESS
 from evals.desk.sabotage import find
 from evals.gate import State
@@ -46,7 +46,7 @@ def test_there_are_as_many_as_promised():
     assert len(HARMLESS) >= 20
     assert len({change.name for change in (*FAULTS, *HARMLESS)}) == len(FAULTS) + len(HARMLESS)
     # What only the output layer finds is what no component suite looks at: what a run writes.
-    assert [c.name for c in FAULTS if c.found_by == "output" and set(c.suites) == {CASES}] == [
+    assert [c.name for c in FAULTS if c.found_by == "output" and set(c.suites) == {ORACLE}] == [
         "dropped write"
     ]
 
