@@ -76,6 +76,7 @@ def report(
     from evals.rows import home
     from evals.signoff import signed
     from evals.standing import standings
+    from evals.suites import bench
     from evals.thresholds import read_thresholds
     from evals.traces import kept
 
@@ -88,6 +89,7 @@ def report(
         read_thresholds(),
         standings(found.rows, _ladder(), jobs_of(found.rows)),
         kept(),
+        {(suite.name, item.id): item.asked for suite in bench().suites for item in suite.cases()},
     )
     path = out or home() / found.id / "report.html"
     path.write_text(page(contents), encoding="utf-8")

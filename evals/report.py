@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class Contents:
     Attributes:
         standings: How patterns did on classes of task.
         traces: Run → file with its audit entries.
+        asked: Suite and case → what it asks.
     """
 
     experiment: Experiment
@@ -39,6 +41,7 @@ class Contents:
     thresholds: Thresholds
     standings: Sequence[Standing]
     traces: Mapping[str, Path]
+    asked: Mapping[tuple[str, str], Any] = field(default_factory=dict)
 
 
 def page(contents: Contents) -> str:
@@ -51,11 +54,11 @@ def page(contents: Contents) -> str:
         f"<h1>Evaluation {title}</h1>",
         f'<p class="dim">{escape(" · ".join((*about, f"{len(e.rows)} rows")))}</p>',
         _verdict(contents),
-        *(_layer(layer, e.rows, contents.thresholds) for layer in LAYERS),
+        *(_layer(layer, e.rows, contents.verdict) for layer in LAYERS),
         _effort(e.rows),
         _standings(contents.standings),
         "<h2>Failures</h2>",
-        failures(e.rows, contents.thresholds, contents.traces),
+        failures(e.rows, contents.thresholds, contents.traces, contents.asked),
         _inputs(e),
     ]
     body = "".join(sections)
@@ -65,9 +68,15 @@ def page(contents: Contents) -> str:
 
 def _verdict(contents: Contents) -> str:
     v, signed = contents.verdict, contents.signoff
+    ran = {row.suite for row in contents.experiment.rows}
     why = "".join(
-        f"<li><b>{escape(f.key)}</b>: {escape('; '.join(f.reasons))}</li>" for f in v.of(v.state) if f.reasons
+        f"<li><b><a href='#failures-{f.metric.suite}'>{escape(f.key)}</a></b>: "
+        f"{escape('; '.join(f.reasons))}</li>"
+        for f in v.of(v.state)
+        if f.reasons and f.metric.suite in ran
     )
+    if absent := sorted({f.metric.suite for f in v.findings} - ran):
+        why += f"<li>no case was run of <b>{escape(', '.join(absent))}</b>, which the gate asks for</li>"
     by = f"<p>Signed off by <b>{escape(signed.by)}</b>: {escape(signed.why)}</p>" if signed else ""
     banner = f'<div class="banner {v.state.lower()}"><b>{v.state}</b><ul>{why}</ul>{by}</div>'
     pending = "".join(f"<li><b>{escape(p.name)}</b>: {escape(p.why)}</li>" for p in v.pending)
@@ -80,7 +89,7 @@ def _verdict(contents: Contents) -> str:
     title = f"<h3>Change against the baseline</h3><p class='dim'>{note}</p>"
     plot = title + forest(ranges) if ranges else ""
     head = ("metric", "state", "n", "mean", "floor", "before", "sees a drop of", "p", "what to know")
-    rows = [[cell(each) for each in _line(f)] for f in v.findings]
+    rows = [[cell(each) for each in _line(f)] for f in v.findings if f.metric.suite in ran]
     return (
         f"<h2>Gate</h2>{banner}{plot}{table(head, rows)}"
         f"<h3>Pending</h3><ul>{pending or '<li>nothing</li>'}</ul>"
@@ -98,13 +107,17 @@ def _line(f: Finding) -> list[object]:
     return [f.key, f.state, f.n, f.mean, floor, f.before, f.sees, f.p, note]
 
 
-def _layer(layer: str, rows: Iterable[Row], thresholds: Thresholds) -> str:
+def _layer(layer: str, rows: Iterable[Row], verdict: Verdict) -> str:
     suites = defaultdict[str, list[Row]](list)
     for row in rows:
         if row.layer == layer:
             suites[row.suite].append(row)
-    floors = {(m.suite, m.name): m.floor for m in thresholds.metric if m.floor is not None}
-    note = "Ticks: what stands beside a score (the null agent, rules without a model) and its floor; hover."
+    found = {(f.metric.suite, f.metric.name): f for f in verdict.findings if f.n}
+    floors = {key: f.metric.floor for key, f in found.items() if isinstance(f.metric, Metric)}
+    note = (
+        "Ticks: what stands beside a score (the null agent, rules without a model) and its floor; "
+        "red: the gate fails it; hover for names."
+    )
     parts = [f"<h2>{layer.capitalize()} layer</h2><p class='dim'>{note}</p>"] if suites else []
     for suite, mine in sorted(suites.items()):
         names = sorted({name for row in mine for name in row.scores})
@@ -118,7 +131,9 @@ def _layer(layer: str, rows: Iterable[Row], thresholds: Thresholds) -> str:
                 if mark and base in {name, name.removesuffix("_ref")}
             ]
             floor = floors.get((suite, name))
-            lines.append(Bar(name, aggregate(mine, name)[0], marks + ([("floor", floor)] if floor else [])))
+            marks += [("floor", floor)] if floor else []
+            kind = found[suite, name].state.lower() if (suite, name) in found else ""
+            lines.append(Bar(name, aggregate(mine, name)[0], marks, kind))
         parts.append(f"<h3>{escape(suite)} <span class='dim'>{len(mine)} rows</span></h3>{bars(lines)}")
         parts.append(_splits(names, mine))
     return "".join(parts)

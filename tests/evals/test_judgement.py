@@ -59,11 +59,18 @@ def test_the_report_stands_alone_and_shows_each_failure_with_its_trace(tmp_path)
 
     parsed = Links()
     parsed.feed(text)
-    assert parsed.found == []  # nothing is loaded from anywhere
+    assert all(link.startswith("#failures-") for link in parsed.found)  # nothing is loaded from anywhere
     assert "script" not in parsed.tags
     assert "&lt;script&gt;" in text
     assert "only-own-account" in text
     assert text.count("<svg") >= 2
+
+
+def test_what_is_held_out_is_counted_and_not_shown():
+    text = report_of([row("R-000", split="held_out", scores={"right": 0.0}, got="secret"), *rows(30, 0)[1:]])
+
+    assert "1 held out" in text
+    assert "secret" not in text
 
 
 def test_a_report_without_failures_says_so():

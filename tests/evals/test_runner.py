@@ -144,7 +144,7 @@ def test_the_record_is_the_same_in_files_and_database(counter):
 def test_suites_are_found_by_layer_and_name():
     names = [suite.name for suite in bench().chosen(["output"])]
 
-    assert names == ["cases", "cases-single", "oracle"]
+    assert names == ["answers", "cases", "cases-single", "oracle"]
     with pytest.raises(InvalidInput, match="layers are model, component, output"):
         bench().chosen(["outside"])
 
