@@ -176,11 +176,12 @@ class ControlStore:
                 db.execute("COMMIT")
             if not synced and any(outcome and outcome[1] for _, outcome in done):
                 db.sync()  # what is told outside the database must not be ahead of it
-        except (ControlUnavailable, *DATABASE_ERRORS) as error:
+        except Exception as error:  # noqa: BLE001 - who asked must hear of it, or waits for ever
             self._drop()
+            known = isinstance(error, (ControlUnavailable, *DATABASE_ERRORS))
             for _, future, _ in group:
                 if not future.done():
-                    future.set_exception(unavailable(error))
+                    future.set_exception(unavailable(error) if known else error)
             return
         for future, outcome in done:
             if outcome is not None:

@@ -47,6 +47,21 @@ async def test_a_broken_statement_fails_closed_and_the_store_goes_on(store):
     assert names(store) == ["a"]
 
 
+async def test_whatever_goes_wrong_in_the_writer_reaches_who_asked(store, monkeypatch):
+    await store.transact(lambda tx: tx.execute(ADD, ("a",)))
+
+    def broken(**_: bool) -> None:
+        raise LookupError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._db, "begin", broken)
+        with pytest.raises(LookupError):
+            await asyncio.wait_for(store.transact(lambda tx: tx.execute(ADD, ("b",))), 5)
+
+    await store.transact(lambda tx: tx.execute(ADD, ("c",)))
+    assert names(store) == ["a", "c"]
+
+
 def test_it_serves_several_event_loops_at_once(store):
     async def add(start):
         for n in range(start, start + 20):

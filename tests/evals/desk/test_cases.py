@@ -64,7 +64,7 @@ async def test_the_same_case_gives_the_same_row(folder):
 
 
 async def test_a_null_agent_reaches_nothing_that_has_to_be_done(folder, monkeypatch):
-    async def nothing(case, graph):
+    async def nothing(case, graph, confirms):
         return Played("completed")
 
     monkeypatch.setattr(cases, "_play", nothing)
@@ -78,8 +78,8 @@ def after(monkeypatch, harm):
     """Let the case go well, then do this to its database, log or prompts."""
     play = cases._play
 
-    async def worse(case, graph):
-        return harm(await play(case, graph))
+    async def worse(case, graph, confirms):
+        return harm(await play(case, graph, confirms))
 
     monkeypatch.setattr(cases, "_play", worse)
 
