@@ -136,7 +136,8 @@ def _compare(
     if not both:
         return found
     found = replace(found, before=sum(before.values()) / len(before))
-    changes = [metric.sign * (now[case] - before[case]) for case in both]
+    # Baselines keep six digits: what is lost by that is no change.
+    changes = [metric.sign * round(now[case] - before[case], 5) for case in both]
     bounds = bootstrap(changes, confidence=limits.confidence, resamples=limits.resamples)
     tested = len([m for m in limits.metric if m.primary])
     return replace(

@@ -15,6 +15,7 @@ from governance.errors import InvalidInput
 from governance.events import Event
 from governance.principals import Run, User
 from nodes.intake import Document, read_document
+from nodes.parts import Part
 
 Value = Mapping[str, Any]
 
@@ -198,12 +199,17 @@ def _compose(request: Request, subject: str | None, verified: str) -> str:
     if request.text.strip():
         lines.append(request.text.strip())
     lines += [
-        f'<document name="{escape(part.name)}" type="{part.media_type}" origin="untrusted">\n'
+        f'<document name="{escape(part.name)}" type="{part.media_type}" origin="untrusted"{_noted(part)}>\n'
         f"{part.text.replace('</document', '&lt;/document')}\n</document>"
         for document in request.documents
         for part in document.parts
     ]
     return "\n\n".join(lines)
+
+
+def _noted(part: Part) -> str:
+    """What a reader must know about how it was read, such as that text was hidden from them."""
+    return f' note="{escape(part.note)}"' if part.note else ""
 
 
 async def request_from(value: Value) -> Request:

@@ -23,6 +23,15 @@ def test_the_same_results_pass():
     assert state(GOOD) == (State.PASS, "")
 
 
+def test_what_rounding_loses_is_no_change():
+    thirds = [row(f"R-{i:03}", scores={"right": 1 / 3}) for i in range(40)]
+    kept = [row(f"R-{i:03}", scores={"right": 0.333333}) for i in range(40)]
+
+    (finding, *_) = decide(experiment(thirds), baseline(kept), limits()).findings
+
+    assert (finding.p, finding.change.mean) == (1.0, 0.0)
+
+
 def test_a_significant_drop_fails_and_names_the_cases():
     said, why = state(rows(190, 10))
 
