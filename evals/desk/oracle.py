@@ -32,7 +32,7 @@ def covered(case: Case) -> bool:
     graph = case.expected.graph[0]
     if graph == "sequential":
         return all(name in _claim(case) for name in FACTS)
-    return graph in JOBS and "completed" in case.expected.status and _writes(case) is not None
+    return graph in JOBS and "completed" in case.expected.status and bool(_writes(case))
 
 
 async def model_for(case: Case) -> ScriptedChatModel:
