@@ -44,7 +44,12 @@ _OF_COMPONENTS: tuple[tuple[str, str, Mapping[str, int], Plant], ...] = (
     ("wrong argument", "ids and amounts are off by one", {TOOLS: FEW}, lambda: twisted(planting.off_by_one)),
     ("lost arguments", "calls arrive without any", {TOOLS: FEW}, lambda: twisted(planting.bare)),
     ("swapped model", "takes all for complaints", {ROUTING: FEW}, lambda: twisted(planting.other_model)),
-    ("lost instruction", "a prompt without its examples", {ROUTING: 2 * FEW}, planting.lost_instruction),
+    (
+        "lost instruction",
+        "a prompt without explanations and examples",
+        {ROUTING: 2 * FEW},
+        planting.lost_instruction,
+    ),
     ("shuffled retriever", "passages in any order", {RETRIEVAL: FEW}, lambda: retrieved(planting.shuffled)),
     (
         "empty retriever",

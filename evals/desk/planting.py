@@ -21,6 +21,7 @@ from governance.limits import load_limits
 from governance.policy import POLICIES, load_policy
 from memory.desk.wordings import WORDINGS
 from models.door import use_model
+from models.examples import KEYWORD
 from models.offline.chat import OfflineChatModel
 from nodes.desk.front_door import Route
 from nodes.resolve import HighestAuthority
@@ -141,7 +142,7 @@ def edited(name: str, before: str, after: str) -> Callable[[Path], None]:
 
 @contextmanager
 def lost_instruction() -> Iterator[None]:
-    """What the front door is told about its jobs loses every example."""
+    """What the front door is told about its jobs loses every explanation and every example."""
     schema = Route.model_json_schema
 
     def without(*args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -149,6 +150,7 @@ def lost_instruction() -> Iterator[None]:
         job = found["properties"]["job"]
         lines = job["description"].splitlines()
         job["description"] = "\n".join(line.partition(":")[0] for line in lines)
+        job.pop(KEYWORD, None)
         return found
 
     with swapped(Route, "model_json_schema", without):
