@@ -15,9 +15,7 @@ from cli.terminal import As, Exit, Json, dump, finish, say
 if TYPE_CHECKING:
     from governance.verify import Verdict
 
-app = typer.Typer(
-    help="The audit log: verify it, read it, export it, seal and drop what is old.", no_args_is_help=True
-)
+app = typer.Typer(help="The audit log: verify, read, export, seal.", no_args_is_help=True)
 
 AUDITOR = "aris"
 """Who asks, on a development machine, unless somebody else is named."""

@@ -8,6 +8,7 @@ demo's tests start the command the way a user does.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -50,8 +51,9 @@ class Forked:
         return self._forker.ended(self.pid, timeout=0)
 
     def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # it ended since we looked
+            if self.poll() is None:
+                os.kill(self.pid, number)
 
     def communicate(self, timeout: float = 120) -> tuple[str, str]:
         """All that it says until it ends.

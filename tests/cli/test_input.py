@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pypdf
@@ -67,9 +68,12 @@ def test_usage_is_exit_2(tower: Tower) -> None:
 
 
 def test_an_interrupt_says_how_to_go_on(tower: Tower, small_claim: Expectation) -> None:
-    process, run = tower.begin(*arguments(small_claim))
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # a model that never answers
+        tower.env["OPENAI_BASE_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        process, run = tower.begin(*arguments(small_claim))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    del tower.env["OPENAI_BASE_URL"]
 
     assert (process.returncode, f"tower resume {run}" in " ".join(said.split())) == (130, True), said
     assert tower.json("resume", run)["status"] == small_claim.status

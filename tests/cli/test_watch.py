@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -102,7 +104,7 @@ def test_killed_wherever_it_is_handled_once(office: Tower, inbox: Path):
         process = begin(office, inbox)
         while process.poll() is None and _entries(office) < entries:
             time.sleep(0.002)
-        os.kill(process.pid, 9)
+        process.send_signal(signal.SIGKILL)
         process.communicate()
 
     once(office, inbox)
@@ -126,12 +128,19 @@ def test_two_watchers_handle_it_once(office: Tower, inbox: Path, tmp_path: Path)
         (folder / "ann__a.txt").write_text(SMALL)
 
     watchers = [begin(office, folder) for folder in (inbox, inbox, other)]
+    said: list[str] = []
+    readers = [threading.Thread(target=said.extend, args=[watcher.stdout]) for watcher in watchers]
+    for reader in readers:
+        reader.start()
     deadline = time.monotonic() + 60
-    while list(inbox.glob("*.txt")) + list(other.glob("*.txt")) and time.monotonic() < deadline:
+    while time.monotonic() < deadline and (
+        list(inbox.glob("*.txt")) + list(other.glob("*.txt"))
+        or not any("Another watcher" in text for text in said)
+    ):
         time.sleep(0.05)
-    for watcher in watchers:
-        os.kill(watcher.pid, 9)
-    said = [watcher.communicate()[0] for watcher in watchers]
+    for watcher, reader in zip(watchers, readers, strict=True):
+        watcher.send_signal(signal.SIGKILL)
+        reader.join()
 
     assert (runs(office), refunds(office)) == (1, 1)
     assert sum("Another watcher" in text for text in said) == 1
@@ -150,7 +159,7 @@ def test_a_document_is_taken_once_it_is_whole(office: Tower, inbox: Path):
         file.write("T-001, price 4000.")
     while path.exists():
         time.sleep(0.05)
-    os.kill(watcher.pid, 9)
+    watcher.send_signal(signal.SIGKILL)
     watcher.communicate()
 
     assert (runs(office), refunds(office)) == (1, 1)

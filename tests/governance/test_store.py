@@ -88,15 +88,16 @@ def test_several_processes_may_open_it_first(settings, store):
 
 async def test_reads_see_one_moment_and_hold_up_no_writer(store):
     await store.transact(lambda tx: tx.execute(ADD, ("a",)))
-    wrote = threading.Event()
+    began, wrote = threading.Event(), threading.Event()
 
     def slow_read(tx):
         before = len(tx.all("SELECT name FROM agents"))
+        began.set()
         assert wrote.wait(20)
         return before, len(tx.all("SELECT name FROM agents"))
 
     reading = asyncio.create_task(store.read(slow_read))
-    await asyncio.sleep(0.05)
+    await asyncio.to_thread(began.wait, 20)
     await store.transact(lambda tx: tx.execute(ADD, ("b",)))
     wrote.set()
     assert await reading == (1, 1)
