@@ -141,6 +141,7 @@ def test_two_watchers_handle_it_once(office: Tower, inbox: Path, tmp_path: Path)
     for watcher, reader in zip(watchers, readers, strict=True):
         watcher.send_signal(signal.SIGKILL)
         reader.join()
+        watcher.communicate()
 
     assert (runs(office), refunds(office)) == (1, 1)
     assert sum("Another watcher" in text for text in said) == 1
