@@ -101,12 +101,12 @@ def raw_model(choice: Choice) -> BaseChatModel:
 @lru_cache
 def _make(choice: Choice, base_url: str | None, api_key: str | None) -> BaseChatModel:
     if choice.provider == "openai":
-        from langchain_openai import ChatOpenAI  # noqa: PLC0415 - a second of import that others needn't pay
+        from models.remote import RemoteChatModel  # noqa: PLC0415 - a second of import that others needn't pay
 
         # Our own attempts are budgeted and logged, so the client's are off. How long one may take is
         # policy (`[timeouts] model`), so the client waits longer; a float, since an `httpx.Timeout`
         # defeats the client cache of langchain-openai.
-        return ChatOpenAI(
+        return RemoteChatModel(
             model=choice.model,
             base_url=base_url,
             api_key=SecretStr(api_key or "none"),

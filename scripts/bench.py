@@ -1,8 +1,9 @@
 """Bench: what governance costs, as ratios of CPU and wall time against plain LangGraph in one run.
 
-Both sides: three agents in a chain, each one call of `ChatOpenAI` to a loopback stub in another
-process and a typed result, then one tool that writes to the desk's database. The governed side
-keeps its control database on disk. Rounds alternate; the ratio is the median of paired rounds.
+Both sides: three agents in a chain, each one call of `ChatOpenAI` (governed: through `models.remote`)
+to a loopback stub in another process and a typed result, then one tool that writes to the desk's
+database. The governed side keeps its control database on disk. Rounds alternate; the ratio is the
+median of paired rounds.
 """
 
 from __future__ import annotations
@@ -58,10 +59,11 @@ class Chains:
     """The same chain twice: governed, and plain LangGraph."""
 
     def __init__(self, desk: Any, saver: Any) -> None:
+        from langchain_openai import ChatOpenAI
         from pydantic import BaseModel, Field
 
         from graphs.sequential import sequential
-        from models.door import configured, raw_model
+        from models.door import configured
         from nodes.action import Action
         from nodes.step import Step
         from nodes.team import Agent
@@ -85,7 +87,7 @@ class Chains:
         clerk = Agent("clerk", "service", "Writes notes.", prompt, "bench")
         steps = [*map(Step, self.agents), Action(clerk, add_note, note)]
         self.governed = sequential(steps).compile(checkpointer=saver)
-        self.model = raw_model(configured("worker"))
+        self.model = ChatOpenAI(model=configured("worker").model, max_retries=0, timeout=3600.0)
         self.desk, self.add_note, self.note = desk, add_note, note
         self.durable: dict[str, Any] = {"durability": "sync"} if saver else {}
         self.plain = self._plain(Found).compile(checkpointer=saver)

@@ -1,0 +1,85 @@
+"""The remote model sends what `ChatOpenAI` sends, byte for byte as JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel
+
+from models.remote import RemoteChatModel
+
+CALLED = AIMessage("", tool_calls=[{"name": "look", "args": {"at": "CL-1"}, "id": "one"}])
+CHATS = {
+    "plain": [SystemMessage("You settle claims."), HumanMessage("hello", name="ann")],
+    "tools": [HumanMessage("look"), CALLED, ToolMessage("a claim", tool_call_id="one")],
+    "picture": [HumanMessage([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}])],
+}
+ANSWER = {
+    "id": "1", "object": "chat.completion", "created": 1, "model": "m",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "{}"}, "finish_reason": "stop"}],
+}  # fmt: skip
+
+
+@tool
+def look(at: str) -> str:
+    """Look at a claim."""
+    return at
+
+
+class Answer(BaseModel):
+    """An answer."""
+
+    text: str = ""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    seen: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            said = json.dumps(ANSWER).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}/v1", seen
+        listening.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("kind", CHATS)
+@pytest.mark.parametrize("bound", ["alone", "tools", "schema"])
+async def test_the_same_request_arrives(server, kind, bound):
+    url, seen = server
+    seen.clear()
+    for cls in (ChatOpenAI, RemoteChatModel):
+        model: Any = cls(
+            model="m", base_url=url, api_key="none", max_retries=0, temperature=0.5, extra_body={"top_k": 3}
+        )
+        if bound == "tools":
+            model = model.bind_tools([look], tool_choice="any")
+        if bound == "schema":
+            model = model.with_structured_output(Answer, method="json_schema")
+        await model.ainvoke(CHATS[kind], stop=["END"])
+
+    stock, ours = seen
+    assert ours == stock
+    assert len(ours["messages"]) == len(CHATS[kind])
