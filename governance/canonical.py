@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
+import orjson
 import rfc8785
 
 from governance.acts import Json
@@ -12,29 +12,36 @@ from governance.acts import Json
 _MAX_EXACT = 2**53 - 1
 _MAX_BMP = "\uffff"
 _PLAIN = frozenset({str, bool, type(None)})
-_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def canonical(value: Json) -> bytes:
     """Encode a JSON value as RFC 8785 says.
 
-    The standard encoder gives the same bytes, seven times as fast, wherever there are neither
-    floats nor keys that UTF-16 sorts differently; the rest goes to `rfc8785`.
+    `orjson` gives the same bytes, many times as fast, wherever there are neither floats nor keys
+    that UTF-16 sorts differently; the rest goes to `rfc8785`.
 
     Raises:
         ValueError: The value isn't JSON, or an integer is beyond ±(2^53 - 1).
     """
-    return _encode(value).encode() if _plain(value) else rfc8785.dumps(value)
+    return _encode(value) if _plain(value) else rfc8785.dumps(value)
 
 
 def canonical_row(row: dict[str, str | int | None]) -> bytes:
     """Encode a flat object of texts and integers, as `canonical` does."""
-    return _encode(row).encode()
+    return _encode(row)
 
 
 def digest(value: Json) -> str:
     """SHA-256 over the canonical form, in hex."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _encode(value: Json) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        msg = f"this can't be written as JSON: {error}"
+        raise ValueError(msg) from error
 
 
 def _plain(value: Json) -> bool:
