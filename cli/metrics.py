@@ -21,6 +21,13 @@ LABELS = {
     "audit_preparation_seconds": "reading and checking the log for this, seconds",
 }
 
+TOOK = {
+    "request_to_fulfilment": "request to fulfilment",
+    "at_work": "the same without waiting for people",
+    "model_call": "one call of a model",
+    "tool_call": "one call of a tool",
+}
+
 
 def metrics(user: As = None, json: Json = False) -> None:
     """Show how the operation does, from the audit log alone.
@@ -49,10 +56,24 @@ def metrics(user: As = None, json: Json = False) -> None:
         else:
             for name, label in LABELS.items():
                 say(f"{label:<58} {_shown(found[name])}")
+            _show_latency(found["latency_under_load"])
             say("" if verdict.whole else f"[bold red]Not to be relied on:[/bold red] {verdict.message}")
         return Exit.COMPLETED if verdict.whole else Exit.FAILED
 
     finish(work())
+
+
+def _show_latency(by_load: dict[str, dict[str, dict[str, float]]]) -> None:
+    say(
+        "",
+        "Seconds that half / 95 % of them took at most, by how many runs of the tenant were at work when it",
+    )
+    say("began (a run that waits for a person isn't at work):")
+    say(f"{'':<38}" + "".join(f"{load:>15}" for load in by_load))
+    for what, label in TOOK.items():
+        times = [of_load.get(what) for of_load in by_load.values()]
+        shown = [f"{each['p50']:,.2f} / {each['p95']:,.2f}" if each else "-" for each in times]
+        say(f"  {label:<36}" + "".join(f"{each:>15}" for each in shown))
 
 
 def _shown(value: Any) -> str:

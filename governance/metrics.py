@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from governance.clock import moment
+from governance.latency import Latency
 from governance.spent import PAID
 
 CONFLICTS = frozenset({"dissent", "not_reconciled", "contradiction"})
@@ -34,6 +35,7 @@ class _RunSeen:
 def measure(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Add the log up; shares are between 0 and 1, times in seconds, None where nothing was to measure."""
     seen: dict[str, _RunSeen] = {}
+    latency = Latency()
     recoveries: list[float] = []
     opened_breakers: dict[str, datetime] = {}
     count = 0
@@ -46,7 +48,10 @@ def measure(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
                 seen[entry["run"]] = _RunSeen(moment(entry["time"]))
         elif run:
             _note(run, entry, recoveries)
-    return _summed(list(seen.values()), recoveries) | {"entries": count}
+        if entry.get("run") in seen:
+            latency.note(entry)
+    found = _summed(list(seen.values()), recoveries)
+    return found | {"latency_under_load": latency.by_load(), "entries": count}
 
 
 def _note(run: _RunSeen, entry: Mapping[str, Any], recoveries: list[float]) -> None:
