@@ -1,8 +1,8 @@
-"""Forking: `tower` commands in processes of their own that start with the libraries loaded already.
+"""Forking: `tower` commands in processes of their own that start with their modules loaded already.
 
-A fresh interpreter spends two seconds on imports before it does anything of ours. Here one process
-loads the libraries, none of our modules, and forks for each command; `tests/test_readme.py` and the
-demo's tests start the command the way a user does.
+A fresh interpreter spends three seconds on imports before it does anything. Here one process imports
+what a run needs, builds and reads nothing, and forks for each command; `tests/test_network.py` and
+`tests/test_input.py` start the command the way a user does.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ LIBRARIES = (
     "sqlalchemy.orm", "sqlalchemy.dialects.postgresql", "langchain_core.messages", "langgraph.graph",
     "langgraph.checkpoint.sqlite.aio", "numpy",
 )  # fmt: skip
+OURS = (
+    "cli.main", "cli.session", "cli.drive", "cli.intake", "models.offline.chat", "graphs.desk.adaptive",
+    "graphs.desk.domain",
+)  # fmt: skip
+"""Modules of the tree that most commands use; a tree without the desk goes without the last two."""
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """A process with threads must not fork."""
 
@@ -133,6 +138,9 @@ def serve(link: socket.socket) -> None:
     """Fork for each request until the other end closes; in the child, return from here to run it."""
     for library in LIBRARIES:
         importlib.import_module(library)
+    for module in OURS:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module)
     gc.collect()
     gc.freeze()  # else each child touches, and so copies, all of it
     waker, woken = socket.socketpair()
@@ -183,6 +191,7 @@ def _become(request: Mapping[str, Any], out: int, err: int) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = ["tower", *request["argv"]]
+    vars(sys.modules["governance.settings"])["_STARTED_IN"] = Path.cwd()  # it looked once, in the parent
     sys.modules["__main__"].__package__ = None  # what usage errors call the program
 
 
