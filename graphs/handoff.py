@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from graphs.guards import check_human_path, check_jobs, check_owner, check_size
 from graphs.pattern import Graph, PatternError, add, check_names, new_graph
+from nodes.agent import Grounds
 from nodes.conversation import Sees, everything, speaker_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
@@ -42,6 +43,7 @@ def handoff(
     max_handoffs: int = 4,
     return_to_previous: bool = False,
     many: str = "",
+    grounds: Grounds | None = None,
     compose: Compose = last_answer,
 ) -> Graph:
     """Build a graph in which agents hand a request over until one of them answers.
@@ -54,6 +56,7 @@ def handoff(
             already had the request, with nothing learned since, ends it as `loop_detected`.
         return_to_previous: A further request on the thread goes to whoever answered the last one.
         many: Why there are more than three speakers.
+        grounds: Holds an answer against what was read and done; after repairs a person is asked.
         compose: From the results to the outcome.
 
     Raises:
@@ -62,7 +65,10 @@ def handoff(
     check_names([agent.name for agent in agents])
     team = {agent.name: agent for agent in agents}
     first, owner = agents[0].name, owner or agents[0].name
-    ways = {name: [_edge(way) for way in edges.get(name, ())] for name in [*team, *edges]}
+    ways = {
+        name: [way if isinstance(way, Edge) else Edge(way) for way in edges.get(name, ())]
+        for name in [*team, *edges]
+    }
     _check_edges(team, ways, first)
     check_owner(owner, team)
     check_jobs(agents)
@@ -75,6 +81,7 @@ def handoff(
             max_handoffs=max_handoffs,
             sees={name: way.sees for name in ways for way in ways[name] if way.to == agent.name},
             human=True,
+            grounds=grounds,
         )
         add(g, agent.name, node, to=[*(way.to for way in ways[agent.name]), "escalate", "deliver"])
     add(g, "escalate", escalate, to=[*team, "deliver"], human=True)
@@ -86,10 +93,6 @@ def handoff(
     g.add_edge("deliver", END)
     check_human_path(g, team)
     return g
-
-
-def _edge(way: str | Edge) -> Edge:
-    return way if isinstance(way, Edge) else Edge(way)
 
 
 def _last_or(first: str) -> Any:

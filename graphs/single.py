@@ -5,13 +5,20 @@ from __future__ import annotations
 from langgraph.graph import END, START
 
 from graphs.pattern import Graph, add, new_graph
+from nodes.agent import Grounds
 from nodes.conversation import speaker_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
 from nodes.team import Agent
 
 
-def single(agent: Agent, *, fallback: Agent | None = None, compose: Compose = last_answer) -> Graph:
+def single(
+    agent: Agent,
+    *,
+    fallback: Agent | None = None,
+    grounds: Grounds | None = None,
+    compose: Compose = last_answer,
+) -> Graph:
     """Build a graph in which one agent works until it has an answer.
 
     What it can't bring to an end goes to its fallback, unless it has changed something by then, and
@@ -19,10 +26,12 @@ def single(agent: Agent, *, fallback: Agent | None = None, compose: Compose = la
 
     Args:
         agent: Approvals that its tool calls need are asked for in the middle of its work.
+        grounds: Holds the answer against what was read and done.
         compose: From the result to the outcome.
     """
     g = new_graph()
-    add(g, agent.name, speaker_node(agent, fallback=fallback, human=True), to=["escalate", "deliver"])
+    node = speaker_node(agent, fallback=fallback, grounds=grounds, human=True)
+    add(g, agent.name, node, to=["escalate", "deliver"])
     add(g, "escalate", escalate, to=[agent.name, "deliver"], human=True)
     add(g, "deliver", deliver_node(compose))
     g.add_edge(START, agent.name)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from governance.control import control
 from governance.outcome import Status
+from models.offline.facts import NOT_VALID
 from nodes.faults import Contradiction, GaveUp
 from nodes.human_agent import HumanAgent, ask_person
 from nodes.turn import HANDED_OVER, Turn
@@ -23,11 +24,15 @@ Lookup = Callable[..., Awaitable[Any]]
 Check = Callable[[Any, Mapping[str, Any], Lookup], Awaitable[Sequence[str]]]
 """Holds a result against the records, given the state; returns the contradictions, in words."""
 
+Grounds = Callable[[str, Turn, Mapping[str, Any]], Awaitable[Sequence[str]]]
+"""Says what of an answer rests on nothing that was read or done, given turn and state; it may be mended."""
+
 
 async def work(
     turn: Turn,
     *,
     check: Check | None = None,
+    grounds: Grounds | None = None,
     state: Mapping[str, Any],
     repairs: int = 2,
     max_turns: int = 8,
@@ -53,6 +58,9 @@ async def work(
         if turn.moved_to:
             return {HANDED_OVER: turn.moved_to.name}
         problem = problem or _lacking(turn, answer, final)
+        if grounds and not problem and (final is not None or not answer.tool_calls):
+            said = final.model_dump_json() if final is not None else answer.text
+            problem = "; ".join(await grounds(said, turn, state))
         turn.owes = problem in NOTHING_DONE.values()
         if final is not None and not problem:
             await control().trust_agent(turn.agent.identity)
@@ -71,7 +79,7 @@ async def work(
                 await control().blame_agent(turn.agent.identity)
                 raise GaveUp(Status.FAILED, msg)
             then = "" if turn.owes else " Give the final answer again."
-            turn.new.append(HumanMessage(f"That was not a valid result: {problem}.{then}"))
+            turn.new.append(HumanMessage(f"{NOT_VALID}{problem}.{then}"))
     msg = f"{turn.agent.name} reached {max_turns} turns without a result"
     raise GaveUp(Status.LIMIT_REACHED, msg)
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from governance.outcome import Status
 from models.governed import ModelFailed
-from nodes.agent import work
+from nodes.agent import Grounds, work
 from nodes.deliver import SPOKESMAN
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, GaveUp, fault, misfit
@@ -67,12 +67,14 @@ def speaker_node(
     sees: Mapping[str, Sees] | None = None,
     human: bool = False,
     fallback: Agent | None = None,
+    grounds: Grounds | None = None,
     then: str = "deliver",
 ) -> Node:
     """Make a node in which an agent answers, acts or hands over along one of `handoffs`.
 
     Args:
         fallback: Who tries after an agent that gave no valid result.
+        grounds: Holds what it says against what was read and done, before it may answer.
         sees: From whom the request came → what of the history is shown; everything where it isn't named.
         human: What the agent can't settle goes to a person at `escalate`.
     """
@@ -94,7 +96,9 @@ def speaker_node(
             return turn
 
         try:
-            result, turn = await first_valid(agent, fallback, begin, lambda turn: work(turn, state=state))
+            result, turn = await first_valid(
+                agent, fallback, begin, lambda turn: work(turn, grounds=grounds, state=state)
+            )
         except STEP_ERRORS as error:
             goto, why = _settled_by(agent, error, human=human, then=then)
             new = turns[-1].new if turns else []

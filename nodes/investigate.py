@@ -103,7 +103,7 @@ async def _done(
     turn = await turn_for(worker.agent, place, state, config, runtime.context)
     turn.sequence = 1
     turn.prompt.append(told)
-    result = await work(turn, state=task)
+    result = await work(turn, grounds=worker.grounds, state=task, repairs=1 if worker.grounds else 2)
     if turn.refused:
         return {"status": turn.refused[0]["status"], "error": turn.refused[0]["reason"]}
     return {"status": DONE, "result": result}

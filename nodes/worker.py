@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model
 
+from nodes.agent import Grounds
 from nodes.delegate import Compiled
 from nodes.ledger import PlanStep, ProgressLedger, TaskLedger
 from nodes.team import Agent
@@ -24,11 +25,13 @@ class Worker:
             model is asked.
         pattern: A step for it is a run of this graph on the step's task. Without either the agent
             (or the person, with a `HumanAgent`) works on the task itself.
+        grounds: Holds the agent's answer against what it read; one repair, then the step has none.
     """
 
     agent: Agent
     lookup: Tool | None = None
     pattern: Compiled | None = None
+    grounds: Grounds | None = None
 
     @property
     def name(self) -> str:

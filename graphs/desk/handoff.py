@@ -3,6 +3,7 @@
 from graphs.handoff import Edge, handoff
 from nodes.conversation import only_words
 from nodes.desk.agents import BILLING, CLAIMS_SERVICE, COMPLIANCE, TECHNICAL, TRIAGE
+from nodes.desk.grounds import borne_out
 
 SPECIALISTS = [BILLING, CLAIMS_SERVICE, TECHNICAL, COMPLIANCE]
 
@@ -20,5 +21,6 @@ graph = handoff(
     },
     owner="triage",
     return_to_previous=True,
+    grounds=borne_out,
     many="each specialist reads records that the others may not, and only one has the request at a time",
 ).compile(name="handoff")

@@ -2,5 +2,6 @@
 
 from graphs.single import single
 from nodes.desk.agents import SERVICE
+from nodes.desk.grounds import borne_out
 
-graph = single(SERVICE).compile(name="single")
+graph = single(SERVICE, grounds=borne_out).compile(name="single")

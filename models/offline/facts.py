@@ -19,6 +19,9 @@ HANDOFF = "transfer_to_"
 BEYOND = "needs a language model"
 """How the offline model begins when it can't do what is asked."""
 
+NOT_VALID = "That was not a valid result: "
+"""How an agent is told what to mend: an order, and not the words of whoever asked."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -133,6 +136,9 @@ def read(messages: Sequence[BaseMessage]) -> Facts:
                 results.append((name, value))
         elif isinstance(message, HumanMessage) and not after_error:
             # What follows an error is about the error, not about the request.
+            if message.text.startswith(NOT_VALID):
+                facts.job += f"\n{message.text.removeprefix(NOT_VALID)}"
+                continue
             said, documents, blocks = _take_apart(message.text)
             turns[-1] += [said] if said else []
             facts.documents += documents

@@ -11,12 +11,13 @@ from typing import Any
 from governance.principals import Run
 from nodes.agent import Lookup
 from nodes.conclude import told
+from nodes.desk.grounds import NUMBER, numbers_in
 from nodes.ledger import ProgressLedger
 
 PANELS, BARS = 4, 36
 """Most that one picture shows."""
 
-_NUMBER = re.compile(r"(?<![\w.,-])(\d[\d.,]*\d|\d)(\s*%|\s+percent|\s+times|-fold)?(?![\w-])")
+_NUMBER = re.compile(rf"(?<![\w.,-])({NUMBER})(\s*%|\s+percent|\s+times|-fold)?(?![\w-])")
 _DATE = re.compile(r"\d{4}-\d{2}(?:-\d{2})?")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _MEASURED = {"quantity", "cells", "unit"}
@@ -27,7 +28,7 @@ async def numbers_are_found(said: ProgressLedger, state: Mapping[str, Any], _loo
     found = state.get("found", {})
     problems = []
     for finding in said.findings:
-        cited = [found[name] for name in finding.results if name in found]
+        cited = [found[name] for name in finding.results if "result" in found.get(name, {})]
         known = {number for entry in cited for number in _numbers_in(entry)}
         dates = {
             date for entry in cited for date in _DATE.findall(json.dumps([entry["result"], entry["args"]]))
@@ -112,7 +113,7 @@ def _numbers_in(entry: Mapping[str, Any]) -> Iterator[float]:
     """What a result says in numbers: its values, money in cents and in euros; its years, but no months."""
     result = entry["result"]
     if not _is_measured(result):
-        yield from (float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", json.dumps(result)))
+        yield from numbers_in(json.dumps(result))
         return
     values = [
         value

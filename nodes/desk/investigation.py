@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, create_model
 
 from nodes.desk import reading
 from nodes.desk.agents import PROMPTS
+from nodes.desk.grounds import in_passages
 from nodes.plan import Reading
 from nodes.team import Agent
 from nodes.worker import Worker
@@ -58,7 +59,8 @@ DOCUMENTS = Worker(
         owner="insight",
         tools=(search_wording,),
         returns=Passages,
-    )
+    ),
+    grounds=in_passages,
 )
 
 READER = Agent(
