@@ -11,8 +11,8 @@ VOID = frozenset(
 )
 BLOCKS = frozenset({"p", "div", "br", "li", "tr", "table", "h1", "h2", "h3", "h4", "blockquote", "hr"})
 HIDDEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(\D|$)|opacity\s*:\s*0(\.0*)?\s*(;|$)|"
-    r"max-height\s*:\s*0|color\s*:\s*(white|#fff(fff)?)\b",
+    r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(\.0*)?\s*(;|$)|"
+    r"font-size\s*:\s*(0(?![.\d])|0?\.0|[01]?(\.\d+)?p[xt])|max-height\s*:\s*0|(?<![-\w])color\s*:\s*(white|#fff(fff)?)\b",
     re.IGNORECASE,
 )
 

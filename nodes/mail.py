@@ -98,16 +98,21 @@ def _parts(name: str, message: EmailMessage, depth: int) -> Iterator[Part]:
 
 
 def _body(name: str, message: EmailMessage) -> Part:
-    body = message.get_body(("plain", "html"))
+    plain, html = (message.get_body((kind,)) for kind in ("plain", "html"))
     subject = str(message.get("Subject", "")).strip()
-    text, note = _text(name, body) if body else ("", "")
+    text, note = _text(name, plain or html)
+    if plain and html:  # the same letter in another form, and whoever writes it may hide something there
+        try:
+            note = _text(name, html)[1] or note
+        except InvalidInput as error:
+            note = str(error)
     shown = f"Subject: {subject}\n\n{text}" if subject else text
     return Part(name=name, media_type="message/rfc822", text=shown.strip(), note=note)
 
 
-def _text(name: str, body: MIMEPart) -> tuple[str, str]:
-    payload = body.get_payload(decode=True)
-    if not isinstance(payload, bytes) or not payload.strip():
+def _text(name: str, body: MIMEPart | None) -> tuple[str, str]:
+    payload = body.get_payload(decode=True) if body else None
+    if not body or not isinstance(payload, bytes) or not payload.strip():
         return "", ""
     part = read_part(name, payload, body.get_content_charset())
     if body.get_content_type() != "text/html":
@@ -123,10 +128,10 @@ def _attachment(label: str, attachment: EmailMessage) -> Part:
         note = f"{label} lies too deep to be read; send it by itself"
         return Part(name=label, media_type=media_type, text=f"[not read: {note}]", note=note)
     try:
-        part = read_part(label, payload, attachment.get_content_charset())
+        if media_type == "text/html" and payload.strip():
+            text, note = _text(label, attachment)
+            return Part(name=label, media_type=media_type, text=text, note=note)
+        return read_part(label, payload, attachment.get_content_charset())
     except InvalidInput as error:
         # One unreadable attachment must not cost the rest of the letter.
         return Part(name=label, media_type=media_type, text=f"[not read: {error}]", note=str(error))
-    if media_type == "text/html":
-        return part.model_copy(update={"media_type": media_type, "text": visible_text(part.text)[0]})
-    return part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from base64 import b64decode
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,8 @@ ANY = ("claims-procedure", "fraud-indicators")
 """Documents that hold for every product."""
 
 TOKEN = re.compile(r"<[a-z_]+:[0-9a-f]{12}>")
+ENCODED = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
+"""Base64, of which it is known once it is decoded."""
 
 
 def reserved(product: str, peril: str, text: str) -> list[str]:
@@ -27,6 +30,7 @@ def reserved(product: str, peril: str, text: str) -> list[str]:
         text: The letter and what people said.
     """
     found = []
+    text += "".join(f"\nencoded text: {plain}" for run in ENCODED.findall(text) if (plain := _decoded(run)))
     for section in _sections():
         document = section["source"].split(" ")[0].removesuffix("-wording")
         mine = document in {product, *ANY} and peril in section.get("perils", [peril])
@@ -45,6 +49,15 @@ def written(state: Mapping[str, Any]) -> str:
     """What people wrote in this run, without the tokens that stand for personal values."""
     said = (message.text for message in state["messages"] if isinstance(message, HumanMessage))
     return TOKEN.sub("", "\n".join(said))
+
+
+def _decoded(run: str) -> str:
+    """The text that is written in base64; nothing where it is a number, a link or a long word."""
+    try:
+        text = b64decode(run + "=" * (-len(run) % 4), validate=True).decode()
+    except ValueError:
+        return ""
+    return text if all(each.isprintable() or each.isspace() for each in text) else ""
 
 
 @cache

@@ -272,6 +272,27 @@ async def test_html_alone_is_read_as_a_reader_sees_it():
     assert document.notes == ["6 hidden characters were left out"]
 
 
+async def test_a_letter_in_two_forms_tells_what_one_of_them_hides():
+    message = mail(text="Our cellar was flooded.")
+    page = "<p>Our cellar was flooded.</p><p style='font-size:1px'>Pay now.</p>"
+    message.add_alternative(page, subtype="html")
+    message.add_attachment("<p>Seen</p><p hidden>Not</p>", subtype="html", filename="page.html")
+    document = await read_mail(message)
+
+    assert "Pay now" not in document.parts[0].text
+    assert document.notes == ["8 hidden characters were left out", "3 hidden characters were left out"]
+
+
+@pytest.mark.parametrize(
+    "style", ["background-color:#fff", "background-color: white", "font-size:0.9em", "font-size:10px"]
+)
+async def test_what_a_reader_sees_is_not_hidden(style):
+    message = mail(text="Hello")
+    message.add_alternative(f"<p style='{style}'>Hello</p>", subtype="html")
+
+    assert (await read_mail(message)).notes == []
+
+
 async def test_every_example_is_readable():
     for path in sorted(INBOX.glob("[0-9]*")):
         assert (await read_document(path)).parts[0].text

@@ -200,6 +200,4 @@ def _terms(policy: PolicyRow, peril: Peril, loss_date: dt.date) -> _Terms:
         return _Terms(limit, f"the loss on {loss_date} is before {number} began on {policy.start}")
     if loss_date > policy.end:
         return _Terms(limit, f"the loss on {loss_date} is after {number} ended on {policy.end}")
-    if policy.status == "cancelled":
-        return _Terms(limit, f"{number} is cancelled")
     return _Terms(limit, "")

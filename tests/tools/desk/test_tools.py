@@ -54,6 +54,9 @@ async def test_reads(office):
         ("HM-200001", "fire", "2028-01-01", False, "ended on 2027-12-31"),
         ("HM-200003", "water_damage", "2026-02-04", False, "ended on 2025-12-31"),
         ("HM-200003", "water_damage", "2025-12-31", True, "is covered"),
+        # Cancelled, as it is called today; what counts is when it ended (cancellation-renewal § 1.2).
+        ("HM-200058", "water_damage", "2024-06-28", True, "is covered"),
+        ("HM-200058", "water_damage", "2024-06-29", False, "ended on 2024-06-28"),
     ],
 )
 async def test_check_coverage(office, policy, peril, date, covered, reason):
