@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from evals.rows import Experiment, Row, home
 from evals.sinks import untraced
 from evals.suites import Item, Setting, Suite, bench
 from evals.versions import git_sha, versions
+from evals.workers import processes
 from governance.clock import stamp
 from governance.policy import load_policy
 from graphs.domain import domain
@@ -126,8 +127,8 @@ def _rows(
             for item, job in todo:
                 yield item, _kept(known, item, runner.run(_judged(job)))
         return
-    context = multiprocessing.get_context("spawn")  # threads and databases don't survive a fork
-    with ProcessPoolExecutor(plan.max_concurrency, mp_context=context) as pool:
+    # Threads and databases don't survive a fork.
+    with processes(plan.max_concurrency, multiprocessing.get_context("spawn")) as pool:
         futures = {pool.submit(_work, job): item for item, job in todo}
         try:
             for future in as_completed(futures):

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +18,7 @@ from evals.rows import Experiment, Row
 from evals.runner import Plan, evaluate
 from evals.suites import bench
 from evals.thresholds import Thresholds, read_thresholds
+from evals.workers import processes
 from governance.settings import Settings
 
 SPLIT = "dev"
@@ -89,7 +90,7 @@ def campaign(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([find.__module__, "models.offline.chat", "models.vectors"])
     vectors = str(Settings.from_env().vectors)
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+    with processes(workers, context, tasks_each=1) as pool:
         honest = [pool.submit(_run, None, "", {suite: n}, vectors) for suite, n in most.items()]
         as_is = _joined([each.result() for each in honest])
         limits = _reachable(read_thresholds(), as_is)

@@ -92,9 +92,11 @@ def _service(graph: str, writes: Sequence[AIMessage]) -> dict[str, Any]:
     changes = [each for each in writes if each.tool_calls[0]["name"] == "change_address"]
     notes = [each for each in writes if each not in changes]
     first = agents.BILLING if changes else agents.COMPLIANCE
+    # Whoever looks into complaints must record one; where nothing is to be noted, nobody is sent there.
+    last = call(f"transfer_to_{agents.COMPLIANCE.name}", reason=WHY) if notes else done
     return {
         agents.TRIAGE.job: [call(f"transfer_to_{first.name}", reason=WHY)],
-        agents.BILLING.job: [*changes, call(f"transfer_to_{agents.COMPLIANCE.name}", reason=WHY)],
+        agents.BILLING.job: [*changes, last],
         agents.COMPLIANCE.job: [*notes, done],
     }
 
