@@ -158,6 +158,7 @@ async def test_ten_wordings_over_three_measures_end_in_the_stored_numbers(
     assert evidence["source"].startswith(f"s1: {quantity.replace('_', ' ')}")
 
 
+SEARCHED = call("search_wording", question="How soon must a claim be decided?")
 WHY = "Why did complaints about water damage claims double in March?"
 FIRST = [
     measure("s1", "complaints", by="month", peril="water_damage", since="2026-01-01"),
@@ -173,11 +174,11 @@ REASON = [
 
 
 async def test_why_complaints_doubled_with_numbers_plot_and_steps_side_by_side(desk, tmp_path):
-    passages = call("Passages", answer="Within 14 days.", sources=["claims-procedure § 3"])
+    passages = call("Passages", answer="After 60 days it is closed.", sources=["claims-procedure § 5.2"])
     model = ScriptedChatModel(
         scripts={
             LEAD: [plan(*FIRST, guessed=["decisions took longer"]), found(*REASON)],
-            "What our wordings": [passages],
+            "What our wordings": [SEARCHED, passages],
         }
     )
     use_model(model)
@@ -185,7 +186,7 @@ async def test_why_complaints_doubled_with_numbers_plot_and_steps_side_by_side(d
     run = await desk.ask(WHY)
 
     assert run.outcome["status"] == "completed"
-    assert model.calls == 3, "the plan, one document, one judgement; lookups ask no model"
+    assert model.calls == 4, "the plan, two for a document, one judgement; lookups ask no model"
     assert [line.split("[")[-1] for line in run.outcome["answer"].splitlines()[:3]] == ["s1]", "s2]", "s3]"]
     plot = Path(run.outcome["result"]["plot"])
     assert plot == Settings.from_env().home / "reports" / f"{run.run.id}.svg"
@@ -223,6 +224,32 @@ async def test_a_number_of_another_result_than_the_cited_one_does_not_count(desk
     run = await desk.ask(WHY)
 
     assert run.outcome["status"] == "escalated"
+
+
+async def test_a_number_that_the_passages_lack_is_no_answer_of_the_documents_worker(desk):
+    """Of a real model: it repeated the sum of another step, with passages that name no sum."""
+    said = call("Passages", answer="We paid 10,158.10 EUR.", sources=["claims-procedure § 5.2"])
+    planned, cited = plan(FIRST[3] | {"required": True}), found(("We paid 10,158.10 EUR.", ["s4"]))
+    scripts = {LEAD: [planned, *[cited] * 9], "What our wordings": [SEARCHED, *[said] * 9]}
+    use_model(ScriptedChatModel(scripts=scripts))
+
+    run = await desk.ask(WHY)
+
+    assert run.outcome["status"] == "escalated"
+    assert "10,158.10" not in run.outcome["answer"]
+    assert "10,158.1 is not found in the passages" in " ".join(run.outcome["undone"])
+    noted = [entry["body"]["agent"] for entry in run.entries("invalid_output")]
+    assert noted.count("documents") == 2, "an answer and one repair"
+
+
+async def test_a_number_that_the_passages_have_is_taken_after_a_repair(desk):
+    said = [call("Passages", answer=f"{n} days.", sources=["claims-procedure § 5.2"]) for n in (99, 60)]
+    scripts = {LEAD: [plan(FIRST[3] | {"required": True}), found(("It is closed after 60 days.", ["s4"]))]}
+    use_model(ScriptedChatModel(scripts=scripts | {"What our wordings": [SEARCHED, *said]}))
+
+    run = await desk.ask(WHY)
+
+    assert run.outcome["answer"].startswith("It is closed after 60 days. [s4]")
 
 
 OFFLINE = {
