@@ -13,6 +13,7 @@ import typer
 from cli.terminal import As, Exit, Json, dump, finish, say
 
 if TYPE_CHECKING:
+    from governance.anchors import Seal
     from governance.verify import Verdict
 
 app = typer.Typer(help="The audit log: verify, read, export, seal.", no_args_is_help=True)
@@ -124,46 +125,75 @@ def seal(
     They go to the home's audit folder as JSON lines; `tower audit drop` drops them from the database
     once they were kept for long enough. Takes an operator's key.
     """
-    finish(_retire(user, before))
+
+    async def work() -> int:
+        import asyncio
+
+        from cli.configuration import OPERATOR
+        from cli.session import session
+        from governance import retention
+
+        async with session(user, OPERATOR) as opened:
+            plane, who, folder = opened.plane, opened.user, opened.settings.home / "audit"
+            await plane.permit(who, "retire_audit", tenant=who.tenant)
+            made = await asyncio.to_thread(
+                retention.seal, plane.audit, who, before.replace(tzinfo=UTC), plane.limits, folder
+            )
+        if made:
+            say(f"Sealed and exported to {retention.file_of(folder, made)}: {_range(made)}")
+            say(f"It stays in the database until {made.until[:10]} at least.")
+        else:
+            say("Nothing to do: everything from before is sealed.")
+        return Exit.COMPLETED
+
+    finish(work())
 
 
 @app.command("drop")
-def drop(user: As = None) -> None:
+def drop(
+    confirm: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Do what another operator proposed.")
+    ] = None,
+    user: As = None,
+) -> None:
     """Drop sealed entries that were kept for long enough.
 
-    For how long is in limits.toml, as is a legal hold. Takes an operator's key.
+    One operator proposes, and another one confirms. For how long they are kept is in limits.toml, as
+    are legal holds. Takes an operator's key.
     """
-    finish(_retire(user, None))
 
+    async def work() -> int:
+        import asyncio
 
-async def _retire(user: str | None, before: datetime | None) -> int:
-    import asyncio
+        from cli.configuration import OPERATOR
+        from cli.session import session
+        from governance import retention
 
-    from cli.configuration import OPERATOR
-    from cli.session import session
-    from governance import retention
-
-    async with session(user, OPERATOR) as opened:
-        plane, who = opened.plane, opened.user
-        await plane.permit(who, "retire_audit", tenant=who.tenant)
-        given = (plane.limits, opened.settings.home / "audit")
-        if before:
-            moment = before.replace(tzinfo=UTC)
-            made = await asyncio.to_thread(retention.seal, plane.audit, who, moment, *given)
-            found, done = [made] if made else [], "Sealed and exported to"
-        else:
-            found = await asyncio.to_thread(retention.drop, plane.audit, who, plane.clock(), *given)
-            done = "Dropped; kept in"
+        async with session(user, OPERATOR) as opened:
+            plane, who, folder = opened.plane, opened.user, opened.settings.home / "audit"
+            given = (plane.clock(), plane.limits, folder)
+            if confirm is None:
+                await plane.permit(who, "retire_audit", tenant=who.tenant)
+                number, found = await asyncio.to_thread(retention.propose, plane.audit, who, *given)
+            else:
+                by = await asyncio.to_thread(retention.proposer, plane.audit, confirm)
+                await plane.permit(who, "retire_audit", tenant=who.tenant, owner=by)
+                found = await asyncio.to_thread(retention.drop, plane.audit, who, confirm, *given)
+        done = "To be dropped" if confirm is None else "Dropped"
         for each in found:
-            say(f"{done} {retention.file_of(given[1], each)}: entries {each.first} to {each.last}")
-            say(f"It stays in the database until {each.until[:10]} at least." if before else "")
+            say(f"{done}, kept in {retention.file_of(folder, each)}: {_range(each)}")
         if not found:
-            say(
-                "Nothing to do: everything from before is sealed."
-                if before
-                else "Nothing may be dropped yet."
-            )
-    return Exit.COMPLETED
+            say("Nothing may be dropped yet: it is too young, or a tenant's legal hold keeps it.")
+        elif confirm is None:
+            say(f"Another operator does it: tower audit drop --confirm {number} --as USER")
+            return Exit.WAITING
+        return Exit.COMPLETED
+
+    finish(work())
+
+
+def _range(sealed: Seal) -> str:
+    return f"entries {sealed.first} to {sealed.last}"
 
 
 def read_verdict() -> Verdict:

@@ -65,7 +65,7 @@ class Latency:
                 self._took.append(("at_work", pace.opened, pace.worked))
 
     def by_load(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Load → what took so long → `count`, and `p50` and `p95` in seconds; a load that never was is absent."""
+        """Load → what took so long → `count`, `p50` and `p95` in seconds; only loads that there were."""
         for pace in self._runs.values():
             self._rest(pace)
         self._runs.clear()

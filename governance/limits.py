@@ -165,6 +165,7 @@ class Limits:
         anchor_interval: Audit entries between two anchors.
         keep_audit_days: How long an audit entry stays in the database at least.
         legal_hold: Why no audit entry may be dropped at all; empty where nothing is held.
+        legal_holds: Tenant → why no segment of the log with an entry of theirs may be dropped.
     """
 
     run: Budget = Budget(model_calls=20, tool_calls=40, handoffs=6, tokens=60_000)
@@ -184,6 +185,7 @@ class Limits:
     anchor_interval: int = 100
     keep_audit_days: int = 184
     legal_hold: str = ""
+    legal_holds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         budgets = (self.run, self.agent, self.tenant, *self.workers.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from governance.anchors import Seal
 from governance.audit import AuditLog, Entry, dropped, sealed_line, seals
 from governance.clock import moment, stamp
 from governance.connections import private_folder
-from governance.errors import InvalidInput
+from governance.errors import Denied, InvalidInput
 from governance.limits import Limits
 from governance.principals import User
 from governance.store import Tx
@@ -59,32 +60,57 @@ def seal(log: AuditLog, user: User, before: datetime, limits: Limits, folder: Pa
     return made
 
 
-def drop(log: AuditLog, user: User, now: datetime, limits: Limits, folder: Path) -> list[Seal]:
-    """Drop sealed segments that have been kept for long enough from the database, oldest first.
+def propose(log: AuditLog, user: User, now: datetime, limits: Limits, folder: Path) -> tuple[int, list[Seal]]:
+    """Ask for sealed segments that have been kept for long enough to be dropped by another person.
+
+    Returns:
+        The proposal's number, that of its entry in the log, and what it is about; 0 where nothing is due.
+
+    Raises:
+        InvalidInput: A legal hold forbids it, or a segment's file isn't as it was exported.
+    """
+    due = _ready(log, now, limits, folder)
+    entry = Entry("audit_drop_proposed", user=user.id, body={"sha256": [each.sha256 for each in due]})
+    return (log.store.transact_sync(lambda tx: log.append(tx, entry)) if due else 0), due
+
+
+def proposer(log: AuditLog, number: int) -> str:
+    """Who made a proposal.
+
+    Raises:
+        InvalidInput: There is none of this number.
+    """
+    return log.store.read_sync(lambda tx: _proposal(tx, number))[0]
+
+
+def drop(log: AuditLog, user: User, number: int, now: datetime, limits: Limits, folder: Path) -> list[Seal]:
+    """Drop from the database what another person proposed, oldest segment first.
 
     Returns:
         What was dropped.
 
     Raises:
-        InvalidInput: A legal hold forbids it, or a segment's file isn't as it was exported.
+        Denied: It is the user's own proposal.
+        InvalidInput: As for `propose`; or there is no such proposal, it is too old, or things have changed.
     """
-    if limits.legal_hold:
-        msg = (
-            f"a legal hold stands in limits.toml ({limits.legal_hold}); nothing is dropped until it is lifted"
-        )
-        raise InvalidInput(msg)
-    due = log.store.read_sync(lambda tx: list(_due(tx, now, timedelta(days=limits.keep_audit_days))))
-    for each in due:
-        _check_file(file_of(folder, each), each)
+    by, time, wanted = log.store.read_sync(lambda tx: _proposal(tx, number))
+    if by == user.id:
+        msg = f"{by} proposed it and can't confirm it as well; another operator must"
+        raise Denied(msg)
+    due = _ready(log, now, limits, folder)[: len(wanted)]
 
     def work(tx: Tx) -> None:
+        late = now >= moment(time) + limits.approvals.expires_after
+        if late or [each.sha256 for each in due] != wanted or list(_due(tx, now, limits))[: len(due)] != due:
+            msg = f"proposal {number} was done, is too old, or what may be dropped has changed; propose again"
+            raise InvalidInput(msg)
         for each in due:
             tx.execute("DELETE FROM audit WHERE seq BETWEEN ? AND ?", (each.first, each.last))
             body = {"first": each.first, "last": each.last, "sha256": each.sha256}
-            log.append(tx, Entry("audit_dropped", user=user.id, body=body))
+            asked = {"proposal": number, "proposed_by": by}
+            log.append(tx, Entry("audit_dropped", user=user.id, body=body | asked))
 
-    if due:
-        log.store.transact_sync(work)
+    log.store.transact_sync(work)
     return due
 
 
@@ -111,15 +137,52 @@ def _ends(tx: Tx, first: int, last: int) -> tuple[str, str, str]:
     return prev, head, newest
 
 
-def _due(tx: Tx, now: datetime, keep: timedelta) -> Iterator[Seal]:
+def _proposal(tx: Tx, number: int) -> tuple[str, str, list[str]]:
+    """Who proposed it, when, and the SHA-256 of each segment that it is about."""
+    sql = "SELECT user_id, time, body FROM audit WHERE seq = ? AND kind = 'audit_drop_proposed'"
+    row = tx.one(sql, (number,))
+    if row is None:
+        msg = f"there is no proposal {number}; `tower audit drop` makes one"
+        raise InvalidInput(msg)
+    return row[0], row[1], json.loads(row[2])["sha256"]
+
+
+def _ready(log: AuditLog, now: datetime, limits: Limits, folder: Path) -> list[Seal]:
+    """What may be dropped, each with its file as it was exported."""
+    if limits.legal_hold:
+        msg = (
+            f"a legal hold stands in limits.toml ({limits.legal_hold}); nothing is dropped until it is lifted"
+        )
+        raise InvalidInput(msg)
+    unknown = log.store.read_sync(lambda tx: [name for name in limits.legal_holds if not _held(tx, name)])
+    if unknown:
+        msg = f"legal_holds in limits.toml: no entry of {', '.join(unknown)} is in the log; correct it first"
+        raise InvalidInput(msg)
+    due = log.store.read_sync(lambda tx: list(_due(tx, now, limits)))
+    for each in due:
+        _check_file(file_of(folder, each), each)
+    return due
+
+
+def _due(tx: Tx, now: datetime, limits: Limits) -> Iterator[Seal]:
     """Segments in the database that may go, as long as none stands before them that may not."""
+    keep = timedelta(days=limits.keep_audit_days)
     for each in seals(tx):
         if each.last <= dropped(tx)[0]:
             continue
         newest = _ends(tx, each.first, each.last)[2]
         if each.until > stamp(now) or moment(newest) + keep > now:
             return
+        if any(_held(tx, tenant, each) for tenant in limits.legal_holds):
+            return
         yield each
+
+
+def _held(tx: Tx, tenant: str, sealed: Seal | None = None) -> bool:
+    """Whether an entry of a tenant is in the segment, or in the log at all."""
+    ends = (sealed.first, sealed.last) if sealed else tx.all("SELECT min(seq), max(seq) FROM audit")[0]
+    sql = "SELECT 1 FROM audit WHERE seq BETWEEN ? AND ? AND tenant = ? LIMIT 1"
+    return tx.one(sql, (*ends, tenant)) is not None
 
 
 def _write(path: Path, *parts: Iterator[str] | list[str]) -> str:

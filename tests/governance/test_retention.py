@@ -11,18 +11,19 @@ import pytest
 from governance import retention
 from governance.anchors import Anchors
 from governance.audit import AuditLog
-from governance.errors import InvalidInput
+from governance.errors import Denied, InvalidInput
 from governance.limits import Limits
 from governance.principals import User
 from governance.store import ControlStore
 from governance.verify import verify
 from tests.governance.conftest import sql
-from tests.governance.test_audit import unguard, write
+from tests.governance.test_audit import FULL, unguard, write
 from tests.governance.test_verify_audit import check
 
 pytestmark = pytest.mark.scenario(44)
 
 OTTO = User("otto", "harbor", frozenset({"operator"}))
+OLGA = User("olga", "harbor", frozenset({"operator"}))
 KEEP = Limits(keep_audit_days=184)
 
 
@@ -41,8 +42,19 @@ def sealed(log, settings, days):
     return retention.seal(log, OTTO, log.clock() - timedelta(days=days), KEEP, settings.home / "audit")
 
 
+def proposed(log, settings, limits=KEEP):
+    return retention.propose(log, OTTO, log.clock(), limits, settings.home / "audit")
+
+
+def confirmed(log, settings, number, user=OLGA, limits=KEEP):
+    return retention.drop(log, user, number, log.clock(), limits, settings.home / "audit")
+
+
 def dropped(log, settings, limits=KEEP):
-    return retention.drop(log, OTTO, log.clock(), limits, settings.home / "audit")
+    """What the two of them drop."""
+    number, found = proposed(log, settings, limits)
+    assert found == (confirmed(log, settings, number, limits=limits) if number else [])
+    return found
 
 
 def segments(settings):
@@ -64,13 +76,64 @@ def test_sealed_segments_are_dropped_and_everything_still_verifies(log, settings
     assert "after 50, sealed" in verdict.message
     write(log, 25)
     assert verify(log).whole
-    kinds = [entry["kind"] for entry in log.entries(since=75)][:4]
-    assert kinds == ["audit_sealed", "audit_sealed", "audit_dropped", "audit_dropped"]
+    said = list(log.entries(since=75))[:5]
+    kinds = [entry["kind"].removeprefix("audit_") for entry in said]
+    assert kinds == ["sealed", "sealed", "drop_proposed", "dropped", "dropped"]
+    assert [entry["user_id"] for entry in said[2:]] == ["otto", "olga", "olga"]
     for number, lines in enumerate(segments(settings)):
         code, said = check(settings, lines)
         assert (code, f"25 entries, {25 * number + 1} to {25 * number + 25}," in said) == (0, True), said
     code, said = check(settings, list(log.export()))
-    assert (code, "54 entries, 51 to 104," in said) == (0, True), said
+    assert (code, "55 entries, 51 to 105," in said) == (0, True), said
+
+
+def test_it_takes_two_to_drop_a_segment(log, settings, clock):
+    """Whoever proposed it can't confirm it, and a proposal holds once, for a day, for what it named."""
+    number = proposed(log, settings)[0]
+    assert number == 0, "nothing is sealed, so nothing is proposed"
+    first = sealed(log, settings, 500)
+    number, found = proposed(log, settings)
+    assert found == [first]
+    for user, asked, error in ((OTTO, number, Denied), (OLGA, number - 1, InvalidInput)):
+        with pytest.raises(error):
+            confirmed(log, settings, asked, user)
+    with pytest.raises(InvalidInput, match="case 17"):
+        confirmed(log, settings, number, limits=replace(KEEP, legal_hold="case 17"))
+    clock.forward(hours=24)
+    with pytest.raises(InvalidInput, match="too old"):
+        confirmed(log, settings, number)
+    number = proposed(log, settings)[0]
+    sealed(log, settings, 300)
+    assert sql(settings, "SELECT min(seq) FROM audit") == [(1,)]
+
+    assert confirmed(log, settings, number) == [first], "what was sealed since was not proposed"
+
+    assert sql(settings, "SELECT min(seq) FROM audit") == [(26,)]
+    with pytest.raises(InvalidInput, match="was done"):
+        confirmed(log, settings, number)
+    assert sql(settings, "SELECT min(seq) FROM audit") == [(26,)]
+
+
+def test_a_tenants_hold_keeps_each_segment_with_an_entry_of_theirs(settings, store, clock):
+    log = AuditLog(store, Anchors(settings.home), interval=10, clock=clock)
+    now = clock.now
+    for days, tenant in ((700, "harbor"), (600, "lakeside"), (500, "harbor")):
+        clock.now = now - timedelta(days=days)
+        write(log, 5)
+        log.store.transact_sync(lambda tx, tenant=tenant: log.append(tx, replace(FULL, tenant=tenant)))
+    clock.now = now
+    for days in (699, 599, 499):
+        sealed(log, settings, days)
+    hold = replace(KEEP, legal_holds={"lakeside": "case 17"})
+
+    first = dropped(log, settings, hold)
+
+    assert [(each.first, each.last) for each in first] == [(1, 6)]
+    assert dropped(log, settings, hold) == [], "nor what comes after it: the log has no hole"
+    with pytest.raises(InvalidInput, match="lakesite"):
+        dropped(log, settings, replace(KEEP, legal_holds={"lakesite": "misspelt"}))
+    assert len(dropped(log, settings)) == 2
+    assert verify(log).whole
 
 
 @pytest.mark.parametrize(
