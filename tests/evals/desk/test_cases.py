@@ -19,7 +19,7 @@ from evals.suites import Item, Setting
 from governance.settings import Settings
 
 ALL = {case.id: case for case in load("cases", DATASETS)}
-PLAIN, APPROVED, CALLBACK = "K-001", "K-019", "K-067"
+PLAIN, APPROVED, CALLBACK, BOTH = "K-001", "K-019", "K-067", "K-069"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,17 @@ async def test_who_says_what_is_right_reaches_the_end_state(folder, name):
     assert row.scores["goal_success_rate"] == 1, row.got
     assert row.scores["unauthorised_writes"] == row.scores["pii_leakage"] == 0
     assert row.scores["manual_touch_points"] == (name == APPROVED)
+
+
+async def test_a_request_without_a_complaint_needs_nobody_who_looks_into_complaints(folder):
+    case = item(BOTH).data
+    moved = [each for each in case.expected.end_state if each.table != "desk_notes"]
+    expected = case.expected.model_copy(update={"end_state": moved})
+    assert len(moved) < len(case.expected.end_state)
+    alone = replace(item(BOTH), data=case.model_copy(update={"expected": expected}))
+    row = await cases.evaluate(alone, Setting(folder), oracle=oracle.model_for)
+
+    assert row.scores["goal_success_rate"] == 1, row.got
 
 
 async def test_the_same_case_gives_the_same_row(folder):
