@@ -100,12 +100,14 @@ def _parts(name: str, message: EmailMessage, depth: int) -> Iterator[Part]:
 def _body(name: str, message: EmailMessage) -> Part:
     plain, html = (message.get_body((kind,)) for kind in ("plain", "html"))
     subject = str(message.get("Subject", "")).strip()
-    text, note = _text(name, plain or html)
-    if plain and html:  # the same letter in another form, and whoever writes it may hide something there
-        try:
-            note = _text(name, html)[1] or note
-        except InvalidInput as error:
-            note = str(error)
+    text, note = _text(name, plain)
+    try:  # the same letter in another form, and whoever writes it may hide something there
+        other, hides = _text(name, html)
+        text, note = text or other, hides or note
+    except InvalidInput as error:
+        if not text:
+            raise
+        note = str(error)
     shown = f"Subject: {subject}\n\n{text}" if subject else text
     return Part(name=name, media_type="message/rfc822", text=shown.strip(), note=note)
 

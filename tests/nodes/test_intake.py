@@ -283,6 +283,16 @@ async def test_a_letter_in_two_forms_tells_what_one_of_them_hides():
     assert document.notes == ["8 hidden characters were left out", "3 hidden characters were left out"]
 
 
+async def test_a_letter_whose_one_form_is_empty_or_unreadable_is_read_in_the_other():
+    empty, broken = mail(text=""), mail(text="Our cellar was flooded.")
+    empty.add_alternative("<p>Our cellar was flooded.</p>", subtype="html")
+    broken.add_alternative(PNG, maintype="text", subtype="html")
+
+    for message in (empty, broken):
+        assert "cellar" in (await read_mail(message)).parts[0].text
+    assert "picture" in (await read_mail(broken)).notes[0]
+
+
 @pytest.mark.parametrize(
     "style", ["background-color:#fff", "background-color: white", "font-size:0.9em", "font-size:10px"]
 )
