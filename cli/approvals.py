@@ -86,6 +86,8 @@ def edit(
 
 
 async def _answer(approval_id: str, decision: Any, user: str | None, *, resume: bool, json: bool) -> int:
+    from rich.text import Text
+
     from cli.run import go_on
     from cli.session import session
 
@@ -94,7 +96,7 @@ async def _answer(approval_id: str, decision: Any, user: str | None, *, resume: 
         said = await decision(asked) if callable(decision) else decision
         decided = await opened.plane.decide(opened.user, {"approval_id": approval_id, "decisions": [said]})
         if not json:
-            say(f"{decided.id}: {decided.reason}")
+            say(Text(f"{decided.id}: {decided.reason}"))
         if not resume:
             if json:
                 dump(_form(decided))
@@ -136,7 +138,7 @@ def _assignment(change: str, approval: Approval) -> tuple[str, Any]:
     try:
         return name, json.loads(value)
     except ValueError as error:
-        msg = f"--set {change!r}: {value!r} isn't a {type(approval.args[name]).__name__}"
+        msg = f"--set {change!r}: {value!r} isn't of its type ({type(approval.args[name]).__name__})"
         raise InvalidInput(msg) from error
 
 

@@ -39,6 +39,7 @@ async def drift(user: str | None, *, restore: bool, json: bool) -> int:
     from governance.anchors import Anchors
     from governance.audit import AuditLog
     from governance.clock import utc_now
+    from governance.errors import InvalidInput
     from governance.identity import Identity
     from governance.settings import Settings
     from governance.store import ControlStore
@@ -50,8 +51,8 @@ async def drift(user: str | None, *, restore: bool, json: bool) -> int:
         who = await identity.authenticate(await asyncio.to_thread(identity.key_for, user or OPERATOR))
         wanted = await store.read(manifest.approved)
         if wanted is None:
-            say("Nobody approved a configuration yet: tower doctor --approve --as USER")
-            return Exit.USAGE
+            msg = "nobody approved a configuration yet: tower doctor --approve --as USER"
+            raise InvalidInput(msg)
         now = await asyncio.to_thread(manifest.read_manifest, settings.home)
         found = now.differs(wanted[0])
         if restore and found:

@@ -58,15 +58,24 @@ def doctor(
         if json:
             dump({"findings": [asdict(f) for f in found], "data": readiness})
         else:
-            for f in found:
-                say(f"{MARKS[f.state]} [bold]{f.name:<13}[/bold] {f.detail}")
-                if f.todo:
-                    say(f"{'':<16}[dim]→ {f.todo}[/dim]")
+            _print(found)
             if data:
                 _print_data(readiness)
         return Exit.FAILED if any(f.state == BAD for f in found) else Exit.COMPLETED
 
     finish(work())
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for f in findings:
+        table.add_row(MARKS[f.state], Text(f.name, style="bold"), Text(f.detail))
+        if f.todo:
+            table.add_row("", "", Text(f"→ {f.todo}", style="dim"))
+    say(table)
 
 
 async def _look(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
@@ -223,6 +232,8 @@ def _plain(finding: Any) -> dict[str, Any]:
 
 
 def _print_data(findings: list[dict[str, Any]]) -> None:
+    from rich.text import Text
+
     say(
         "",
         f"[bold]Data[/bold]: {len(findings)} findings"
@@ -230,4 +241,5 @@ def _print_data(findings: list[dict[str, Any]]) -> None:
         else "[bold]Data[/bold]: nothing to report",
     )
     for finding in findings:
-        say("  " + " · ".join(str(value) for value in finding.values() if value not in (None, "", [])))
+        shown = " · ".join(str(value) for value in finding.values() if value not in (None, "", []))
+        say(Text(f"  {shown}"))

@@ -45,7 +45,13 @@ def graphs(
         if json:
             dump([{"graph": name, "about": text} for name, text in about.items()])
         else:
-            say(*(f"[bold]{name:<14}[/bold]{text}" for name, text in about.items()))
+            from rich.table import Table
+            from rich.text import Text
+
+            table = Table.grid(padding=(0, 2, 0, 0))
+            for name, text in about.items():
+                table.add_row(Text(name, style="bold"), text)
+            say(table)
         return Exit.COMPLETED
 
     finish(work())

@@ -92,6 +92,8 @@ def _paragraph(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, TowerError):
         return text
+    if "disk is full" in text or "No space left" in text:
+        return f"{text}: make room where TOWER_HOME lies; a run that began goes on with `tower resume RUN`"
     return f"{type(error).__name__}: {text or 'no message'}. Set TOWER_DEBUG=1 for the traceback."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,14 +11,16 @@ from cli.terminal import As, Exit, Json, dump, finish, say
 if TYPE_CHECKING:
     from governance.runs import Record
 
+State = Literal["admitted", "running", "waiting", "ended"]
+
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
 def listing(
     context: typer.Context,
-    state: Annotated[str | None, typer.Option(help="admitted, running, waiting or ended.")] = None,
-    limit: Annotated[int, typer.Option(help="At most this many, newest first.")] = 20,
+    state: Annotated[State | None, typer.Option(help="Only those that stand so.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 20,
     user: As = None,
     json: Json = False,
 ) -> None:
@@ -82,7 +84,8 @@ def _print_list(records: list[Record]) -> None:
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in ("run", "graph", "by", "customer", "started (UTC)", "stands"):
-        table.add_column(name)
+        # An id that is cut can't be copied.
+        table.add_column(name, no_wrap=name == "run", overflow="fold")
     for record in records:
         run = record.run
         status = (record.outcome or {}).get("status", record.state)

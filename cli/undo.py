@@ -90,7 +90,7 @@ def _table(report: Report) -> Table:
         table.add_column(name)
     for each in report.steps:
         state = Text(each.state, style=COLOURS[each.state])
-        table.add_row(each.effect.action, each.tool.name if each.tool else "-", state, each.why)
+        table.add_row(each.effect.action, each.tool.name if each.tool else "-", state, Text(each.why))
     return table
 
 

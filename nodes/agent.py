@@ -73,7 +73,8 @@ async def work(
                 turn.actor.run, "invalid_output", {"agent": turn.agent.name, "problem": problem}
             )
             if failures > repairs or problem.startswith(NEEDS_MODEL):
-                msg = f"{turn.agent.name} gave no valid result in {failures} tries: {problem}"
+                tries = "1 try" if failures == 1 else f"{failures} tries"
+                msg = f"{turn.agent.name} gave no valid result in {tries}: {problem}"
                 if problem.startswith(NEEDS_MODEL):
                     raise GaveUp(Status.ESCALATED, msg)
                 await control().blame_agent(turn.agent.identity)

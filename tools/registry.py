@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from governance.errors import TowerError
+from governance.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tools.spec import Tool
 
 
-class UnknownTool(TowerError):
+class UnknownTool(InvalidInput):
     """No tool of that name is registered."""
 
 

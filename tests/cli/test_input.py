@@ -66,6 +66,10 @@ def test_usage_is_exit_2(tower: Tower) -> None:
     assert tower("fly").returncode == 2
     assert tower("run", "hello", "--graph", "no-such").returncode == 2
     assert tower("resume", "run-none").returncode == 2
+    assert tower("runs", "--state", "no-such").returncode == 2
+    assert tower("runs", "--limit", "0").returncode == 2
+    unapproved = tower("doctor", "--drift", "--json")
+    assert (unapproved.returncode, unapproved.stdout) == (2, "")
     assert tower("approve", "apr-none", "--as", "lena").returncode == 2
     assert tower("edit", "apr-none", "--as", "lena").returncode == 2
 
