@@ -23,13 +23,14 @@ COUNTS = 100
 NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _ON_RECORD = re.compile(r"\b[A-Z]{1,4}-\d{3,}\b|<[a-z_]+:[0-9a-f]{12}>")
 _DID = re.compile(
-    r"\b((?P<me>I|we)(['\u2019]ve| have| had)?|has|have|been|was|were|is|are)"
-    r"( (now|already|just|also|successfully|been))* (?P<verb>\w+)",
+    r"(\b(?P<me>I|we)(['\u2019]ve| have| had)?( went ahead and)?|\b(has|have|was|were|is|are)|^|[.!])"
+    r" ?\b((now|already|just|also|successfully|been) )*(?P<verb>\w+)",
     re.IGNORECASE,
 )
 _WANTS_CALL = re.compile(
-    r"(?<!not )(?<!n't )(?<!never )(?<!body )(?<!no one )\b(call|phone|ring|reach|telephone) (me|us)\b"
-    r"|\b(get|give me|like|want|need|please|request) (an? )?(phone )?call([- ]?back)?\b|\b(on|by) the phone",
+    r"(?<!not )(?<!n't )(?<!never )(?<!nobody )(?<!no one )\b(call|phone|ring|reach|telephone) (me|us)\b"
+    r"|\b(get|give me|like|want|need|please|request) (an? )?(phone )?(call|ring)([- ]?back)?\b"
+    r"|\bcall([- ]?back)?,? please|\bto be (called|phoned)|\b(contact|speak|talk)\b[^.?!]{1,40} phone\b",
     re.IGNORECASE,
 )
 ACTS = {
@@ -37,7 +38,7 @@ ACTS = {
     "changed updated corrected amended": "change_address change_account",
     "paid refunded reimbursed credited transferred": "pay_claim",
     "sent mailed emailed": "send_letter",
-    "cancelled canceled terminated withdrawn stopped deleted removed reset reversed waived approved": "",
+    "cancelled canceled terminated withdrawn stopped deleted removed waived approved issued processed": "",
 }
 """Words for an act → the tools that do it; where there is none, nobody here can have done it."""
 
@@ -67,10 +68,8 @@ def unread(said: str, read: str, least: float = 0) -> list[str]:
     """Numbers on record, dates, amounts, and other numbers from `least`, that stand nowhere in `read`."""
     known, dates, ids = _values(read)
     known |= {number / 100 for number in known} | {float(date[:4]) for date in dates}
-    stated, days, named = _values(said)
-    money = {amount.cents / 100 for amount in find_amounts(said)}
-    stray = money.union(number for number in stated if number >= least) - known
-    return sorted((named - ids) | (days - dates)) + [f"{number:,.10g}" for number in sorted(stray)]
+    stated, days, named = _values(said, least)
+    return sorted((named - ids) | (days - dates)) + [f"{number:,.10g}" for number in sorted(stated - known)]
 
 
 def numbers_in(text: str) -> set[float]:
@@ -78,13 +77,15 @@ def numbers_in(text: str) -> set[float]:
     return {float(number.replace(",", "")) for number in re.findall(NUMBER, text)}
 
 
-def _values(text: str) -> tuple[set[float], set[str], set[str]]:
-    """Plain numbers, ISO dates, and numbers on record."""
+def _values(text: str, least: float = 0) -> tuple[set[float], set[str], set[str]]:
+    """Amounts of money and numbers from `least`, ISO dates, and numbers on record."""
     ids, text = set(_ON_RECORD.findall(text)), _ON_RECORD.sub(" ", text)
-    days = find_dates(text)
-    for day in reversed(days):
-        text = f"{text[: day.start]} {text[day.end :]}"
-    return numbers_in(text), {f"{day.value}" for day in days}, ids
+    days, money = find_dates(text), find_amounts(text)
+    spans = [(day.start, day.end) for day in days] + [(it.start, it.end) for it in money]
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start]} {text[end:]}"
+    plain = {number for number in numbers_in(text) if number >= least}
+    return plain | {it.cents / 100 for it in money}, {f"{day.value}" for day in days}, ids
 
 
 def _results(messages: Sequence[AnyMessage]) -> Iterator[str]:
