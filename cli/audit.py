@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.configuration import OPERATOR
 from cli.terminal import As, Exit, Json, dump, finish, say
 
 if TYPE_CHECKING:
-    from governance.anchors import Seal
+    from cli.session import Session
     from governance.verify import Verdict
 
 app = typer.Typer(help="The audit log: verify, read, export, seal.", no_args_is_help=True)
@@ -63,14 +65,9 @@ def show(
     async def work() -> int:
         import asyncio
 
-        from cli.session import session
-
-        async with session(user, AUDITOR) as opened:
-            tenant = opened.user.tenant
-            await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
-            found = await asyncio.to_thread(
-                lambda: list(opened.plane.audit.entries(run=run, kind=kind, tenant=tenant, since=since))
-            )
+        async with allowed(user, AUDITOR, "read_audit") as opened:
+            asked = {"run": run, "kind": kind, "tenant": opened.user.tenant}
+            found = await asyncio.to_thread(lambda: list(opened.plane.audit.entries(**asked, since=since)))
         if json:
             dump(found)
             return Exit.COMPLETED
@@ -98,14 +95,10 @@ def export(
     async def work() -> int:
         import asyncio
 
-        from cli.session import session
-
-        async with session(user, AUDITOR) as opened:
-            tenant = opened.user.tenant
-            await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
+        async with allowed(user, AUDITOR, "read_audit") as opened:
 
             def write() -> None:
-                lines = opened.plane.audit.export(run=run, tenant=tenant)
+                lines = opened.plane.audit.export(run=run, tenant=opened.user.tenant)
                 with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
                     file.writelines(f"{line}\n" for line in lines)
 
@@ -129,19 +122,13 @@ def seal(
     async def work() -> int:
         import asyncio
 
-        from cli.configuration import OPERATOR
-        from cli.session import session
         from governance import retention
 
-        async with session(user, OPERATOR) as opened:
-            plane, who, folder = opened.plane, opened.user, opened.settings.home / "audit"
-            await plane.permit(who, "retire_audit", tenant=who.tenant)
-            made = await asyncio.to_thread(
-                retention.seal, plane.audit, who, before.replace(tzinfo=UTC), plane.limits, folder
-            )
+        async with allowed(user, OPERATOR, "retire_audit") as opened:
+            given = (before.replace(tzinfo=UTC), opened.plane.limits, opened.settings.home / "audit")
+            made = await asyncio.to_thread(retention.seal, opened.plane.audit, opened.user, *given)
         if made:
-            say(f"Sealed and exported to {retention.file_of(folder, made)}: {_range(made)}")
-            say(f"It stays in the database until {made.until[:10]} at least.")
+            say(f"Exported to {retention.file_of(given[-1], made)}; kept here until {made.until[:10]} too.")
         else:
             say("Nothing to do: everything from before is sealed.")
         return Exit.COMPLETED
@@ -151,9 +138,7 @@ def seal(
 
 @app.command("drop")
 def drop(
-    confirm: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="Do what another operator proposed.")
-    ] = None,
+    confirm: Annotated[int, typer.Option(metavar="NUMBER", help="Do what another operator proposed.")] = 0,
     user: As = None,
 ) -> None:
     """Drop sealed entries that were kept for long enough.
@@ -165,26 +150,22 @@ def drop(
     async def work() -> int:
         import asyncio
 
-        from cli.configuration import OPERATOR
-        from cli.session import session
         from governance import retention
 
-        async with session(user, OPERATOR) as opened:
-            plane, who, folder = opened.plane, opened.user, opened.settings.home / "audit"
-            given = (plane.clock(), plane.limits, folder)
-            if confirm is None:
-                await plane.permit(who, "retire_audit", tenant=who.tenant)
-                number, found = await asyncio.to_thread(retention.propose, plane.audit, who, *given)
-            else:
-                by = await asyncio.to_thread(retention.proposer, plane.audit, confirm)
+        async with allowed(user, OPERATOR, "retire_audit") as opened:
+            plane, who, number = opened.plane, opened.user, confirm
+            given = (plane.clock(), plane.limits, opened.settings.home / "audit")
+            if number:
+                by = (await plane.store.read(lambda tx: retention.proposal(tx, confirm)))[0]
                 await plane.permit(who, "retire_audit", tenant=who.tenant, owner=by)
-                found = await asyncio.to_thread(retention.drop, plane.audit, who, confirm, *given)
-        done = "To be dropped" if confirm is None else "Dropped"
+                found = await asyncio.to_thread(retention.drop, plane.audit, who, number, *given)
+            else:
+                number, found = await asyncio.to_thread(retention.propose, plane.audit, who, *given)
         for each in found:
-            say(f"{done}, kept in {retention.file_of(folder, each)}: {_range(each)}")
+            say(f"{'Dropped' if confirm else 'To be dropped'}: {retention.file_of(given[-1], each)}")
         if not found:
             say("Nothing may be dropped yet: it is too young, or a tenant's legal hold keeps it.")
-        elif confirm is None:
+        elif not confirm:
             say(f"Another operator does it: tower audit drop --confirm {number} --as USER")
             return Exit.WAITING
         return Exit.COMPLETED
@@ -192,8 +173,14 @@ def drop(
     finish(work())
 
 
-def _range(sealed: Seal) -> str:
-    return f"entries {sealed.first} to {sealed.last}"
+@asynccontextmanager
+async def allowed(user: str | None, otherwise: str, action: str) -> AsyncIterator[Session]:
+    """Open a session of somebody whom policy lets do that with the log; others get `Denied`."""
+    from cli.session import session
+
+    async with session(user, otherwise) as opened:
+        await opened.plane.permit(opened.user, action, tenant=opened.user.tenant)
+        yield opened
 
 
 def read_verdict() -> Verdict:

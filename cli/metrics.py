@@ -39,13 +39,11 @@ def metrics(user: As = None, json: Json = False) -> None:
         import asyncio
         import time
 
-        from cli.audit import AUDITOR, read_verdict
-        from cli.session import session
+        from cli.audit import AUDITOR, allowed, read_verdict
         from governance.metrics import measure
 
-        async with session(user, AUDITOR) as opened:
+        async with allowed(user, AUDITOR, "read_audit") as opened:
             tenant, log = opened.user.tenant, opened.plane.audit
-            await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
             begun = time.perf_counter()
             found = await asyncio.to_thread(lambda: measure(log.entries(tenant=tenant)))
             verdict = await asyncio.to_thread(read_verdict)
@@ -56,24 +54,21 @@ def metrics(user: As = None, json: Json = False) -> None:
         else:
             for name, label in LABELS.items():
                 say(f"{label:<58} {_shown(found[name])}")
-            _show_latency(found["latency_under_load"])
+            by_load = found["latency_under_load"]
+            say(
+                "",
+                "Seconds that half / 95 % of them took at most, by how many runs of the tenant were at work",
+            )
+            say("at its beginning (a run that waits for a person isn't at work):")
+            say(f"{'':<38}" + "".join(f"{load:>15}" for load in by_load))
+            for what, label in TOOK.items():
+                times = [took.get(what, {"p50": 0, "p95": 0}) for took in by_load.values()]
+                shown = [f"{each['p50']:,.2f} / {each['p95']:,.2f}" for each in times]
+                say(f"  {label:<36}" + "".join(f"{each:>15}" for each in shown))
             say("" if verdict.whole else f"[bold red]Not to be relied on:[/bold red] {verdict.message}")
         return Exit.COMPLETED if verdict.whole else Exit.FAILED
 
     finish(work())
-
-
-def _show_latency(by_load: dict[str, dict[str, dict[str, float]]]) -> None:
-    say(
-        "",
-        "Seconds that half / 95 % of them took at most, by how many runs of the tenant were at work when it",
-    )
-    say("began (a run that waits for a person isn't at work):")
-    say(f"{'':<38}" + "".join(f"{load:>15}" for load in by_load))
-    for what, label in TOOK.items():
-        times = [of_load.get(what) for of_load in by_load.values()]
-        shown = [f"{each['p50']:,.2f} / {each['p95']:,.2f}" if each else "-" for each in times]
-        say(f"  {label:<36}" + "".join(f"{each:>15}" for each in shown))
 
 
 def _shown(value: Any) -> str:

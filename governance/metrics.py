@@ -38,20 +38,18 @@ def measure(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     latency = Latency()
     recoveries: list[float] = []
     opened_breakers: dict[str, datetime] = {}
-    count = 0
     for entry in entries:
-        count += 1
         _breaker(entry, opened_breakers, recoveries)
         run = seen.get(str(entry.get("run")))
         if entry["kind"] == "run_opened":
             if "undoes" not in entry["body"]:
                 seen[entry["run"]] = _RunSeen(moment(entry["time"]))
+                latency.note(entry)
         elif run:
+            if not run.ended:
+                latency.note(entry)
             _note(run, entry, recoveries)
-        if entry.get("run") in seen:
-            latency.note(entry)
-    found = _summed(list(seen.values()), recoveries)
-    return found | {"latency_under_load": latency.by_load(), "entries": count}
+    return _summed(list(seen.values()), recoveries) | {"latency_under_load": latency.by_load()}
 
 
 def _note(run: _RunSeen, entry: Mapping[str, Any], recoveries: list[float]) -> None:
@@ -84,9 +82,8 @@ def _breaker(entry: Mapping[str, Any], opened: dict[str, datetime], recoveries: 
 def _summed(runs: list[_RunSeen], recoveries: list[float]) -> dict[str, Any]:
     ended = [run for run in runs if run.ended]
     solved = [run for run in ended if run.status == "completed"]
-    cost: Counter[str] = Counter()
-    for run in runs:
-        cost.update(run.cost)
+    cost: Counter[str] = sum((run.cost for run in runs), Counter())
+    taken = [(run.ended - run.opened).total_seconds() for run in solved if run.ended]
     days: dict[str, list[_RunSeen]] = {}
     for run in ended:
         days.setdefault(run.opened.date().isoformat(), []).append(run)
@@ -95,7 +92,7 @@ def _summed(runs: list[_RunSeen], recoveries: list[float]) -> dict[str, Any]:
         "ended": len(ended),
         "outcomes": dict(Counter(run.status for run in ended)),
         "completion": _share(len(solved), len(ended)),
-        "request_to_fulfilment_seconds": _median([_taken(run) for run in solved]),
+        "request_to_fulfilment_seconds": _median(taken),
         "manual_touch_points": _share(sum(run.touches for run in ended), len(ended)),
         "change_fail_rate": _share(sum(run.undone or run.doubtful for run in ended), len(ended)),
         "escalation": _share(sum(run.escalated for run in ended), len(ended)),
@@ -107,10 +104,6 @@ def _summed(runs: list[_RunSeen], recoveries: list[float]) -> dict[str, Any]:
             for day, of_day in sorted(days.items())
         },
     }
-
-
-def _taken(run: _RunSeen) -> float:
-    return (run.ended - run.opened).total_seconds() if run.ended else 0.0
 
 
 def _share(part: float, whole: int) -> float | None:

@@ -61,10 +61,7 @@ def seal(log: AuditLog, user: User, before: datetime, limits: Limits, folder: Pa
 
 
 def propose(log: AuditLog, user: User, now: datetime, limits: Limits, folder: Path) -> tuple[int, list[Seal]]:
-    """Ask for sealed segments that have been kept for long enough to be dropped by another person.
-
-    Returns:
-        The proposal's number, that of its entry in the log, and what it is about; 0 where nothing is due.
+    """Ask another person to drop what was kept for long enough; the entry's number (or 0), and what it names.
 
     Raises:
         InvalidInput: A legal hold forbids it, or a segment's file isn't as it was exported.
@@ -74,26 +71,24 @@ def propose(log: AuditLog, user: User, now: datetime, limits: Limits, folder: Pa
     return (log.store.transact_sync(lambda tx: log.append(tx, entry)) if due else 0), due
 
 
-def proposer(log: AuditLog, number: int) -> str:
-    """Who made a proposal.
-
-    Raises:
-        InvalidInput: There is none of this number.
-    """
-    return log.store.read_sync(lambda tx: _proposal(tx, number))[0]
+def proposal(tx: Tx, number: int) -> tuple[str, str, list[str]]:
+    """Who proposed it, when, and each segment's SHA-256; `InvalidInput` if there is none."""
+    sql = "SELECT user_id, time, body FROM audit WHERE seq = ? AND kind = 'audit_drop_proposed'"
+    row = tx.one(sql, (number,))
+    if row is None:
+        msg = f"there is no proposal {number}; `tower audit drop` makes one"
+        raise InvalidInput(msg)
+    return row[0], row[1], json.loads(row[2])["sha256"]
 
 
 def drop(log: AuditLog, user: User, number: int, now: datetime, limits: Limits, folder: Path) -> list[Seal]:
-    """Drop from the database what another person proposed, oldest segment first.
-
-    Returns:
-        What was dropped.
+    """Drop from the database what another person proposed, oldest segment first, and return that.
 
     Raises:
         Denied: It is the user's own proposal.
-        InvalidInput: As for `propose`; or there is no such proposal, it is too old, or things have changed.
+        InvalidInput: As `propose`; or there is no such proposal, it is too old, or things have changed.
     """
-    by, time, wanted = log.store.read_sync(lambda tx: _proposal(tx, number))
+    by, time, wanted = log.store.read_sync(lambda tx: proposal(tx, number))
     if by == user.id:
         msg = f"{by} proposed it and can't confirm it as well; another operator must"
         raise Denied(msg)
@@ -106,9 +101,8 @@ def drop(log: AuditLog, user: User, number: int, now: datetime, limits: Limits, 
             raise InvalidInput(msg)
         for each in due:
             tx.execute("DELETE FROM audit WHERE seq BETWEEN ? AND ?", (each.first, each.last))
-            body = {"first": each.first, "last": each.last, "sha256": each.sha256}
-            asked = {"proposal": number, "proposed_by": by}
-            log.append(tx, Entry("audit_dropped", user=user.id, body=body | asked))
+            body = {"first": each.first, "last": each.last, "sha256": each.sha256, "proposal": number}
+            log.append(tx, Entry("audit_dropped", user=user.id, body=body))
 
     log.store.transact_sync(work)
     return due
@@ -137,24 +131,12 @@ def _ends(tx: Tx, first: int, last: int) -> tuple[str, str, str]:
     return prev, head, newest
 
 
-def _proposal(tx: Tx, number: int) -> tuple[str, str, list[str]]:
-    """Who proposed it, when, and the SHA-256 of each segment that it is about."""
-    sql = "SELECT user_id, time, body FROM audit WHERE seq = ? AND kind = 'audit_drop_proposed'"
-    row = tx.one(sql, (number,))
-    if row is None:
-        msg = f"there is no proposal {number}; `tower audit drop` makes one"
-        raise InvalidInput(msg)
-    return row[0], row[1], json.loads(row[2])["sha256"]
-
-
 def _ready(log: AuditLog, now: datetime, limits: Limits, folder: Path) -> list[Seal]:
     """What may be dropped, each with its file as it was exported."""
     if limits.legal_hold:
-        msg = (
-            f"a legal hold stands in limits.toml ({limits.legal_hold}); nothing is dropped until it is lifted"
-        )
+        msg = f"a legal hold stands in limits.toml ({limits.legal_hold}); lift it there, then drop"
         raise InvalidInput(msg)
-    unknown = log.store.read_sync(lambda tx: [name for name in limits.legal_holds if not _held(tx, name)])
+    unknown = set(limits.legal_holds) - log.store.read_sync(lambda tx: _tenants(tx, 1, 2**62))
     if unknown:
         msg = f"legal_holds in limits.toml: no entry of {', '.join(unknown)} is in the log; correct it first"
         raise InvalidInput(msg)
@@ -173,16 +155,14 @@ def _due(tx: Tx, now: datetime, limits: Limits) -> Iterator[Seal]:
         newest = _ends(tx, each.first, each.last)[2]
         if each.until > stamp(now) or moment(newest) + keep > now:
             return
-        if any(_held(tx, tenant, each) for tenant in limits.legal_holds):
+        if limits.legal_holds.keys() & _tenants(tx, each.first, each.last):
             return
         yield each
 
 
-def _held(tx: Tx, tenant: str, sealed: Seal | None = None) -> bool:
-    """Whether an entry of a tenant is in the segment, or in the log at all."""
-    ends = (sealed.first, sealed.last) if sealed else tx.all("SELECT min(seq), max(seq) FROM audit")[0]
-    sql = "SELECT 1 FROM audit WHERE seq BETWEEN ? AND ? AND tenant = ? LIMIT 1"
-    return tx.one(sql, (*ends, tenant)) is not None
+def _tenants(tx: Tx, first: int, last: int) -> set[str]:
+    rows = tx.all("SELECT DISTINCT tenant FROM audit WHERE seq BETWEEN ? AND ?", (first, last))
+    return {tenant for (tenant,) in rows}
 
 
 def _write(path: Path, *parts: Iterator[str] | list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Telemetry: a run that ended as OpenTelemetry spans and metrics, read from the audit log alone."""
+"""Telemetry: a run that ended as OpenTelemetry spans and metrics, from the audit log; how many runs wait."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from governance.audit import AuditLog
 from governance.clock import moment
+from governance.errors import ControlUnavailable
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.trace import Span
 
 OPERATIONS = {"model": "chat", "tool": "execute_tool"}
 ENDINGS = frozenset({"settled", "failed", "unknown", "discarded"})
+TOLD = {"refused": "refused", "approval_requested": "waits", "approval_decided": "answered"}
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKENS = tuple(4**power for power in range(14))
 """Buckets, as the semantic conventions for generative AI have them."""
@@ -72,6 +76,7 @@ class Telemetry:
         self._seconds = meter.create_histogram(
             "gen_ai.client.operation.duration", "s", explicit_bucket_boundaries_advisory=SECONDS
         )
+        meter.create_observable_gauge("tower.runs.waiting", [self._waiting], "{run}")
 
     def ended(self, run_id: str) -> None:
         """Send a run, in its own time."""
@@ -89,28 +94,32 @@ class Telemetry:
         except Exception:  # noqa: BLE001 - a collector is no part of a run, and must fail none
             _LOG.exception("run %s could not be told to the collector; the audit log has it", run_id)
 
+    def _waiting(self, _: CallbackOptions) -> list[Observation]:
+        """How many runs wait for a person now; a process that is ending, or can't read, has none to tell."""
+        from opentelemetry.metrics import Observation  # noqa: PLC0415
+
+        sql = "SELECT tenant, graph, count(*) FROM runs WHERE state = 'waiting' GROUP BY tenant, graph"
+        with suppress(RuntimeError, ControlUnavailable):
+            rows = self._audit.store.read_sync(lambda tx: tx.all(sql))
+            return [Observation(n, {"tower.tenant": of, "gen_ai.agent.name": graph}) for of, graph, n in rows]
+        return []
+
     def _run(self, entries: Sequence[Fields]) -> None:
         first, last = entries[0], entries[-1]
         graph = str(first["body"].get("graph", "undo"))
-        of_run = {
-            "tower.run": last["run"],
-            "tower.tenant": last["tenant"],
-            "tower.policy": last["policy_version"],
-        }
-        outcome = {"tower.outcome": str(last["body"].get("status"))}
-        whole = self._open(
-            None, "invoke_agent", graph, first, {"gen_ai.agent.name": graph, **of_run, **outcome}
-        )
+        about = {"run": last["run"], "tenant": last["tenant"], "policy": last["policy_version"]}
+        about["outcome"] = str(last["body"].get("status"))
+        of_run = {f"tower.{name}": value for name, value in about.items()}
+        whole = self._open(None, "invoke_agent", graph, first, {"gen_ai.agent.name": graph, **of_run})
         agents: dict[str, list[Fields]] = {}
         for entry in entries:
             if entry.get("actor") and entry.get("key"):
-                agents.setdefault(_position(entry), []).append(entry)
-            if entry["kind"] == "refused":
-                why = {
-                    "tower.action": str(entry.get("action")),
-                    "tower.policies": list(entry.get("policies", ())),
-                }
-                whole.add_event("tower.refused", why, _nanoseconds(entry))
+                # An agent's place in its run: what comes before the act's own sequence number in its key.
+                place = f"{entry['actor']} {str(entry['key']).rsplit('/', 3)[0]}"
+                agents.setdefault(place, []).append(entry)
+            if entry["kind"] in TOLD:
+                why = {"tower.action": entry.get("action", ""), "tower.policies": entry.get("policies", [])}
+                whole.add_event(f"tower.{TOLD[entry['kind']]}", why, _nanoseconds(entry))
         for done in agents.values():
             self._agent(whole, done)
         whole.end(_nanoseconds(last))
@@ -163,11 +172,6 @@ class Telemetry:
         about = {"gen_ai.operation.name": operation, **{key: value for key, value in more.items() if value}}
         at = _nanoseconds(entry)
         return self._tracer.start_span(f"{operation} {name}", context, kind, about, start_time=at)
-
-
-def _position(entry: Fields) -> str:
-    """An agent's place in its run: what comes before the act's own sequence number in its key."""
-    return f"{entry['actor']} {str(entry['key']).rsplit('/', 3)[0]}"
 
 
 def _nanoseconds(entry: Fields) -> int:

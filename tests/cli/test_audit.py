@@ -22,7 +22,8 @@ def test_one_operator_proposes_and_another_one_drops(tower: Tower) -> None:
 
     asked = tower("audit", "drop", "--as", "otto")
 
-    assert (asked.returncode, "entries 1 to 3" in asked.stdout) == (3, True), asked.stderr
+    named = "000000000001-000000000003" in "".join(asked.stdout.split())
+    assert (asked.returncode, named) == (3, True), asked.stdout + asked.stderr
     number = asked.stdout.split("--confirm ")[1].split()[0]
     for user in ("otto", "aris"):
         refused = tower("audit", "drop", "--confirm", number, "--as", user)

@@ -21,6 +21,19 @@ def values(attributes):
     return {a.key: a.value.string_value or a.value.int_value for a in attributes}
 
 
+def waiting(collector):
+    found = [
+        (point.as_int, values(point.attributes))
+        for request in collector.metrics
+        for resource in request.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "tower.runs.waiting"
+        for point in metric.gauge.data_points
+    ]
+    return [(count, about["gen_ai.agent.name"], about["tower.tenant"]) for count, about in found]
+
+
 async def test_a_run_becomes_one_trace_with_its_agents_calls_and_tools(desk, collector, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.setenv("OTEL_SERVICE_NAME", "harbor-desk")
@@ -51,9 +64,23 @@ async def test_a_run_becomes_one_trace_with_its_agents_calls_and_tools(desk, col
         for m in s.metrics
     }
     assert names == {"gen_ai.client.token.usage", "gen_ai.client.operation.duration"}
+    assert {"tower.waits", "tower.answered"} <= {event.name for event in whole.events}
     assert {header["path"] for header in collector.headers} == {"/v1/traces", "/v1/metrics"}
     for word in (b"birthday", b"ann.smith", b"DE89", b"cancelled", b"<iban"):
         assert word not in collector.raw
+
+
+async def test_a_run_that_waits_is_counted_while_it_waits(desk, collector, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    sender = telemetry.Telemetry(desk.plane.audit)
+    desk.script(calls("Facts", **GOOD), calls("Verdict", refund=True, reason="cancelled"))
+    graph = sequential(office.STEPS).compile(name="sequential", checkpointer=desk.saver)
+
+    run = await desk.start(graph, "Refund T-002")
+
+    sender.close()
+    assert run.waiting
+    assert waiting(collector) == [(1, "sequential", "harbor")]
 
 
 async def test_a_collector_that_is_away_fails_no_run(desk, collector, monkeypatch):
