@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -229,7 +230,7 @@ def load_limits(settings: Settings | None = None, *, folder: Path | None = None)
     for path in paths:
         try:
             merged = _over(merged, tomllib.loads(path.read_text()))
-            limits = TypeAdapter(Limits).validate_python(merged)
+            limits = _adapter().validate_python(merged)
         except ValidationError as error:
             where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             msg = f"{path} can't be used: {where}"
@@ -238,6 +239,11 @@ def load_limits(settings: Settings | None = None, *, folder: Path | None = None)
             msg = f"{path} can't be read: {error}"
             raise ControlUnavailable(msg) from error
     return limits
+
+
+@cache
+def _adapter() -> TypeAdapter[Limits]:
+    return TypeAdapter(Limits)
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

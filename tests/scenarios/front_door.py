@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from langgraph.graph import END, START
@@ -50,6 +51,7 @@ def coin(name: str, chance: Mapping[str, float], seed: random.Random) -> Graph:
     return g.compile(name=name)
 
 
+@cache
 def patterns() -> dict[str, Graph]:
     return {
         "single": single(office.CASHIER).compile(name="single"),
