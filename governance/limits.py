@@ -6,11 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from governance.acts import Cost
 from governance.errors import ControlUnavailable
@@ -178,7 +177,7 @@ class Limits:
     workers: Mapping[str, WorkerLimit] = field(default_factory=dict)
     people: Mapping[str, Person] = field(default_factory=dict)
     front_door: FrontDoor = field(default_factory=FrontDoor)
-    degrade_at: float = 0.8
+    degrade_at: Annotated[float, Field(ge=0, le=1)] = 0.8
     degrade: Mapping[str, str] = field(default_factory=dict)
     times: Times = Times()
     breakers: BreakerRules = BreakerRules()
@@ -193,9 +192,6 @@ class Limits:
         numbers = [getattr(budget, unit) for budget in budgets for unit in UNITS]
         if any(number is not None and number < 0 for number in numbers):
             msg = "a budget is below 0; 0 means zero, and a unit that is left out has no limit"
-            raise ValueError(msg)
-        if not 0 <= self.degrade_at <= 1:
-            msg = f"degrade_at is {self.degrade_at}; it is a share from 0 to 1"
             raise ValueError(msg)
         spans = [worker.seconds for worker in self.workers.values() if worker.seconds is not None]
         spans += [*(person.hours for person in self.people.values()), self.timeouts.model, self.timeouts.tool]
@@ -213,6 +209,9 @@ class Limits:
         return -(-(tokens_in * price.input + tokens_out * price.output) // _MILLION)
 
 
+_LIMITS = TypeAdapter(Limits)
+
+
 def load_limits(settings: Settings | None = None, *, folder: Path | None = None) -> Limits:
     """Read `limits.toml`, then those of the domains beside it, then the one in `home`, each over the last.
 
@@ -222,28 +221,21 @@ def load_limits(settings: Settings | None = None, *, folder: Path | None = None)
     Raises:
         ControlUnavailable: A file can't be read or says what limits can't be.
     """
-    folder = folder or Path(__file__).parent / "policies"
-    paths = [folder / "limits.toml", *sorted(folder.glob("*/limits.toml"))]
+    below = folder or Path(__file__).parent / "policies"
+    paths = [below / "limits.toml", *sorted(below.glob("*/limits.toml"))]
     if settings and (settings.home / "limits.toml").exists():
         paths.append(settings.home / "limits.toml")
     merged: dict[str, Any] = {}
     for path in paths:
         try:
             merged = _over(merged, tomllib.loads(path.read_text()))
-            limits = _adapter().validate_python(merged)
-        except ValidationError as error:
-            where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            msg = f"{path} can't be used: {where}"
-            raise ControlUnavailable(msg) from error
+            limits = _LIMITS.validate_python(merged)
         except (OSError, ValueError) as error:
-            msg = f"{path} can't be read: {error}"
+            found = error.errors() if isinstance(error, ValidationError) else ()
+            where = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
+            msg = f"{path} can't be used: {where or error}"
             raise ControlUnavailable(msg) from error
     return limits
-
-
-@cache
-def _adapter() -> TypeAdapter[Limits]:
-    return TypeAdapter(Limits)
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
