@@ -143,8 +143,7 @@ def drop(
 ) -> None:
     """Drop sealed entries that were kept for long enough.
 
-    One operator proposes, and another one confirms. For how long they are kept is in limits.toml, as
-    are legal holds. Takes an operator's key.
+    One operator proposes it, and another one confirms. Times and legal holds are in limits.toml.
     """
 
     async def work() -> int:

@@ -60,7 +60,7 @@ def metrics(user: As = None, json: Json = False) -> None:
                 "Seconds that half / 95 % of them took at most, by how many runs of the tenant were at work",
             )
             say("at its beginning (a run that waits for a person isn't at work):")
-            say(f"{'':<38}" + "".join(f"{load:>15}" for load in by_load))
+            say(f"  {'runs at work':<36}" + "".join(f"{load:>15}" for load in by_load))
             for what, label in TOOK.items():
                 times = [took.get(what, {"p50": 0, "p95": 0}) for took in by_load.values()]
                 shown = [f"{each['p50']:,.2f} / {each['p95']:,.2f}" for each in times]
