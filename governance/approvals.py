@@ -87,7 +87,7 @@ class Approval:
 def existing(tx: Tx, act: Act, policy_version: str, now: datetime) -> Approval | None:
     """The question that was asked for the same action and arguments in this run already.
 
-    One whose grant was used counts only for the act that asked it.
+    One whose grant was used counts only for the act that asked it; a no holds under any policies.
     """
     wanted = digest(dict(act.args))
     found = [
@@ -225,9 +225,9 @@ def may_answer(user: User, approval: Approval) -> bool:
 
 def _bound(tx: Tx, act: Act, policy_version: str) -> list[Approval]:
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM approvals WHERE run = ? AND action = ? AND policy_version = ?"
+        f"SELECT {_COLUMNS} FROM approvals WHERE run = ? AND action = ? AND (policy_version = ? OR state = ?)"
         " ORDER BY created, id",
-        (act.actor.run.id, act.action, policy_version),
+        (act.actor.run.id, act.action, policy_version, REJECTED),
     )
     return [_read(row) for row in rows]
 

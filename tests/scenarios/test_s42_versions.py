@@ -70,6 +70,18 @@ async def test_a_yes_under_the_old_policies_does_not_count_under_the_new_ones(de
     assert len(desk.refunds()) == 1
 
 
+async def test_a_no_under_the_old_policies_stays_a_no(desk, changed):
+    run = await waiting(desk)
+    await desk.plane.decide(LENA, {"approval_id": run.waiting[0]["approval_id"], "type": "reject"})
+    upgrade(desk, changed)
+
+    await run.resume()
+
+    assert run.outcome["status"] == "rejected"
+    assert len(run.entries("approval_requested")) == 1
+    assert desk.refunds() == []
+
+
 async def test_an_old_question_can_not_be_answered_under_the_new_policies(desk, changed):
     run = await waiting(desk)
     new = upgrade(desk, changed)
