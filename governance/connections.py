@@ -57,11 +57,7 @@ class SqliteConnection:
     head: tuple[int, str] | None = None
 
     def __init__(self, path: Path) -> None:
-        private_folder(path.parent)
-        # Only where there is none yet: closing any descriptor of a file drops this process's POSIX
-        # locks on it, and the next process to leave would then delete the log that we write to.
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        private_file(path)
         self._db = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -158,6 +154,15 @@ def connect(url: str) -> Connection:
 def private_folder(path: Path) -> None:
     """Create a folder that only its owner can enter."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def private_file(path: Path) -> None:
+    """Create a database's file that only its owner can read; SQLite gives its logs the same rights."""
+    private_folder(path.parent)
+    # Only where there is none yet: closing any descriptor of a file drops this process's POSIX
+    # locks on it, and the next process to leave would then delete the log that we write to.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @lru_cache(maxsize=512)

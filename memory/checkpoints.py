@@ -11,6 +11,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from governance.connections import private_file
 from governance.errors import InvalidInput
 from governance.settings import Settings
 from memory.sqlite_saver import sqlite_saver
@@ -36,7 +37,7 @@ async def open_checkpointer(url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]
             yield saver
     elif url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///"))
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(private_file, path)
         async with sqlite_saver(str(path), serde) as saver:
             yield saver
     elif url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):

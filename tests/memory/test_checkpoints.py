@@ -234,3 +234,10 @@ async def test_unknown_urls_are_refused() -> None:
     with pytest.raises(InvalidInput, match="no checkpointer for mysql"):
         async with open_checkpointer("mysql://secret@host/db"):
             pass
+
+
+async def test_a_file_of_checkpoints_is_its_owners_alone(tmp_path):
+    async with open_checkpointer(f"sqlite:///{tmp_path}/home/checkpoints.db"):
+        files = list((tmp_path / "home").iterdir())
+        assert files
+        assert [file for file in files if file.stat().st_mode & 0o077] == []

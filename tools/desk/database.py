@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from governance.connections import private_file
 from governance.settings import Settings
 from tools.desk.errors import KeyReused, OtherRelease
 from tools.desk.records import AppliedRow, CounterRow, Row
@@ -101,7 +102,7 @@ class Desk:
         if url.drivername in {"postgresql", "postgres"}:
             return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         if url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            private_file(Path(url.database))
         engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

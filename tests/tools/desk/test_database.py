@@ -44,6 +44,14 @@ def test_desk_of_the_settings_is_one_per_url(monkeypatch, tmp_path):
     assert not (tmp_path / "a").exists(), "asking for the desk opens nothing"
 
 
+def test_its_file_is_its_owners_alone(tmp_path):
+    desk = Desk(f"sqlite:///{tmp_path}/home/desk.db")
+    desk.ensure()
+    files = list((tmp_path / "home").iterdir())
+    assert [file for file in files if file.stat().st_mode & 0o077] == []
+    desk.close()
+
+
 def test_desk_serves_several_event_loops(office):
     for _ in range(3):
         found = asyncio.run(office.call("find_customer", customer_id="C-10001"))
