@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -131,6 +132,10 @@ class Turn:
             self.reply(call_id, f"there is no tool {name}; you have {names}", error=True)
             return
         self._note_repeat(name, args)
+        if invented := [each for each in tool.told if not self._is_told(args.get(each))]:
+            text = f"{' and '.join(invented)}: not in the request; take what it says, or leave {name} to a person"
+            self.reply(call_id, text, error=True)
+            return
         try:
             result = await carry_out(tool, args, actor=self.actor, sequence=self.next())
         except (InvalidArguments, ToolFailed) as error:
@@ -161,6 +166,11 @@ class Turn:
             self.moved_to = edge.target
             self.reply(call_id, json.dumps({HANDED_OVER: edge.target.name}))
 
+    def _is_told(self, value: Any) -> bool:
+        """Whether each word of it stands in the request; what a record says was asked for by nobody."""
+        said = [m.text for m in self.prompt if isinstance(m, HumanMessage) and not m.text.startswith(EARLIER)]
+        return _words(str(value)) <= _words("\n".join(said))
+
     def _note_repeat(self, name: str, args: dict[str, Any]) -> None:
         fingerprint = json.dumps([name, args], sort_keys=True, default=str)
         self.seen[fingerprint] = self.seen.get(fingerprint, 0) + 1
@@ -173,6 +183,14 @@ REPEATS = 2
 """The same call with the same arguments is answered this often; after that it is a loop."""
 
 
+EARLIER = "Results of earlier steps:"
+"""How the message begins that shows an agent what others found."""
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
+
+
 def prompt_for(agent: Agent, state: Mapping[str, Any], context: Context | None) -> list[AnyMessage]:
     """The agent's instructions, the request, and what earlier steps found."""
     guidance = f"\n\n{context.guidance}" if context and context.guidance else ""
@@ -183,7 +201,7 @@ def prompt_for(agent: Agent, state: Mapping[str, Any], context: Context | None) 
     prompt += state["messages"]
     if state.get("results"):
         found = json.dumps(state["results"], ensure_ascii=False)
-        prompt.append(HumanMessage(f"Results of earlier steps:\n```json\n{found}\n```"))
+        prompt.append(HumanMessage(f"{EARLIER}\n```json\n{found}\n```"))
     return prompt
 
 

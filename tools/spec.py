@@ -69,6 +69,7 @@ class Tool:
             gets the key and returns this one's result, or None where it certainly didn't happen.
             One that can't tell raises.
         window: For how long its compensation still works; None is for as long as the records stand.
+        told: Arguments that an agent takes from the request's own words and from nowhere else.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Tool:
     yields: tuple[str, str] | None = None
     settled_by: Tool | None = None
     window: timedelta | None = None
+    told: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
@@ -154,6 +156,7 @@ def tool(  # noqa: PLR0913 - one declaration each
     yields: tuple[str, str] | None = None,
     settled_by: Tool | None = None,
     window: timedelta | None = None,
+    told: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Awaitable[Any]]], Tool]:
     """Make a tool of an async function.
 
@@ -178,7 +181,19 @@ def tool(  # noqa: PLR0913 - one declaration each
             msg = f"tool {name} has a window in which to undo it and no tool that does; name one in undo"
             raise ValueError(msg)
         return Tool(
-            name, function, owner, risk, writes, idempotent, undo, data, needs, yields, settled_by, window
+            name,
+            function,
+            owner,
+            risk,
+            writes,
+            idempotent,
+            undo,
+            data,
+            needs,
+            yields,
+            settled_by,
+            window,
+            told,
         )
 
     return wrap

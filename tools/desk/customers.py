@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from tools.desk import lookup
 from tools.desk.applied import applied
 from tools.desk.database import Desk
-from tools.desk.errors import InvalidIban
+from tools.desk.errors import InvalidIban, NothingToChange
 from tools.desk.iban import compact, is_valid
 from tools.desk.terms import City, CustomerId, IbanArg, Record, Street
 from tools.spec import Caller, EffectKey, Personal, Risk, tool
@@ -68,6 +68,7 @@ async def find_customer(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
     data=("contact",),
     needs=("desk",),
     settled_by=applied,
+    told=("street", "city"),
 )
 async def change_address(
     customer_id: CustomerId,
@@ -81,12 +82,18 @@ async def change_address(
     """Change a customer's postal address after they have moved, e.g. we live somewhere else now.
 
     Raises:
+        NothingToChange: It is the address on record.
         UnknownRecord: Not in the caller's tenant.
     """
 
     def work(session: Session) -> AddressChange:
         row = lookup.customer(session, caller, customer_id, lock=True)
         before = (row.street, row.city)
+        if [part.casefold().split() for part in before] == [
+            part.casefold().split() for part in (street, city)
+        ]:
+            msg = "this is the address on record, so nothing was changed; give the new one, or ask for it"
+            raise NothingToChange(msg)
         row.street, row.city = street, city
         return AddressChange(
             customer_id=customer_id,
@@ -107,6 +114,7 @@ async def change_address(
     data=("bank",),
     needs=("desk",),
     settled_by=applied,
+    told=("iban",),
 )
 async def change_account(
     customer_id: CustomerId, iban: IbanArg, *, desk: Desk, key: EffectKey, caller: Caller

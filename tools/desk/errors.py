@@ -44,6 +44,10 @@ class ClaimNotSettled(DeskError):
     """Payment was asked for a claim that has no approved assessment."""
 
 
+class NothingToChange(DeskError):
+    """The record says so already."""
+
+
 class AlreadyPaid(DeskError):
     """The claim has been paid."""
 

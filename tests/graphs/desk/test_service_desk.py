@@ -163,3 +163,49 @@ async def test_who_asks_to_be_called_is_noted_or_a_person_is_asked():
     run = await Service().said("Your invoices are paid.", words="Please call me on Thursday")
 
     assert "they want to be called" in run.asked
+
+
+MOVED = "I have moved: Lindenstraße 7, 24105 Kiel."
+
+
+async def moved_to(street: str, city: str, words: str = MOVED) -> Alone:
+    """The agent changes the address to this, and says that it did."""
+    change = call("change_address", customer_id=CUSTOMER, street=street, city=city)
+    lines = [change, *[AIMessage("The address was changed.")] * 9]
+    use_model(ScriptedChatModel(scripts={"Do a small service task": lines}))
+    return await Alone().start(words, customer=CUSTOMER)
+
+
+def lives() -> tuple[str, str]:
+    """The customer's street and city on record, past all of our code."""
+    db = sqlite3.connect(Settings.from_env().home / "desk.db")
+    try:
+        asked = "SELECT street, city FROM desk_customers WHERE customer_id = ?"
+        found: tuple[str, str] = db.execute(asked, [CUSTOMER]).fetchone()
+        return found
+    finally:
+        db.close()
+
+
+async def test_a_new_address_is_taken_from_the_request():
+    run = await moved_to("Lindenstraße 7", "24105 Kiel")
+
+    assert run.outcome["status"] == "completed"
+    assert lives() == ("Lindenstraße 7", "24105 Kiel")
+
+
+async def test_the_old_address_is_no_new_one_and_a_person_is_asked():
+    before = lives()
+    run = await moved_to(*before, words=f"{MOVED} I lived at {before[0]}, {before[1]}.")
+
+    assert lives() == before
+    assert "no such act was carried out" in run.asked
+
+
+async def test_an_address_that_the_request_does_not_give_is_not_written():
+    before = lives()
+    run = await moved_to("Am Deich 1", "24105 Kiel")
+
+    assert lives() == before
+    assert "no such act was carried out" in run.asked
+    assert "street" in str(run.state["messages"])
