@@ -171,7 +171,7 @@ class Admission:
         if request.customer:
             profile = await self.directory.profile(user.tenant, request.customer)
             if not profile:
-                msg = f"there is no customer {request.customer} in {user.tenant}; check the number or go without"
+                msg = f"there is no customer {request.customer} in {user.tenant}; check it or leave it out"
                 raise InvalidInput(msg)
             return request.customer, request.vouched, profile
         for document in request.documents:
