@@ -132,9 +132,9 @@ class Turn:
             self.reply(call_id, f"there is no tool {name}; you have {names}", error=True)
             return
         self._note_repeat(name, args)
-        if invented := [each for each in tool.told if not self._is_told(args.get(each))]:
-            text = f"{' and '.join(invented)}: not in the request; take what it says, or leave {name} to a person"
-            self.reply(call_id, text, error=True)
+        if untold := [each for each in tool.told if each in args and not self._is_told(args[each])]:
+            why = f"{' and '.join(untold)}: not in the request; take what it says, or leave it to a person"
+            self.reply(call_id, why, error=True)
             return
         try:
             result = await carry_out(tool, args, actor=self.actor, sequence=self.next())
