@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -14,6 +14,7 @@ from langgraph.types import Command
 from governance.choices import Effort, Trial, effort, record
 from governance.control import control
 from governance.front_door import FrontDoor
+from governance.journal import State
 from governance.outcome import Status
 from governance.principals import Actor
 from nodes.agent import NEEDS_MODEL
@@ -35,10 +36,10 @@ NOT_ITS_DOING = (Status.DENIED, Status.REJECTED, Status.CANCELLED)
 QUALITY = {Status.COMPLETED: 100, Status.PARTIAL: 50}
 
 
-def gate(outcome: Mapping[str, Any], job: Job, limits: FrontDoor) -> str:
+def gate(outcome: Mapping[str, Any], job: Job, limits: FrontDoor, done: Collection[str] = ()) -> str:
     """What is wrong with an outcome that a higher rung might do better; empty where it passes.
 
-    Denied, rejected, cancelled, out of budget and handed to a person all pass: no rung may go round
+    `done` names the tools whose effects the run's journal holds. Denied, rejected, cancelled, out of budget and handed to a person all pass: no rung may go round
     a no, and a person is above every rung.
     """
     status, reasons = Status(outcome["status"]), "; ".join(outcome["reasons"])
@@ -48,6 +49,8 @@ def gate(outcome: Mapping[str, Any], job: Job, limits: FrontDoor) -> str:
         return ""
     if job.sources and not outcome["evidence"]:
         return f"{status} without a source"
+    if job.effect and job.effect not in done:
+        return f"{status}, but nothing is on record; {job.name} takes {job.effect}"
     sure = _confidence(outcome["result"])
     if sure is not None and sure < limits.confidence:
         return f"{status}, but only {sure} % sure, and {limits.confidence} % are asked for"
@@ -98,7 +101,8 @@ def weigh_node(chooser: Agent, jobs: Mapping[str, Job], max_climbs: int) -> Node
         job, outcome, limits = jobs[choice["job"]], results[name], control().limits.front_door
         actor = await actor_at(chooser.identity, WEIGH, state, config)
         position = "/".join(filter(None, (path_of(config), name, str(state["visits"][name] - 1))))
-        flaw = gate(outcome, job, limits)
+        done = {each.action for each in await control().effects(actor.run.id) if each.state == State.DONE}
+        flaw = gate(outcome, job, limits, done)
         spent = await effort(control(), actor.run, position)
         await _remember(actor, position, job, name, outcome, flaw, spent)
         tried = [*_tried(results), {"pattern": name, "flaw": flaw}]

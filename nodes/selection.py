@@ -24,12 +24,14 @@ class Job:
             in advance.
         ladder: Patterns that can do it, the simplest first; none where it isn't this desk's work.
         sources: A result without evidence doesn't pass the quality gate.
+        effect: The tool without whose effect on record it isn't done, whatever the answer says.
     """
 
     name: str
     plan: tuple[Task, ...] = ()
     ladder: tuple[str, ...] = ()
     sources: bool = False
+    effect: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,24 +107,25 @@ CASE = (
     _task("letter", "letters", "settlement"),
 )
 
-SERVICES = (
-    "callback_request",
-    "address_change",
-    "account_change",
-    "premium_status",
-    "policy_info",
-    "claim_status",
-    "document_request",
-    "cancellation_request",
-    "claim_withdrawal",
-)
+SERVICES = {
+    "callback_request": "add_note",
+    "address_change": "change_address",
+    "account_change": "change_account",
+    "premium_status": "",
+    "policy_info": "",
+    "claim_status": "",
+    "document_request": "",
+    "cancellation_request": "",
+    "claim_withdrawal": "",
+}
+"""Service request → the tool without whose effect it isn't done."""
 
 JOBS = (
     Job("wording_question", ANSWER, ("direct",)),
     Job("process_question", ANSWER, ("direct",)),
-    *(Job(name, SERVE, ("single", "handoff")) for name in SERVICES),
+    *(Job(name, SERVE, ("single", "handoff"), effect=effect) for name, effect in SERVICES.items()),
     Job("claim_new", CLAIM, ("sequential",)),
-    Job("complaint", CONCERNS, ("handoff",)),
+    Job("complaint", CONCERNS, ("handoff",), effect="add_note"),
     Job("multi_concern", CONCERNS, ("handoff",)),
     Job("claim_assessment", ASSESSMENT, ("concurrent",)),
     Job("letter_drafting", LETTER, ("group_chat",)),

@@ -209,3 +209,45 @@ async def test_an_address_that_the_request_does_not_give_is_not_written():
     assert lives() == before
     assert "no such act was carried out" in run.asked
     assert "street" in str(run.state["messages"])
+
+
+class FromTheDoor(Service):
+    graph_name = "adaptive"
+
+
+UNDONE = {
+    "complaint": "I have called five times about my claim and nobody picks up. This is a disgrace, "
+    "you incompetent idiots, and I will go to the ombudsman!",
+    "callback_request": "Bitte rufen Sie mich zurück",
+}
+
+
+@pytest.mark.parametrize(("job", "words"), UNDONE.items(), ids=UNDONE)
+async def test_a_job_that_takes_a_note_is_not_done_by_an_answer_alone(job, words):
+    looked = [*[call("list_invoices", customer_id=CUSTOMER), AIMessage("There are no claims.")] * 3]
+    scripts = {
+        "Say what a request": [call("Route", job=job, reason="it says so")],
+        "Find the specialist": [TRIAGED],
+        "Do a small service": looked,
+        "Invoices, prem": looked,
+    }
+    use_model(ScriptedChatModel(scripts=scripts))
+    run = await FromTheDoor().start(words, customer=CUSTOMER)
+
+    assert notes() == []
+    assert run.outcome["status"] == "escalated"
+    assert f"{job} takes add_note" in str(run.outcome["reasons"])
+
+
+async def test_a_complaint_that_is_noted_is_done():
+    noted = call("add_note", customer_id=CUSTOMER, kind="complaint", text="Nobody picks up.")
+    scripts = {
+        "Say what a request": [call("Route", job="complaint", reason="it says so")],
+        "Find the specialist": [TRIAGED],
+        "Invoices, prem": [noted, AIMessage("I noted the complaint.")],
+    }
+    use_model(ScriptedChatModel(scripts=scripts))
+    run = await FromTheDoor().start(UNDONE["complaint"], customer=CUSTOMER)
+
+    assert run.outcome["status"] == "completed"
+    assert notes() == [("complaint", "Nobody picks up.")]
