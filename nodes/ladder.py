@@ -39,8 +39,11 @@ QUALITY = {Status.COMPLETED: 100, Status.PARTIAL: 50}
 def gate(outcome: Mapping[str, Any], job: Job, limits: FrontDoor, done: Collection[str] = ()) -> str:
     """What is wrong with an outcome that a higher rung might do better; empty where it passes.
 
-    `done` names the tools whose effects the run's journal holds. Denied, rejected, cancelled, out of budget and handed to a person all pass: no rung may go round
+    Denied, rejected, cancelled, out of budget and handed to a person all pass: no rung may go round
     a no, and a person is above every rung.
+
+    Args:
+        done: The tools whose effects the run's journal holds.
     """
     status, reasons = Status(outcome["status"]), "; ".join(outcome["reasons"])
     if status in GAVE_UP or (status is Status.ESCALATED and NEEDS_MODEL in reasons):
