@@ -86,7 +86,8 @@ def tool_action(tool: ToolSurface) -> str:
         raise PolicyError(msg) from error
     return (
         f'action "{tool.name}" in [Action::"call"] appliesTo '
-        f"{{ principal: [Agent], resource: [Tool], context: {{ args: {args}, {RUN_FACTS} }} }};"
+        "{ principal: [Agent], resource: [Tool], "
+        f"context: {{ args: {args}, asked?: {args}, {RUN_FACTS} }} }};"
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from governance import approvals, decisions, delegation, runs
 from governance.act_json import act_from_json
-from governance.acts import Act, Decision, Effect, Json
+from governance.acts import Act, Decision, Effect, Json, Seam
 from governance.answers import parse
 from governance.approvals import Approval
 from governance.audit import Entry
@@ -154,8 +154,10 @@ class Hearing(RunBook):
 
     def _decide(self, tx: Tx, user: User, answer: Json) -> Approval:
         def recheck(approval: Approval, args: Mapping[str, Json]) -> Decision:
-            run = runs.get(tx, approval.run).run
-            return self.gate.judge(tx, act_from_json(approval.act, run, args), approved=True)
+            act = act_from_json(approval.act, runs.get(tx, approval.run).run, args)
+            if act.seam is Seam.TOOL:
+                act = replace(act, facts={**act.facts, "asked": dict(approval.args)})
+            return self.gate.judge(tx, act, approved=True)
 
         def permit(person: User, approval: Approval) -> Decision:
             return self.policy.permit(

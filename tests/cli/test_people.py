@@ -84,6 +84,10 @@ def test_an_edit_is_paid_as_edited_and_only_within_policy(tower: Tower, waiting:
     assert wrong.returncode in (2, 4), wrong.stdout
     assert payments(tower) == 0
 
+    more = tower("edit", waiting["id"], "--as", "lena", "--set", "amount=99999999")
+    assert more.returncode in (2, 4), more.stdout
+    assert "not for more" in more.stderr
+
     done = tower("edit", waiting["id"], "--as", "lena", "--set", "amount=51234")
 
     paid = tower.count(
