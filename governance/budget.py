@@ -62,7 +62,7 @@ def reserve(tx: Tx, key: str, scopes: Sequence[Scope], cost: Cost) -> dict[str, 
             if asked and limit is not None and total > limit:
                 _add(tx, names, _negative(asked_of_all), _NONE)
                 tx.execute("DELETE FROM reservations WHERE key = ?", (key,))
-                raise BudgetExhausted(scope.name, unit, limit)
+                raise BudgetExhausted(scope.name, unit, limit, left=limit - total + asked, asked=asked)
     return totals
 
 

@@ -54,8 +54,9 @@ class BudgetExhausted(TowerError):
         unit: `model_calls`, `tool_calls`, `handoffs`, `tokens`, `micros` or `seconds`.
     """
 
-    def __init__(self, scope: str, unit: str, limit: int) -> None:
-        super().__init__(f"budget of {limit} {unit} is used up for {scope}; see `limits.toml`")
+    def __init__(self, scope: str, unit: str, limit: int, *, left: int = 0, asked: int = 0) -> None:
+        short = f"has {left} left, and this may take {asked}; ask for less" if left > 0 else "is used up"
+        super().__init__(f"budget of {limit} {unit} for {scope} {short}; see `limits.toml`")
         self.scope = scope
         self.unit = unit
         self.limit = limit

@@ -59,10 +59,17 @@ async def test_one_scope_without_means_leaves_all_untouched(store):
         "model_calls",
         2,
     )
+    assert "is used up" in str(refused.value)
     assert book(store, TENANT)[0] == Cost(model_calls=2, tokens=200)
     await reserve(store, "k3", (TENANT, RUN, BOB))
     with pytest.raises(BudgetExhausted, match="run:r1"):
         await reserve(store, "k4", (TENANT, RUN, BOB))
+
+
+async def test_what_is_too_large_for_what_is_left_is_not_called_used_up(store):
+    small = Scope("run:r2", Budget(tokens=60_000))
+    with pytest.raises(BudgetExhausted, match="has 60000 left, and this may take 75000"):
+        await store.transact(lambda tx: budget.reserve(tx, "k1", (small,), Cost(tokens=75_000)))
 
 
 async def test_zero_means_none_and_left_out_means_no_limit(store):
