@@ -61,16 +61,23 @@ def _letter(results: Results, run: Run) -> dict[str, Any]:
     }
 
 
-def _outcome(results: Results) -> dict[str, Any]:
+def told(results: Results) -> dict[str, Any]:
+    """What was decided and paid, or what stands where something stopped it."""
     decided = results.get("decide")
     if not decided:
         return {"result": dict(results)}
     claim = results["open_claim"]["claim_id"]
     paid = results.get("pay_claim")
-    amount = f"{decided['payable'] / 100:.2f} EUR"
-    done = f"paid {amount}" if paid else "declined" if decided["decision"] == "decline" else "not paid"
-    said = f"{claim}: {done}. {decided['reason']}"
-    return {"answer": said, "result": {"claim": claim, "payment": paid, **decided}}
+    amount = f"{(paid or {'amount': decided['payable']})['amount'] / 100:,.2f} EUR"
+    if "settle_claim" not in results:
+        said = "not settled, so nothing is approved, declined or paid."
+    elif paid:
+        said = f"paid {amount}. {decided['reason']}"
+    elif decided["decision"] == "decline":
+        said = f"declined. {decided['reason']}"
+    else:
+        said = f"approved for {amount}, not paid. Pay with `tower call pay_claim`, or `tower undo` this run."
+    return {"answer": f"{claim}: {said}", "result": {"claim": claim, "payment": paid, **decided}}
 
 
 graph = sequential(
@@ -85,5 +92,5 @@ graph = sequential(
         Action(CLAIMS, pay_claim, _payment, review=True),
         Action(LETTERS, send_letter, _letter),
     ],
-    compose=_outcome,
+    compose=told,
 ).compile(name="sequential")

@@ -1,0 +1,28 @@
+"""What the claim chain says of the money: what was paid, or what stands where it wasn't."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphs.desk.sequential import told
+
+DECIDED = {"decision": "approve", "payable": 294_000, "reason": "the amount less the deductible"}
+OPEN = {"decide": DECIDED, "open_claim": {"claim_id": "CL-400001"}}
+SETTLED = OPEN | {"settle_claim": {}}
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (SETTLED | {"pay_claim": {"amount": 294_000}}, "paid 2,940.00 EUR. the amount less the deductible"),
+        (SETTLED | {"pay_claim": {"amount": 100_000}}, "paid 1,000.00 EUR. the amount less the deductible"),
+        (
+            SETTLED,
+            "approved for 2,940.00 EUR, not paid. Pay with `tower call pay_claim`, or `tower undo` this run.",
+        ),
+        (OPEN, "not settled, so nothing is approved, declined or paid."),
+        (SETTLED | {"decide": DECIDED | {"decision": "decline", "reason": "wear"}}, "declined. wear"),
+    ],
+)
+def test_it_says_what_stands(results, said):
+    assert told(results)["answer"] == f"CL-400001: {said}"
