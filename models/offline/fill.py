@@ -74,7 +74,9 @@ def _order(one: Field) -> int:
 
 
 def _find(one: Field, facts: Facts, filled: Filled, taken: set[tuple[int, int, int]]) -> Found | None:
-    return linking.by_name(one, facts) or _typed(one, facts, filled, taken)
+    # What is to be new is no record's, though one has a value of that name: the old one.
+    held = None if one.description.startswith("New ") else linking.by_name(one, facts)
+    return held or _typed(one, facts, filled, taken)
 
 
 def _typed(one: Field, facts: Facts, filled: Filled, taken: set[tuple[int, int, int]]) -> Found | None:

@@ -10,7 +10,7 @@ from tools.desk.applied import applied
 from tools.desk.database import Desk
 from tools.desk.errors import InvalidIban, NothingToChange
 from tools.desk.iban import compact, is_valid
-from tools.desk.terms import City, CustomerId, IbanArg, Record, Street
+from tools.desk.terms import City, CustomerId, NewIban, Record, Street
 from tools.spec import Caller, EffectKey, Personal, Risk, tool
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ async def change_address(
     told=("iban",),
 )
 async def change_account(
-    customer_id: CustomerId, iban: IbanArg, *, desk: Desk, key: EffectKey, caller: Caller
+    customer_id: CustomerId, iban: NewIban, *, desk: Desk, key: EffectKey, caller: Caller
 ) -> AccountChange:
     """Change the bank account to which a customer's money goes.
 

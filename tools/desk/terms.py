@@ -92,6 +92,7 @@ IbanArg = Annotated[
         description="IBAN of the customer's bank account",
     ),
 ]
+NewIban = Annotated[IbanArg, Field(description="New IBAN of the customer's bank account")]
 Street = Annotated[
     str,
     Personal("address"),

@@ -251,3 +251,17 @@ async def test_a_complaint_that_is_noted_is_done():
 
     assert run.outcome["status"] == "completed"
     assert notes() == [("complaint", "Nobody picks up.")]
+
+
+NEW_HOME = (
+    "We moved. Our new address is Hafenweg 12, 24105 Kiel.",
+    "I have moved. My new address is Hafenweg 12, 24105 Kiel, Germany. Please change it.",
+)
+
+
+@pytest.mark.parametrize("words", NEW_HOME)
+async def test_offline_a_new_address_is_the_requests_though_the_old_one_was_read(words):
+    run = await Alone().start(words, customer=CUSTOMER)
+
+    assert run.outcome["status"] == "completed"
+    assert lives() == ("Hafenweg 12", "24105 Kiel")
