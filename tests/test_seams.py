@@ -14,6 +14,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from governance.acts import Act, Decision, Effect, Seam
 from governance.control import ControlPlane, control, use_control
@@ -122,7 +123,7 @@ async def desk() -> AsyncIterator[Domain]:
 
 def rows() -> dict[str, int]:
     """How many rows each table of the desk has."""
-    with create_engine(Settings.from_env().url("desk")).connect() as db:
+    with create_engine(Settings.from_env().url("desk"), poolclass=NullPool).connect() as db:
         tables = [name for (name,) in db.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))]
         return {name: db.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in tables}
 

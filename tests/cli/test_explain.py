@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 from tests.cli.conftest import Tower
 
@@ -20,7 +21,7 @@ def test_it_says_why_and_notices_what_was_changed_since(tower: Tower):
     assert "went to       single" in said
     assert "as it was written" in said
 
-    with sqlite3.connect(tower.home / "control.db") as db:
+    with closing(sqlite3.connect(tower.home / "control.db")) as db, db:
         db.execute("UPDATE journal SET result = replace(result, 'single', 'direct') WHERE seam = 'route'")
     assert "IT WAS ALTERED" in tower("explain", run).stdout
 

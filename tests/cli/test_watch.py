@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -204,7 +205,7 @@ def test_a_deadline_that_passes_ends_what_waits(office: Tower, inbox: Path):
     (inbox / "ann__b.txt").write_text(LARGE)
     once(office, inbox)
     assert runs(office, "waiting") == 1
-    with sqlite3.connect(office.home / "control.db") as db:
+    with closing(sqlite3.connect(office.home / "control.db")) as db, db:
         db.execute("UPDATE approvals SET expires = '2020-01-01T00:00:00.000000Z'")
 
     assert "rejected" in once(office, inbox)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -49,7 +50,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def count(url: str, table: str, thread: str) -> int:
     """Rows of a thread in a table, read past the saver."""
     if url.startswith("sqlite"):
-        with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
             sql = f"SELECT count(*) FROM {table} WHERE thread_id = ?"
             return int(connection.execute(sql, (thread,)).fetchone()[0])
     with psycopg.connect(url) as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -29,7 +30,7 @@ async def test_no_personal_value_stands_in_tool_calls(desk):
     (paid,) = [e for e in run.entries("cleared") if e["action"] == "refund"]
     assert paid["body"]["args"]["iban"] == token
     control = desk.plane.settings.home / "control.db"
-    with sqlite3.connect(control) as db:
+    with closing(sqlite3.connect(control)) as db, db:
         tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         stored = json.dumps([db.execute(f"SELECT * FROM {t}").fetchall() for t in tables], default=str)
     prompts = " ".join(prompt.text for prompt in desk.model.prompts)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from governance.control import control, use_control
 from governance.settings import Settings
@@ -34,7 +35,7 @@ async def desk() -> AsyncIterator[Assessment]:
 
 
 def claims() -> list[Any]:
-    with create_engine(Settings.from_env().url("desk")).connect() as db:
+    with create_engine(Settings.from_env().url("desk"), poolclass=NullPool).connect() as db:
         return list(db.execute(text("SELECT * FROM desk_claims ORDER BY claim_id")))
 
 

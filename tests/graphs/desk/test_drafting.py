@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from governance.acts import Effect
 from governance.control import control, use_control
@@ -48,7 +49,7 @@ async def desk() -> AsyncIterator[Drafting]:
 
 
 def letters() -> int:
-    with create_engine(Settings.from_env().url("desk")).connect() as db:
+    with create_engine(Settings.from_env().url("desk"), poolclass=NullPool).connect() as db:
         return int(db.execute(text("SELECT count(*) FROM desk_letters")).scalar_one())
 
 

@@ -11,6 +11,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from governance.control import control, use_control
 from governance.principals import User
@@ -36,7 +37,7 @@ async def desk() -> AsyncIterator[Domain]:
 
 
 def rows(query: str) -> list[tuple[Any, ...]]:
-    with create_engine(Settings.from_env().url("desk")).connect() as db:
+    with create_engine(Settings.from_env().url("desk"), poolclass=NullPool).connect() as db:
         return [tuple(row) for row in db.execute(text(query))]
 
 

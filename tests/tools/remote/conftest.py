@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -43,7 +44,7 @@ class AllowAll:
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Both systems, up; the folder with the file that says how they behave, and the ledger."""
     folder = tmp_path_factory.mktemp("shop")
-    with sqlite3.connect(folder / "ledger.db") as db:
+    with closing(sqlite3.connect(folder / "ledger.db")) as db, db:
         db.execute("CREATE TABLE paid (key TEXT, bill_id TEXT, amount INTEGER, tenant TEXT)")
     before = dict(os.environ)
     os.environ |= {"SHOP_MODE": str(folder / "mode"), "SHOP_LEDGER": str(folder / "ledger.db")}
@@ -75,7 +76,7 @@ class Shop:
         )
 
     def paid(self) -> list[Any]:
-        with sqlite3.connect(self.folder / "ledger.db") as db:
+        with closing(sqlite3.connect(self.folder / "ledger.db")) as db, db:
             return db.execute("SELECT * FROM paid").fetchall()
 
     def entries(self, kind: str) -> list[dict[str, Any]]:
@@ -93,7 +94,7 @@ async def shop(processes: Path) -> AsyncIterator[Shop]:
     run = await plane.open_run(graph="till", user=SAM, contract=contract, input={}, thread_id="t")
     shop = Shop(plane, Actor(CASHIER, run, "till/0"), processes, count(1))
     shop.behave("same")
-    with sqlite3.connect(processes / "ledger.db") as db:
+    with closing(sqlite3.connect(processes / "ledger.db")) as db, db:
         db.execute("DELETE FROM paid")
     yield shop
     use_control(None)

@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,7 +53,7 @@ async def pay_bill(bill_id: BillId, amount: int, *, key: EffectKey, caller: Call
     if amount > 10_000:
         msg = "that is more than the bill"
         raise InvalidInput(msg)
-    with sqlite3.connect(os.environ["SHOP_LEDGER"]) as db:
+    with closing(sqlite3.connect(os.environ["SHOP_LEDGER"])) as db, db:
         db.execute("INSERT INTO paid VALUES (?, ?, ?, ?)", (key, bill_id, amount, caller.tenant))
     if amount == 666:
         msg = "the printer is on fire"
