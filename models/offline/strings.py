@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from models.offline.dates import find_dates
 from models.offline.facts import Facts
 from models.offline.found import Found
 from models.offline.schema import Field
@@ -26,7 +27,9 @@ FORMS: list[tuple[frozenset[str], re.Pattern[str]]] = [
         frozenset(words("street")),
         re.compile(
             rf"(?<!\w)\d{{1,4}}[a-z]?\s(?:{_UPPER}[\w'\u2019-]+\s){{1,3}}(?:{_STREET_END})\b"
-            rf"|(?<!\w){_UPPER}[\w'\u2019.-]+(?:\s{_UPPER}[\w'\u2019.-]+){{0,3}}\s\d{{1,4}}(?:\s?[a-z])?(?!\w)"
+            rf"|(?<!\w){_UPPER}[\w'\u2019.-]+(?:\s{_UPPER}[\w'\u2019.-]+){{0,3}}"
+            # A number that may be a year is no house's.
+            r"\s(?!(?:19|20)\d\d\b)\d{1,4}(?:\s?[a-z])?(?!\w)"
         ),
     ),
 ]
@@ -74,7 +77,12 @@ def _formed(field: Field, text: str) -> Found | None:
     for names, form in FORMS:
         if not names & set(field.label):
             continue
-        matches = [match for match in form.finditer(text) if field.takes(match[0])]
+        dated = [(day.start, day.end) for day in find_dates(text)]
+        matches = [
+            match
+            for match in form.finditer(text)
+            if field.takes(match[0]) and not any(a < match.end() and match.start() < b for a, b in dated)
+        ]
         if matches:
             best = max(matches, key=lambda m: (near(text, m.start(), m.end(), field.label), -m.start()))
             return Found(best[0].strip(), 0.8 if len(matches) == 1 else 0.6)

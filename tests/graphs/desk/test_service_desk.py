@@ -256,6 +256,8 @@ async def test_a_complaint_that_is_noted_is_done():
 NEW_HOME = (
     "We moved. Our new address is Hafenweg 12, 24105 Kiel.",
     "I have moved. My new address is Hafenweg 12, 24105 Kiel, Germany. Please change it.",
+    "I move in December 2026. My new address is Hafenweg 12, 24105 Kiel. Please change it.",
+    "My new address from 1 December 2026 is Hafenweg 12, 24105 Kiel. Please change it.",
 )
 
 
