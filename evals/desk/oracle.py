@@ -16,8 +16,8 @@ from nodes.desk import agents
 from nodes.desk.front_door import FRONT_DOOR
 from nodes.team import Agent
 
-JOBS = {"sequential": "claim_new", "single": "address_change", "handoff": "complaint"}
-"""Graph → a job that leads there."""
+JOBS = {"sequential": "claim_new", "single": "address_change", "handoff": "multi_concern"}
+"""Graph → a job that leads there; whoever only asks to be called back has a job of its own."""
 
 FACTS = ("policy_number", "peril", "loss_date", "amount")
 IBAN = re.compile(r"<iban:[0-9a-f]{12}>")
@@ -38,11 +38,13 @@ def covered(case: Case) -> bool:
 async def model_for(case: Case) -> ScriptedChatModel:
     """The oracle of one case; personal values as the control plane's tokens."""
     graph = case.expected.graph[0]
-    said: dict[str, Any] = {FRONT_DOOR.job: _always(call("Route", job=JOBS[graph], reason=WHY))}
+    called = graph == "single" and any(name == "add_note" for name, _ in _writes(case) or [])
+    job = "callback_request" if called else JOBS[graph]
+    said: dict[str, Any] = {FRONT_DOOR.job: _always(call("Route", job=job, reason=WHY))}
     if graph == "sequential":
         said |= {agent.job: script for agent, script in _chain(case).items()}
     else:
-        said |= _service(graph, await _masked(case, _writes(case) or []))
+        said |= _service(graph, _calls(case), await _tokens(case))
     return ScriptedChatModel(scripts=said)
 
 
@@ -84,11 +86,11 @@ def _chain(case: Case) -> dict[Agent, Say]:
     return {agents.EXTRACT: extract, agents.COVERAGE: cover, agents.ASSESS: assess, agents.DECIDE: decide}
 
 
-def _service(graph: str, writes: Sequence[AIMessage]) -> dict[str, Any]:
+def _service(graph: str, writes: Sequence[AIMessage], tokens: Mapping[str, str]) -> dict[str, Any]:
     """What service agents say: one call after another, then words."""
     done = AIMessage("It is done.")
     if graph == "single":
-        return {agents.SERVICE.job: [*writes, done]}
+        return {agents.SERVICE.job: _one_by_one([*writes, done], tokens)}
     changes = [each for each in writes if each.tool_calls[0]["name"] == "change_address"]
     notes = [each for each in writes if each not in changes]
     first = agents.BILLING if changes else agents.COMPLIANCE
@@ -96,9 +98,24 @@ def _service(graph: str, writes: Sequence[AIMessage]) -> dict[str, Any]:
     last = call(f"transfer_to_{agents.COMPLIANCE.name}", reason=WHY) if notes else done
     return {
         agents.TRIAGE.job: [call(f"transfer_to_{first.name}", reason=WHY)],
-        agents.BILLING.job: [*changes, last],
+        agents.BILLING.job: _one_by_one([*changes, last], tokens),
         agents.COMPLIANCE.job: [*notes, done],
     }
+
+
+def _one_by_one(replies: Sequence[AIMessage], tokens: Mapping[str, str]) -> Say:
+    """Say one after another; a value as the prompt shows it, which may be as its token."""
+    left = iter(replies)
+
+    def say(messages: Sequence[BaseMessage]) -> AIMessage:
+        reply, shown = next(left, replies[-1]), "\n".join(m.text for m in messages)
+        for one in reply.tool_calls:
+            one["args"] |= {
+                k: tokens[v] for k, v in one["args"].items() if v in tokens and tokens[v] in shown
+            }
+        return reply
+
+    return say
 
 
 def _claim(case: Case) -> dict[str, Any]:
@@ -121,20 +138,17 @@ def _writes(case: Case) -> list[tuple[str, dict[str, Any]]] | None:
     return found
 
 
-async def _masked(case: Case, writes: Sequence[tuple[str, dict[str, Any]]]) -> list[AIMessage]:
-    tenant = TENANTS.get(case.user, "harbor")
-    kinds = dict.fromkeys(("street", "city"), "address")
-    vault = control().vault
-    return [
-        call(
-            name,
-            **{
-                key: await vault.tokenise(tenant, value, {value: kinds[key]}) if key in kinds else value
-                for key, value in args.items()
-            },
-        )
-        for name, args in writes
+def _calls(case: Case) -> list[AIMessage]:
+    return [call(name, **args) for name, args in _writes(case) or []]
+
+
+async def _tokens(case: Case) -> dict[str, str]:
+    """The address that is to be written → its tokens."""
+    tenant, vault = TENANTS.get(case.user, "harbor"), control().vault
+    told = [
+        value for _, args in _writes(case) or [] for key, value in args.items() if key in ("street", "city")
     ]
+    return {value: await vault.tokenise(tenant, value, {value: "address"}) for value in told}
 
 
 def _answered(messages: Sequence[BaseMessage]) -> Mapping[str, Any] | None:
