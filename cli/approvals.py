@@ -86,7 +86,6 @@ def edit(
 
 
 async def _answer(approval_id: str, decision: Any, user: str | None, *, resume: bool, json: bool) -> int:
-    from rich.text import Text
 
     from cli.run import go_on
     from cli.session import session
@@ -96,7 +95,7 @@ async def _answer(approval_id: str, decision: Any, user: str | None, *, resume: 
         said = await decision(asked) if callable(decision) else decision
         decided = await opened.plane.decide(opened.user, {"approval_id": approval_id, "decisions": [said]})
         if not json:
-            say(Text(f"{decided.id}: {decided.reason}"))
+            say(f"{decided.id}: {decided.reason}")
         if not resume:
             if json:
                 dump(_form(decided))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.configuration import OPERATOR
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.terminal import As, Exit, Json, dump, finish, mark, say, styled
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -41,9 +41,8 @@ def verify(json: Json = False) -> None:
         if json:
             dump(asdict(verdict))
         else:
-            mark = "[green]✓[/green]" if verdict.whole else "[bold red]✗[/bold red]"
             at = "" if verdict.whole else f" (first broken entry: {verdict.broken}, {verdict.problem})"
-            say(f"{mark} {verdict.message}{at}")
+            say(styled(mark(verdict.whole), f" {verdict.message}{at}"))
         return Exit.COMPLETED if verdict.whole else Exit.FAILED
 
     finish(work())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import Exit, Json, Progress, dump, finish, say
+from cli.terminal import Exit, Json, Progress, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from cli.report import Played
@@ -57,12 +57,8 @@ async def _demo(inbox: Path, *, json: bool) -> int:
             await opened.application.prepare()
             await asyncio.to_thread(stack.enter_context, beside(opened.application.systems))
         if not json:
-            say(
-                *(
-                    f"[dim]{s.name} runs beside this, as a process of its own: {s.url}"
-                    for s in opened.application.systems
-                )
-            )
+            for s in opened.application.systems:
+                say(styled((f"{s.name} runs beside this, as a process of its own: {s.url}", "dim")))
         played: list[Played] = []
         for number, expectation in enumerate(expected, 1):
             if not json:
@@ -114,9 +110,11 @@ async def _let_approve(asked: Approval, *, json: bool) -> None:
     command = ["approve", asked.id, "--as", APPROVER]
     if not json:
         say("", request(asked), "")
-        say(f"[dim]A second process answers as {APPROVER}. On this development set-up both keys lie in")
-        say(f"[dim]{os.environ['TOWER_HOME']}/keys; in production {APPROVER}'s key is hers alone.")
-        say(f"[bold]$ tower {' '.join(command)}[/bold]")
+        aside = (
+            f"A second process answers as {APPROVER}. On this development set-up both keys lie in\n"
+            f"{os.environ['TOWER_HOME']}/keys; in production {APPROVER}'s key is hers alone.\n"
+        )
+        say(styled((aside, "dim"), (f"$ tower {' '.join(command)}", "bold")))
     process = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "cli.main", *command, *(["--json"] if json else [])],
@@ -126,21 +124,16 @@ async def _let_approve(asked: Approval, *, json: bool) -> None:
     )
     if not json:
         lines = (process.stdout + process.stderr).strip().splitlines()
-        say(*(f"[dim]│[/dim] {line}" for line in map(_literal, lines)))
-
-
-def _literal(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+        say(*(styled(("│ ", "dim"), line) for line in lines))
 
 
 def _announce(number: int, total: int, expectation: Expectation) -> None:
     from rich.rule import Rule
 
-    say("", Rule(f"[bold]{number}/{total}  {expectation.file}[/bold]", align="left", style="blue"))
+    title = styled((f"{number}/{total}  {expectation.file}", "bold"))
+    say("", Rule(title, align="left", style="blue"))
     if expectation.about:
-        say(f"[dim]{expectation.about}[/dim]")
+        say(styled((expectation.about, "dim")))
 
 
 def _tell(played: Any) -> None:
@@ -152,6 +145,6 @@ def _tell(played: Any) -> None:
     say("", heading(played.record), "", timeline(told(played.entries)), "")
     say(outcome(played.record, masked(played.record)))
     for deviation in played.deviations:
-        say(f"[bold red]✗ not as expected:[/bold red] {_literal(deviation)}")
+        say(styled(("✗ not as expected: ", "bold red"), deviation))
     if not played.deviations:
-        say("[green]✓ as stated in advance[/green], judged by the database")
+        say(styled(("✓ as stated in advance", "green"), ", judged by the database"))

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.terminal import As, Exit, Json, dump, finish, mark, say, styled
 
 GOOD, NOTE, BAD = "ok", "note", "missing"
-MARKS = {GOOD: "[green]✓[/green]", NOTE: "[yellow]•[/yellow]", BAD: "[bold red]✗[/bold red]"}
+MARKS = {GOOD: mark(good=True), NOTE: ("•", "yellow"), BAD: mark(good=False)}
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,12 @@ def doctor(
 
 def _print(findings: list[Finding]) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
     for f in findings:
-        table.add_row(MARKS[f.state], Text(f.name, style="bold"), Text(f.detail))
+        table.add_row(styled(MARKS[f.state]), styled((f.name, "bold")), f.detail)
         if f.todo:
-            table.add_row("", "", Text(f"→ {f.todo}", style="dim"))
+            table.add_row("", "", styled((f"→ {f.todo}", "dim")))
     say(table)
 
 
@@ -232,14 +231,11 @@ def _plain(finding: Any) -> dict[str, Any]:
 
 
 def _print_data(findings: list[dict[str, Any]]) -> None:
-    from rich.text import Text
 
     say(
         "",
-        f"[bold]Data[/bold]: {len(findings)} findings"
-        if findings
-        else "[bold]Data[/bold]: nothing to report",
+        styled(("Data", "bold"), f": {len(findings) or 'no'} findings"),
     )
     for finding in findings:
         shown = " · ".join(str(value) for value in finding.values() if value not in (None, "", []))
-        say(Text(f"  {shown}"))
+        say(f"  {shown}")

@@ -83,11 +83,10 @@ def show(key: Key, user: As = None, json: Json = False) -> None:
                 dump(told)
             else:
                 from rich.table import Table
-                from rich.text import Text
 
                 table = Table.grid(padding=(0, 2))
                 for name, value in euros({k: v for k, v in told.items() if v is not None}).items():
-                    table.add_row(name, Text(value))
+                    table.add_row(name, value)
                 say(table)
         return Exit.COMPLETED
 

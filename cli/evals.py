@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import evals_judgement, evals_sinks
-from cli.terminal import Exit, Json, complain, console, dump, say
+from cli.terminal import Exit, Json, complain, console, dump, say, styled
 
 if TYPE_CHECKING:
     from evals.rows import Experiment, Row
@@ -108,7 +108,7 @@ def _run(plan: Plan, *, upload: bool, json: bool) -> None:
         found = {f"{name}/{part}": values for (name, part), values in summaries(experiment.rows).items()}
         dump({"id": experiment.id, "folder": str(folder), "summaries": found, "sent": sent})
     else:
-        say(*told(experiment, plan.suites, bench().pending), *sent, f"[dim]{folder}")
+        say(*told(experiment, plan.suites, bench().pending), *sent, styled((str(folder), "dim")))
     _complain(experiment)
 
 
@@ -130,7 +130,8 @@ def _external(name: str, path: Path, limit: int | None, *, upload: bool, json: b
     lines = [
         f"{where}  {key}  {value:.3f}" for where, values in found.items() for key, value in values.items()
     ]
-    say(f"[bold]{experiment.id}[/bold]  {experiment.model}", ABOUT[name], *lines, *sent, f"[dim]{folder}")
+    title, end = styled((experiment.id, "bold"), f"  {experiment.model}"), styled((str(folder), "dim"))
+    say(title, ABOUT[name], *lines, *sent, end)
 
 
 def _complain(experiment: Experiment) -> None:

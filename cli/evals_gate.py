@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.evals_judgement import Which, baselines, experiment_of, judged, table_of
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.terminal import As, Exit, Json, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -106,15 +106,15 @@ def _show(verdict: Verdict, signature: SignOff | None) -> None:
         floor = f.metric.floor if hasattr(f.metric, "floor") else f.metric.safe
         change = f.change.mean if f.change else None
         numbers = [_number(x) for x in (f.mean, floor, f.before, change, f.sees)]
-        state = f"[{SHADES[f.state]}]{f.state}[/]" if f.blocks else f"[dim]{f.state}, not calibrated[/]"
-        table.add_row(f.key, state, str(f.n), *numbers, "·" if f.p is None else f"{f.p:.2g}")
+        state = (f.state, SHADES[f.state]) if f.blocks else (f"{f.state}, not calibrated", "dim")
+        table.add_row(f.key, styled(state), str(f.n), *numbers, "·" if f.p is None else f"{f.p:.2g}")
     say(table, "")
     for f in verdict.findings:
         if f.reasons:
-            say(f"[{SHADES[f.state]}]{f.key}[/]: {'; '.join(f.reasons)}")
+            say(styled((f.key, SHADES[f.state]), f": {'; '.join(f.reasons)}"))
     for pending in verdict.pending:
-        say(f"[dim]pending: {pending.name}: {pending.why}")
-    say("", f"[bold {SHADES[verdict.state]}]{verdict.state}[/]  {verdict.experiment}")
+        say(styled((f"pending: {pending.name}: {pending.why}", "dim")))
+    say("", styled((verdict.state, f"bold {SHADES[verdict.state]}"), f"  {verdict.experiment}"))
     if signature:
         say(f"signed off by {signature.by} at {signature.at}: {signature.why}")
     elif verdict.state == "INCONCLUSIVE":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.terminal import As, Exit, Json, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,7 +60,7 @@ def compare(first: str, second: str, json: Json = False) -> None:
             c.suite, c.name, str(c.n), f"{c.first:.3f}", f"{c.second:.3f}", f"{c.change.mean:+.3f}",
             bounds, f"{c.p:.2g}", str(len(c.up)), str(len(c.down)), style=style,
         )  # fmt: skip
-    say(table, *(f"[dim]{line}" for line in besides or ["nothing else differs"]))
+    say(table, *(styled((line, "dim")) for line in besides or ["nothing else differs"]))
 
 
 def report(
@@ -132,7 +132,7 @@ def topology(
         for s in made:
             numbers = (str(s.n), f"{s.quality:.3f}", f"{s.tokens:,.0f}", f"{s.seconds:.2f}")
             table.add_row(s.job, s.pattern, *numbers, s.said)
-        say(table, *(f"[yellow]{line}" for line in not_worth_it(made)))
+        say(table, *(styled((line, "yellow")) for line in not_worth_it(made)))
         return Exit.COMPLETED
 
     finish(work())

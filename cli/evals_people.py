@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.terminal import As, Exit, Json, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from evals.calibration import Calibration
@@ -199,11 +199,10 @@ def _post(url: str, body: dict[str, Any]) -> None:
 
 
 def _show_question(question: Question, place: str) -> None:
-    from rich.markup import escape
-
     row = question.row
-    say("", f"[bold]{row.suite} {row.case}[/]  {question.metric}  [dim]{place}: {question.why}[/]")
-    say(f"expected  {escape(str(row.expected))}", f"got       {escape(str(row.got))}")
+    why = (f"{place}: {question.why}", "dim")
+    title = styled((f"{row.suite} {row.case}", "bold"), f"  {question.metric}  ", why)
+    say("", title, f"expected  {row.expected}", f"got       {row.got}")
 
 
 def _show_agreement(given: Any) -> None:
@@ -231,7 +230,7 @@ def _show_calibration(found: Calibration) -> None:
 def _show_signals(signals: list[Signal], since: str) -> None:
     say(f"since {since or 'the beginning'}:")
     for s in signals:
-        mark = "[bold red]ALARM[/]" if s.alarm else "[green]quiet[/]"
-        say(f"  {mark}  {s.stream} ({s.test}, n {s.n}): {s.said}")
+        state = ("ALARM", "bold red") if s.alarm else ("quiet", "green")
+        say(styled("  ", state, f"  {s.stream} ({s.test}, n {s.n}): {s.said}"))
     if not signals:
         say("  nothing to observe yet")

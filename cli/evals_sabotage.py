@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import Exit, say
+from cli.terminal import Exit, mark, say, styled
 
 SHOWN = 90
 """Characters of what was found."""
@@ -21,8 +21,6 @@ def sabotage(
 
     Each fault must be found where it is; what is harmless must pass.
     """
-    from rich.markup import escape
-
     from evals.sabotage import campaign
     from graphs.domain import domain
 
@@ -33,12 +31,11 @@ def sabotage(
         raise typer.Exit(Exit.USAGE)
     wrong = []
     for result in campaign(chosen, planted.find, workers=max_concurrency):
-        mark = "[green]✓[/]" if result.good else "[bold red]✗[/]"
         kind = "fault" if result.change.found_by else "harmless"
         found = f"found by {', '.join(result.layers)}" if result.layers else "nothing found"
-        say(f"{mark} {kind}: {result.change.name}: {result.state}, {found}")
+        say(styled(mark(result.good), f" {kind}: {result.change.name}: {result.state}, {found}"))
         if not result.good or result.change.found_by:
-            say(*(f"    [dim]{escape(line[:SHOWN])}[/]" for line in result.said[:2]))
+            say(*(styled((f"    {line[:SHOWN]}", "dim")) for line in result.said[:2]))
         if not result.good:
             wrong.append(result.change.name)
     say(f"{len(chosen) - len(wrong)} of {len(chosen)} as they should be")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from cli.terminal import styled
 from evals.recommendation import recommendations
 from evals.summary import BESIDE, summaries
 
@@ -24,13 +25,14 @@ SPLITS = ("dev", "held_out")
 
 def told(experiment: Experiment, suites: Sequence[Suite], pending: Mapping[str, str]) -> list[RenderableType]:
     """Everything that there is to say about an experiment."""
-    heading = (
-        f"[bold]{experiment.id}[/bold]  model {experiment.model}, policy {experiment.policy[:12]}, "
-        f"commit {experiment.git_sha[:12]}"
+    heading = styled(
+        (experiment.id, "bold"),
+        f"  model {experiment.model}, policy {experiment.policy[:12]}, commit {experiment.git_sha[:12]}",
     )
     parts: list[RenderableType] = [heading]
     if experiment.model.startswith("offline/"):
-        parts.append("[dim]The offline model is no language model: this says how the system does with it.")
+        said = "The offline model is no language model: this says how the system does with it."
+        parts.append(styled((said, "dim")))
     found = summaries(experiment.rows)
     counts = {
         (suite.name, split): sum(r.suite == suite.name and r.split == split for r in experiment.rows)
@@ -40,7 +42,7 @@ def told(experiment: Experiment, suites: Sequence[Suite], pending: Mapping[str, 
     parts += [_table(suite, found, counts) for suite in suites]
     if any(suite.layer == "model" for suite in suites):
         parts.append(_recommended(experiment))
-    parts += [f"[yellow]pending[/yellow] {name}: {why}" for name, why in pending.items()]
+    parts += [styled(("pending", "yellow"), f" {name}: {why}") for name, why in pending.items()]
     return parts
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.terminal import As, Exit, Json, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -89,7 +89,6 @@ async def _fault(opened: Session, record: Record) -> Section:
 
 def _fault_table(fault: Faulty) -> RenderableType:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
@@ -102,7 +101,7 @@ def _fault_table(fault: Faulty) -> RenderableType:
     }
     where = f"entry {fault.entry} of the audit log, {fault.time[:19]}, {fault.hash[:16]}…"
     for label, value in (rows | {"owner": owner, "evidence": fault.evidence, "recorded": where}).items():
-        table.add_row(label, Text(value))
+        table.add_row(label, value)
     return table
 
 
@@ -161,16 +160,15 @@ def _record(pattern: str, body: Mapping[str, Any]) -> str:
 
 def _table(rows: Iterator[tuple[str, str]], choice: Explanation) -> RenderableType:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     last = ""
     for label, value in rows:
-        table.add_row("" if label == last else label, Text(" ".join(value.split())))
+        table.add_row("" if label == last else label, " ".join(value.split()))
         last = label
     kept = f"entry {choice.entry} of the audit log holds its hash"
     same = "and it is as it was written" if choice.unaltered else "AND IT WAS ALTERED SINCE"
-    table.add_row("recorded", Text(f"{kept}, {same}", style="" if choice.unaltered else "bold red"))
+    table.add_row("recorded", styled((f"{kept}, {same}", "" if choice.unaltered else "bold red")))
     return table

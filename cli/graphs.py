@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import Exit, Json, dump, finish, say
+from cli.terminal import Exit, Json, dump, finish, say, styled
 
 
 class Format(StrEnum):
@@ -46,11 +46,10 @@ def graphs(
             dump([{"graph": name, "about": text} for name, text in about.items()])
         else:
             from rich.table import Table
-            from rich.text import Text
 
             table = Table.grid(padding=(0, 2, 0, 0))
             for name, text in about.items():
-                table.add_row(Text(name, style="bold"), text)
+                table.add_row(styled((name, "bold")), text)
             say(table)
         return Exit.COMPLETED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.terminal import As, Exit, Json, dump, finish, say, styled
 
 LABELS = {
     "runs": "runs",
@@ -65,7 +65,7 @@ def metrics(user: As = None, json: Json = False) -> None:
                 times = [took.get(what, {"p50": 0, "p95": 0}) for took in by_load.values()]
                 shown = [f"{each['p50']:,.2f} / {each['p95']:,.2f}" for each in times]
                 say(f"  {label:<36}" + "".join(f"{each:>15}" for each in shown))
-            say("" if verdict.whole else f"[bold red]Not to be relied on:[/bold red] {verdict.message}")
+            say("" if verdict.whole else styled(("Not to be relied on: ", "bold red"), verdict.message))
         return Exit.COMPLETED if verdict.whole else Exit.FAILED
 
     finish(work())

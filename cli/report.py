@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cli.run import masked
 from cli.stage import Stage
-from cli.terminal import word
+from cli.terminal import mark, styled, word
 from evals.expectations import Expectation, chosen
 from governance.runs import Record
 from governance.verify import Verdict
@@ -105,7 +105,7 @@ def table(played: Sequence[Played]) -> list[RenderableType]:
             p.expectation.file,
             Text.assemble((chosen(p.record), "bold"), (f"  {p.routed.get('job', '')}", "dim")),
             word(p.status),
-            Text("no", style="bold red") if p.deviations else Text("yes", style="green"),
+            styled(("no", "bold red") if p.deviations else ("yes", "green")),
             f"{p.used.get('tokens', 0):,}",
             f"{p.used.get('micros', 0) / 1_000_000:.4f}",
             str(sum(masked(p.record).values())),
@@ -117,11 +117,10 @@ def closing(played: Sequence[Played], verdict: Verdict, stage: Stage, seconds: f
     """Whether all ended as stated, whether the log is whole, and how to look further."""
     right = sum(not p.deviations for p in played)
     colour = "green" if right == len(played) else "bold red"
-    mark = "[green]✓[/green]" if verdict.whole else "[bold red]✗[/bold red]"
     ended = f"{right} of {len(played)} documents ended as stated in advance"
     return [
-        f"[{colour}]{ended}[/{colour}], judged by the database, in {seconds:.1f} s",
-        f"{mark} tower audit verify: {verdict.message}",
+        styled((ended, colour), f", judged by the database, in {seconds:.1f} s"),
+        styled(mark(verdict.whole), f" tower audit verify: {verdict.message}"),
         "",
         "Look further:",
         *(f"  {line}" for line in stage.exports),

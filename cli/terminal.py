@@ -64,7 +64,8 @@ def console(*, error: bool = False) -> Console:
 
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() else PLAIN_WIDTH
-    return Console(stderr=error, width=width, highlight=False, soft_wrap=False)
+    # Markup stays off: what people and documents say is shown as it is, brackets too.
+    return Console(stderr=error, width=width, highlight=False, soft_wrap=False, markup=False)
 
 
 def say(*parts: RenderableType) -> None:
@@ -72,6 +73,18 @@ def say(*parts: RenderableType) -> None:
     out = console()
     for part in parts:
         out.print(part)
+
+
+def styled(*parts: str | tuple[str, str]) -> Text:
+    """One line of parts, some of them with a style."""
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
+
+def mark(good: bool) -> tuple[str, str]:
+    """A tick or a cross, in its colour."""
+    return ("✓", "green") if good else ("✗", "bold red")
 
 
 def dump(value: Any) -> None:
@@ -84,16 +97,12 @@ def dump(value: Any) -> None:
 
 def complain(message: str) -> None:
     """Print an error as one paragraph."""
-    from rich.text import Text
-
-    console(error=True).print(Text.assemble(("error: ", "bold red"), message))
+    console(error=True).print(styled(("error: ", "bold red"), message))
 
 
 def word(status: str) -> Text:
     """A status in its colour."""
-    from rich.text import Text
-
-    return Text(status, style=f"bold {COLOURS.get(status, 'yellow')}")
+    return styled((status, f"bold {COLOURS.get(status, 'yellow')}"))
 
 
 def exit_code(status: str | None) -> Exit:
@@ -145,5 +154,5 @@ class Progress:
         if self._status is None:
             return
         called = f" → {', '.join(calls)}" if calls else ""
-        self._console.print(f"  {agent}{called}", style="dim", markup=False)
+        self._console.print(f"  {agent}{called}", style="dim")
         self._status.update(f"{self._label} · {agent}")

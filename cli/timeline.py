@@ -166,7 +166,7 @@ def outcome(record: Record, masked: Mapping[str, int]) -> RenderableType:
         ("masked", ", ".join(f"{count} {kind}" for kind, count in sorted(masked.items()))),
     ):
         if value:
-            table.add_row(label, Text(str(value)))
+            table.add_row(label, str(value))
     return table
 
 
@@ -183,13 +183,11 @@ def request(approval: Approval) -> Group:
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     for name, value in euros(approval.args).items():
-        table.add_row(name, Text(value))
+        table.add_row(name, value)
     asker = f"{approval.act['agent']['name']}, in {approval.run} of {approval.requester}"
-    table.add_row("asked by", Text(asker))
-    table.add_row("at", Text(approval.act["position"]))
-    table.add_row(
-        "needs", Text(f"{' or '.join(approval.roles)}, by {approval.expires[:16].replace('T', ' ')} UTC")
-    )
+    table.add_row("asked by", asker)
+    table.add_row("at", approval.act["position"])
+    table.add_row("needs", f"{' or '.join(approval.roles)}, by {approval.expires[:16].replace('T', ' ')} UTC")
     title = Text.assemble(
         ("? ", "bold yellow"), (approval.action, "bold"), f"  {approval.description}  ", (approval.id, "bold")
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.terminal import As, Exit, Json, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -83,14 +83,13 @@ def _told(report: Report) -> list[Any]:
 
 def _table(report: Report) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in ("what was done", "taken back by", "stands", "why"):
         table.add_column(name)
     for each in report.steps:
-        state = Text(each.state, style=COLOURS[each.state])
-        table.add_row(each.effect.action, each.tool.name if each.tool else "-", state, Text(each.why))
+        state = styled((each.state, COLOURS[each.state]))
+        table.add_row(each.effect.action, each.tool.name if each.tool else "-", state, each.why)
     return table
 
 

@@ -204,8 +204,6 @@ class Watcher:
 
     async def _drive(self, run: str, what: str, mark: Any) -> bool:
         """Take a run as far as it goes and say how it stands; False if it stopped on the way."""
-        from rich.text import Text
-
         from cli.drive import drive
 
         record = await self.opened.plane.record(run)
@@ -215,5 +213,5 @@ class Watcher:
             self.stopped.add(mark)
             complain(f"{what}: {error}")
             return False
-        say(Text(f"{what} → {run} {(record.outcome or {}).get('status', 'waits for a person')}"))
+        say(f"{what} → {run} {(record.outcome or {}).get('status', 'waits for a person')}")
         return True
