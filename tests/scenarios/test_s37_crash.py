@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forking import ALONE
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 CRASH = ("crash.py", "--kills", "1", "--short")
 WITHOUT_MEMORY = """
@@ -28,7 +30,12 @@ sys.exit(crash.main())
 
 def campaign(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, **ALONE},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
