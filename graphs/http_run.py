@@ -173,6 +173,9 @@ class RunRequest:
         await self._taken_up(run)
 
     async def _taken_up(self, run: Run) -> Run:
+        if self._graph() != run.graph:  # the other's steps would begin at this one's checkpoint
+            msg = f"run {run.id} is one of {run.graph} and nothing else can go on with it; name that graph"
+            raise InvalidInput(msg)
         await control().take_up(run, self.application.steps(run.graph))
         return run
 

@@ -191,6 +191,20 @@ def test_an_answer_to_another_threads_question_is_refused(
     assert "another thread" in refused.json()["detail"]
 
 
+def test_a_run_goes_on_in_its_own_graph_only(
+    server: Server, asked: tuple[str, dict[str, Any]], sam: Client, lena: Client
+):
+    """Both graphs have the same steps, so the other one would refund another order."""
+    thread, interrupt = asked
+
+    refused = lena.answer(thread, yes(interrupt), graph="small"), sam.run(thread, "small", input=None)
+
+    assert [answer.status_code for answer in refused] == [422, 422]
+    assert all("is one of large" in answer.json()["detail"] for answer in refused)
+    approval = interrupt["value"]["approval_id"]
+    assert control(server, "SELECT state FROM approvals WHERE id = ?", approval) == [("pending",)]
+
+
 def test_the_same_answer_twice_changes_nothing_and_another_one_is_refused(
     server: Server, sam: Client, lena: Client
 ):
