@@ -122,7 +122,10 @@ class RunRequest:
         """
         # Only some graphs know how to begin afresh with the history of an earlier request.
         conversation = self._graph() in self.application.admission.conversations
+        elsewhere = f"thread {self.thread} belongs to somebody else; start one of your own"
         for record in await self._records():
+            if owner(record.run.user) != owner(self.user):
+                raise Denied(elsewhere)
             if conversation and record.state == ENDED:
                 continue
             msg = f"thread {self.thread} carries run {record.run.id} ({record.state}); start a new thread"
@@ -135,8 +138,7 @@ class RunRequest:
             msg = f"there is no thread {self.thread}; create one with POST /threads"
             raise InvalidInput(msg) from error
         if (metadata.get("owner"), metadata.get("tenant")) != (self.user.id, self.user.tenant):
-            msg = f"thread {self.thread} belongs to somebody else; start one of your own"
-            raise Denied(msg)
+            raise Denied(elsewhere)
 
     async def _records(self) -> list[Record]:
         return await control().store.read(lambda tx: runs_on(tx, self.thread))
@@ -217,7 +219,8 @@ class RunRequest:
         config["configurable"] = {k: v for k, v in given.items() if k in SERVER_KEYS}
         config["configurable"] |= kwargs["context"] | {RUN_KEY: run.id}
         config |= {"metadata": dict(self.value["metadata"]), "tags": tags, "recursion_limit": MAX_STEPS}
-        kwargs |= {"durability": "sync", "checkpoint_during": True}
+        # For feedback keys the server would ask LangSmith, configured or not.
+        kwargs |= {"durability": "sync", "checkpoint_during": True, "feedback_keys": None}
 
 
 def owner(user: User) -> dict[str, str]:

@@ -80,6 +80,7 @@ def entry_points() -> Iterator[str]:
     served = json.loads((ROOT / "langgraph.json").read_text())
     yield from (graph["path"] for graph in served["graphs"].values())
     yield from (served[part]["path"] for part in ("auth", "checkpointer") if part in served)
+    yield served["http"]["app"]
 
 
 def named_in(path: Path, modules: set[str]) -> set[str]:

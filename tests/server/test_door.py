@@ -363,6 +363,45 @@ def test_ways_around_the_threads_are_closed(sam: Client, path: str):
 
 
 @pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/internal/truncate"),
+        ("POST", "//internal/truncate"),
+        ("POST", "/%69nternal/truncate"),
+        ("GET", "/internal/debug/thread/{thread}"),
+        ("GET", "/deploy"),
+        ("GET", "/deploy/some/stream"),
+    ],
+)
+def test_what_the_server_would_do_without_a_key_is_closed(
+    server: Server, asked: tuple[str, dict[str, Any]], sam: Client, method: str, path: str
+):
+    refused = httpx.request(method, f"{server.url}{path.format(thread=asked[0])}", timeout=30)
+
+    assert refused.status_code in (401, 404), refused.text
+    assert asked[0] not in refused.text
+    assert sam.get(f"/threads/{asked[0]}").status_code == 200
+
+
+def test_of_another_tenants_thread_nothing_is_said(asked: tuple[str, dict[str, Any]], mia: Client):
+    thread = asked[0]
+    deleted = httpx.delete(f"{mia.server.url}/threads/{thread}", headers=mia.headers, timeout=30)
+    pruned = mia.post("/threads/prune", thread_ids=[thread])
+    begun = mia.run(thread, "small", input={"messages": REQUEST["messages"]})
+
+    assert [answer.status_code for answer in (deleted, pruned, begun)] == [404, 404, 403]
+    assert not any("run-" in answer.text for answer in (deleted, pruned, begun))
+
+
+def test_feedback_keys_ask_nobody(server: Server, sam: Client):
+    """The server would send them to LangSmith, without a key as well."""
+    ended = sam.run(sam.thread(), "small", input=REQUEST, feedback_keys=["liked"])
+
+    assert ended.json()["outcome"]["status"] == "completed"
+    assert "LangSmithConnectionError" not in server.log
+
+
+@pytest.mark.parametrize(
     ("body", "reason"),
     [
         ({"input": {"messages": []}}, "empty"),
