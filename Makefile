@@ -53,8 +53,8 @@ bench: setup  ## Compare governed runs with plain LangGraph, as ratios, and what
 eval: setup  ## Run the evaluation suites (ARGS="--layer component" for some of them)
 	@./tower eval run $(ARGS)
 
-examples: setup  ## Store the vectors of the front door's examples (after a change to nodes/desk/prompts/jobs.toml)
-	$(python) -c "from nodes.desk.front_door import EXAMPLES; EXAMPLES.store()"
+examples: setup  ## Fit the front door to its examples and store that (after a change to nodes/desk/prompts/jobs.toml)
+	$(python) -c "from models.offline.learned import store; from nodes.desk.front_door import EXAMPLES; store(EXAMPLES)"
 
 sabotage: setup  ## Plant faults and harmless changes, and see what the gate makes of them
 	@./tower eval sabotage $(ARGS)

@@ -52,7 +52,7 @@ class Examples:
 
     def vectors(self) -> NDArray[np.float32]:
         """Unit vectors of all texts, in order; those that aren't stored beside the file take 10 ms each."""
-        stored = self._stored()
+        stored = self._rows()
         rows = [stored.get(_key(text)) for text, _ in self.labelled]
         whole = [
             row if row is not None else _small(minilm().embed([text])[0])
@@ -61,22 +61,27 @@ class Examples:
         table = np.stack(whole).astype(np.float32)
         return np.asarray(table / np.linalg.norm(table, axis=1, keepdims=True))
 
-    def store(self) -> None:
-        """Write the vectors beside the file; needed after a change only so that the first choice is fast."""
+    def store(self, fit: str, weights: NDArray[np.float32]) -> None:
+        """Write the vectors beside the file, and the weights that a fit of that id gave."""
         rows = {_key(text): _small(minilm().embed([text])[0]) for text, _ in self.labelled}
+        half = weights.astype(np.float16)
         with self._beside.open("wb") as file:
-            np.savez_compressed(file, keys=np.array(list(rows)), rows=np.stack(list(rows.values())))
+            keys, vectors = np.array(list(rows)), np.stack(list(rows.values()))
+            np.savez_compressed(file, keys=keys, rows=vectors, fit=np.array(fit), weights=half)
 
-    @property
-    def is_stored(self) -> bool:
-        """Whether every vector lies beside the file."""
-        return self._stored().keys() >= {_key(text) for text, _ in self.labelled}
+    def stored(self, fit: str) -> NDArray[np.float32] | None:
+        """Weights of the fit of that id, if they lie beside the file."""
+        if not self._beside.is_file():
+            return None
+        with np.load(self._beside) as file:
+            mine = "fit" in file and str(file["fit"]) == fit
+            return file["weights"].astype(np.float32) if mine else None
 
     @property
     def _beside(self) -> Path:
         return self.path.with_suffix(".npz")
 
-    def _stored(self) -> dict[str, NDArray[np.int8]]:
+    def _rows(self) -> dict[str, NDArray[np.int8]]:
         if not self._beside.is_file():
             return {}
         with np.load(self._beside) as file:

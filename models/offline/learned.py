@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,23 +39,39 @@ class Classifier:
         texts: The examples.
         labels: Theirs, in the same order.
         vectors: Their embeddings, of shape `[len(texts), dimensions]` and length 1.
+        weights: What was fitted to the same before; without it the fit is done.
+
+    Attributes:
+        weights: Of each example, then of each word and piece, for each label.
     """
 
-    def __init__(self, texts: Sequence[str], labels: Sequence[str], vectors: Table) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        vectors: Table,
+        weights: Table | None = None,
+    ) -> None:
         self.labels = sorted(set(labels))
         taken_apart = [_parts(text) for text in texts]
         self._words, self._pieces = (_Shared([both[i] for both in taken_apart]) for i in (0, 1))
-        shared = self._common(taken_apart)
+        self._vectors = vectors
         right = np.array([[own == label for label in self.labels] for own in labels], dtype=np.float32)
-        kernel = _alike(vectors, vectors) + shared @ shared.T
         self._share = right.mean(axis=0)
-        weights = np.linalg.solve(kernel + RIDGE * np.eye(len(texts), dtype=np.float32), right - self._share)
-        self._vectors, self._by_vector, self._by_word = vectors, weights, shared.T @ weights
+        self.weights = self._fit(self._common(taken_apart), right) if weights is None else weights
+
+    def _fit(self, shared: Table, right: Table) -> Table:
+        kernel = _alike(self._vectors, self._vectors) + shared @ shared.T
+        ridge = RIDGE * np.eye(len(right), dtype=np.float32)
+        weights = np.linalg.solve(kernel + ridge, right - self._share)
+        # As it comes back from a file of halved size.
+        return np.vstack([weights, shared.T @ weights]).astype(np.float16).astype(np.float32)
 
     def likelihoods(self, text: str, vector: Table) -> dict[str, float]:
         """How likely each label is; together 1."""
         shared = self._common([_parts(text)])
-        scores = _alike(vector[None], self._vectors) @ self._by_vector + shared @ self._by_word + self._share
+        like = np.hstack([_alike(vector[None], self._vectors), shared])
+        scores = like @ self.weights + self._share
         powers = np.exp(SHARPNESS * (scores[0] - scores.max()))
         return dict(zip(self.labels, (powers / powers.sum()).tolist(), strict=True))
 
@@ -82,14 +100,31 @@ class _Shared:
 
 
 def classifier(examples: Examples) -> Classifier:
-    """The classifier of these examples, fitted once in a process."""
-    if examples.id not in _FITTED:
+    """The classifier of these examples, made once in a process; fitted unless `store` did that."""
+    if examples.id not in _MADE:
         texts, labels = zip(*examples.labelled, strict=True)
-        _FITTED[examples.id] = Classifier(texts, labels, examples.vectors())
-    return _FITTED[examples.id]
+        weights = examples.stored(_fit_id(examples))
+        _MADE[examples.id] = Classifier(texts, labels, examples.vectors(), weights)
+    return _MADE[examples.id]
 
 
-_FITTED: dict[str, Classifier] = {}
+_MADE: dict[str, Classifier] = {}
+
+
+def store(examples: Examples) -> None:
+    """Write vectors and weights beside the examples, so that the first choice after a change is fast."""
+    texts, labels = zip(*examples.labelled, strict=True)
+    weights = Classifier(texts, labels, examples.vectors()).weights
+    examples.store(_fit_id(examples), weights)
+
+
+def is_stored(examples: Examples) -> bool:
+    """Whether `store` was called since the examples and this module last changed."""
+    return examples.stored(_fit_id(examples)) is not None
+
+
+def _fit_id(examples: Examples) -> str:
+    return hashlib.sha256(Path(__file__).read_bytes() + examples.id.encode()).hexdigest()[:16]
 
 
 def _alike(left: Table, right: Table) -> Table:

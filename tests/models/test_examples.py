@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import HumanMessage
 
+from models.embeddings import minilm
 from models.examples import KEYWORD, Examples
 from models.offline.facts import read
 from models.offline.fill import fill
+from models.offline.learned import Classifier, classifier, is_stored, store
 
 GARDEN = {
     "water": ["Give the roses two cans", "The beds are dry, sprinkle them", "Pour a litre over the ferns"],
@@ -72,12 +74,28 @@ def test_examples_for_other_options_or_of_nobody_count_for_nothing(garden):
     assert told(schema("0" * 16), "please cut it")["work"] == "cut"
 
 
-def test_stored_vectors_give_the_same_choice_as_fresh_ones(garden):
-    fresh = garden.vectors()
-    assert not garden.is_stored
+def test_what_was_stored_gives_the_same_choice_as_what_was_fitted_afresh(garden):
+    texts, labels = zip(*garden.labelled, strict=True)
+    fresh = Classifier(texts, labels, garden.vectors())
+    assert not is_stored(garden)
 
-    garden.store()
+    store(garden)
 
-    assert garden.is_stored
-    assert (garden.vectors() == fresh).all()
+    again = classifier(garden)
+    vector = minilm().embed(["mow it"])[0]
+    assert is_stored(garden)
+    assert again.likelihoods("mow it", vector) == fresh.likelihoods("mow it", vector)
     assert Path(garden.path.with_suffix(".npz")).stat().st_size < 10_000
+
+
+def test_a_fit_to_other_examples_is_not_used(garden, monkeypatch):
+    store(garden)
+    monkeypatch.setattr(Classifier, "_fit", lambda *_: pytest.fail("fitted again"))
+    classifier(garden)
+    garden.path.write_text(garden.path.read_text().replace("hedge", "bush"))
+
+    changed = Examples.read(garden.path)
+
+    assert not is_stored(changed)
+    with pytest.raises(pytest.fail.Exception, match="fitted again"):
+        classifier(changed)

@@ -12,6 +12,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 
 from governance.front_door import FrontDoor
 from models.offline.chat import OfflineChatModel
+from models.offline.learned import is_stored
 from nodes.desk.front_door import EXAMPLES, FRONT_DOOR, JOBS
 from nodes.selection import select
 from nodes.topology import shape_of, topology
@@ -56,10 +57,10 @@ def test_each_jobs_usual_tasks_call_for_its_first_rung(job):
     assert not job.ladder or rule.pattern == job.ladder[0]
 
 
-def test_every_job_has_examples_and_their_vectors_are_stored():
+def test_every_job_has_examples_and_the_fit_is_stored():
     assert EXAMPLES.texts.keys() == {job.name for job in JOBS}
     assert min(map(len, EXAMPLES.texts.values())) >= 25
-    assert EXAMPLES.is_stored, "run `make examples`"
+    assert is_stored(EXAMPLES), "run `make examples`"
 
 
 def test_requests_go_where_a_person_would_send_them():
