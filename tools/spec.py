@@ -59,7 +59,8 @@ class Tool:
     Attributes:
         owner: Team that answers for it.
         writes: It changes something outside the graph.
-        idempotent: A second call with the same key has no second effect.
+        idempotent: A second call with the same key has no second effect; unless declared, what writes
+            and takes no key isn't, and is never tried twice.
         undo: Name of the tool that compensates it; None with `writes` means irreversible.
         data: Classes of data it touches (`contact`, `bank`, `claims`, …).
         needs: What must exist for it to work (`desk`, `wordings`, …).
@@ -149,7 +150,7 @@ def tool(  # noqa: PLR0913 - one declaration each
     owner: str,
     risk: Risk = Risk.LOW,
     writes: bool = False,
-    idempotent: bool = True,
+    idempotent: bool | None = None,
     undo: str | None = None,
     data: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
@@ -165,14 +166,19 @@ def tool(  # noqa: PLR0913 - one declaration each
     classmethod `current()`. Defaults and descriptions come from the annotations.
 
     Raises:
-        ValueError: The function has no docstring, reads but names a compensation, or has a window
-            without one.
+        ValueError: The function isn't async, has no docstring or lacks types, reads but names a
+            compensation, or has a window without one.
     """
 
     def wrap(function: Callable[..., Awaitable[Any]]) -> Tool:
         name = function.__name__
         if not inspect.getdoc(function):
             msg = f"tool {name} has no docstring; its first paragraph is what the model is told"
+            raise ValueError(msg)
+        parameters = inspect.signature(function).parameters
+        untyped = [each for each in (*parameters, "return") if each not in function.__annotations__]
+        if not inspect.iscoroutinefunction(function) or untyped:
+            msg = f"tool {name} must be `async def`, with types; these have none: {', '.join(untyped) or '-'}"
             raise ValueError(msg)
         if undo and not writes:
             msg = f"tool {name} only reads, so there is nothing that {undo} could undo"
@@ -186,7 +192,7 @@ def tool(  # noqa: PLR0913 - one declaration each
             owner,
             risk,
             writes,
-            idempotent,
+            (not writes or "key" in parameters) if idempotent is None else idempotent,
             undo,
             data,
             needs,

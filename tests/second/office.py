@@ -93,7 +93,7 @@ async def refund(
     return Refund(order_id=order_id)
 
 
-@tool(owner="office", writes=True)
+@tool(owner="office", writes=True, idempotent=True)
 async def take_back(order_id: OrderId, *, ledger: Ledger, caller: Caller) -> dict[str, str]:
     """Take a refund back."""
     del caller

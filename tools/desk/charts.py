@@ -43,7 +43,14 @@ class Chart(Record):
     path: str
 
 
-@tool(owner="insight", writes=True, undo="remove_chart", data=("statistics",), needs=("desk",))
+@tool(
+    owner="insight",
+    writes=True,
+    idempotent=True,
+    undo="remove_chart",
+    data=("statistics",),
+    needs=("desk",),
+)
 async def draw_chart(
     panels: Annotated[list[Panel], Field(min_length=1, max_length=4, description="Charts of the picture")],
     *,
@@ -55,7 +62,7 @@ async def draw_chart(
     return Chart(run_id=caller.run_id, path=str(path))
 
 
-@tool(owner="insight", writes=True, data=("statistics",), needs=("desk",))
+@tool(owner="insight", writes=True, idempotent=True, data=("statistics",), needs=("desk",))
 async def remove_chart(run_id: RunId, *, caller: Caller) -> Chart:
     """Remove the picture that a run drew."""
     del caller
