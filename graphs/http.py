@@ -27,6 +27,7 @@ from governance.threads import concerns, runs_on
 from graphs.domain import Domain
 from graphs.http_cancel import cancel
 from graphs.http_run import RunRequest, ThreadBusy, owner
+from graphs.http_words import masked
 from nodes.place import RUN_KEY
 
 Value = MutableMapping[str, Any]
@@ -200,6 +201,6 @@ async def _set_metadata(value: Value, user: User) -> None:
     if taken:
         msg = f"metadata {', '.join(sorted(taken))} is set by the server"
         raise Denied(msg)
-    masked = await control().vault.tokenise_json(user.tenant, dict(metadata), {})
+    words = await masked(user, dict(metadata))
     metadata.clear()
-    metadata.update(masked)
+    metadata.update(words)

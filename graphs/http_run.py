@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -19,16 +19,15 @@ from governance.principals import Run, User
 from governance.runs import ENDED, Record
 from governance.threads import concerns, runs_on
 from graphs.domain import Domain
+from graphs.http_words import beside, masked
 from memory.checkpoints import server_checkpointer
 from nodes.admission import request_from
 from nodes.place import RUN_KEY
-from nodes.state import Context
 
 # How langgraph-api derives an assistant's id from its graph's name (langgraph_api.graph).
 ASSISTANTS = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 MAX_STEPS = 100
 """Super-steps of one graph; the default of about 10,000 would let a loop run for hours."""
-
 SERVER_KEYS = frozenset(
     {
         "langgraph_auth_user", "langgraph_auth_user_id", "langgraph_auth_permissions", "langgraph_request_id",
@@ -36,7 +35,6 @@ SERVER_KEYS = frozenset(
     }
 )  # fmt: skip
 """What the server itself puts into a run's configuration; of the rest only the context's fields are kept."""
-CONTEXT = frozenset(field.name for field in fields(Context))
 INTERRUPT_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -67,7 +65,9 @@ class RunRequest:
         """
         self._refuse_unsafe()
         await self.application.prepare()
-        kwargs = self.value["kwargs"]
+        # All that can be refused is, before a run is opened or an answer recorded.
+        await self._check_checkpoint()
+        words, kwargs = await beside(self.user, self.value), self.value["kwargs"]
         if kwargs.get("command"):
             run = await self._answered(kwargs["command"])
         elif kwargs.get("input") is None:
@@ -75,7 +75,7 @@ class RunRequest:
         else:
             run = await self._opened(kwargs["input"])
         kwargs["command"] = None
-        await self._seal(run)
+        self._seal(run, words)
         return owner(run.user)
 
     @property
@@ -152,8 +152,7 @@ class RunRequest:
             msg = "give an answer (command.resume) or a request (input), not both"
             raise InvalidInput(msg)
         plane = control()
-        masked = await plane.vault.tokenise_json(self.user.tenant, command["resume"], {})
-        answers = answers_in(masked)
+        answers = answers_in(await masked(self.user, command["resume"]))
         for answer in answers:
             await self._check_answer(plane, answer)
         decided = [await plane.decide(self.user, answer) for answer in answers]
@@ -200,18 +199,17 @@ class RunRequest:
             found = await saver.aget_tuple({"configurable": {"thread_id": self.thread, "checkpoint_ns": ""}})
         return {**found.metadata, "id": found.checkpoint["id"]} if found else {}
 
-    async def _seal(self, run: Run) -> None:
-        """Keep of the client's configuration what is harmless, masked; the rest is the server's and ours."""
-        vault, kwargs, config = control().vault, self.value["kwargs"], self.value["kwargs"]["config"]
-        given = config.get("configurable") or {}
-        if given.get("checkpoint_id") and given["checkpoint_id"] != (await self._head()).get("id"):
+    async def _check_checkpoint(self) -> None:
+        given = (self.value["kwargs"]["config"].get("configurable") or {}).get("checkpoint_id")
+        if given and given != (await self._head()).get("id"):
             msg = "a run goes on from its thread's latest checkpoint; leave checkpoint out"
             raise InvalidInput(msg)
-        chosen = {**given, **(kwargs.get("context") or {})}
-        context = {name: value for name, value in chosen.items() if name in CONTEXT}
-        metadata = {**(config.get("metadata") or {}), **self.value["metadata"]}
-        words = [context, metadata, config.get("tags") or []]
-        kwargs["context"], metadata, tags = await vault.tokenise_json(self.user.tenant, words, {})
+
+    def _seal(self, run: Run, words: Json) -> None:
+        """Keep of the client's configuration what is harmless, masked; the rest is the server's and ours."""
+        kwargs, config = self.value["kwargs"], self.value["kwargs"]["config"]
+        given = config.get("configurable") or {}
+        kwargs["context"], metadata, tags = words
         # A thread that the server makes for this run takes its metadata, and so its owner, from here.
         self.value["metadata"].clear()
         self.value["metadata"].update(metadata | owner(run.user) | {RUN_KEY: run.id})

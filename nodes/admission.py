@@ -15,7 +15,7 @@ from governance.errors import InvalidInput
 from governance.events import Event
 from governance.principals import Run, User
 from nodes.intake import Document, read_document
-from nodes.parts import Part
+from nodes.parts import Part, check_length
 
 Value = Mapping[str, Any]
 
@@ -102,7 +102,7 @@ class Admission:
         Raises:
             EventSeen: The event was handled before; nothing was opened.
             Denied: The user may not start runs, or there is no such graph for anyone.
-            InvalidInput: There is nothing in the request.
+            InvalidInput: There is nothing in the request, or too much.
         """
         plane = control()
         if graph not in self.contracts:
@@ -204,7 +204,9 @@ def _compose(request: Request, subject: str | None, verified: str) -> str:
         for document in request.documents
         for part in document.parts
     ]
-    return "\n\n".join(lines)
+    text = "\n\n".join(lines)
+    check_length("the request", text)
+    return text
 
 
 def _noted(part: Part) -> str:

@@ -70,9 +70,7 @@ def read_part(name: str, data: bytes, charset: str | None = None) -> Part:
         msg = f"{name} is an archive or an office file; save it as PDF and send that"
         raise InvalidInput(msg)
     text, note = _decode(name, data, charset)
-    if len(text) > MAX_TEXT_CHARACTERS:
-        msg = f"{name} has more than {MAX_TEXT_CHARACTERS:,} characters; send the pages that matter"
-        raise InvalidInput(msg)
+    check_length(name, text)
     if name.lower().endswith(".json"):
         return Part(name=name, media_type="application/json", text=_json(name, text), note=note)
     return Part(name=name, media_type="text/plain", text=text, note=note)
@@ -87,6 +85,17 @@ def check_size(name: str, size: int) -> None:
     if size > MAX_BYTES:
         megabytes = f"{size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB can be read"
         msg = f"{name} has {megabytes}, send a smaller copy"
+        raise InvalidInput(msg)
+
+
+def check_length(name: str, text: str) -> None:
+    """Refuse a text that is too long to read.
+
+    Raises:
+        InvalidInput: It is.
+    """
+    if len(text) > MAX_TEXT_CHARACTERS:
+        msg = f"{name} has more than {MAX_TEXT_CHARACTERS:,} characters; send the pages that matter"
         raise InvalidInput(msg)
 
 

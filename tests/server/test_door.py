@@ -162,6 +162,7 @@ def test_a_no_ends_the_run_rejected(server: Server, sam: Client, lena: Client):
         ("lena", lambda i: {"type": "approve"}, 422, "approval_id is missing"),
         ("lena", lambda i: {**yes(i), "approval_id": "apr-000000000000"}, 422, "there is no approval"),
         ("lena", lambda i: {i["id"]: "approve"}, 422, "still pending"),
+        ("lena", lambda i: yes(i) | {"x": "x" * 100_001}, 422, "send less"),
         ("sam", yes, 403, "can't"),
         ("hanna", yes, 403, "may not"),
         ("noah", yes, 422, "there is no approval"),
@@ -180,6 +181,16 @@ def test_what_is_no_answer_is_refused_and_the_question_stays(
     approval = interrupt["value"]["approval_id"]
     assert control(server, "SELECT state FROM approvals WHERE id = ?", approval) == [("pending",)]
     assert refunds(server) == before
+
+
+def test_an_answer_that_comes_with_an_old_checkpoint_is_not_recorded(
+    server: Server, asked: tuple[str, dict[str, Any]], lena: Client
+):
+    thread, interrupt = asked
+
+    assert lena.answer(thread, yes(interrupt), checkpoint_id=str(uuid4())).status_code == 422
+    approval = interrupt["value"]["approval_id"]
+    assert control(server, "SELECT state FROM approvals WHERE id = ?", approval) == [("pending",)]
 
 
 def test_an_answer_to_another_threads_question_is_refused(
@@ -412,6 +423,10 @@ def test_feedback_keys_ask_nobody(server: Server, sam: Client):
         ({"input": REQUEST | {"documents": [{"name": "a.pdf", "content": "%"}]}}, "base64"),
         ({"input": REQUEST, "webhook": "https://127.0.0.1/hook"}, "ebhook"),
         ({"input": REQUEST, "multitask_strategy": "rollback"}, "multitask_strategy"),
+        ({"input": {"messages": ["x" * 2_000_001]}}, "2,000,000 characters"),
+        ({"input": REQUEST, "metadata": {"a": "x" * 100_001}}, "send less"),
+        ({"input": REQUEST, "context": {"guidance": {"a": 1}}}, "are texts"),
+        ({"input": REQUEST, "checkpoint_id": str(uuid4())}, "latest checkpoint"),
     ],
 )
 def test_unusable_requests_say_why_and_start_nothing(
