@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Annotated, Any
 
@@ -53,7 +54,11 @@ def doctor(
         )
 
     async def work() -> int:
-        found = [await _look(name, check) for name, check in CHECKS.items()]
+        found: list[Finding] = []
+        for name, check in CHECKS.items():
+            seen = await _look(name, check)
+            same = next((f.name for f in found if f.state == BAD and f.detail == seen.detail), "")
+            found.append(Finding(name, BAD, f"as {same}", f"mend {same} first") if same else seen)
         readiness = await _readiness(user) if data else []
         if json:
             dump({"findings": [asdict(f) for f in found], "data": readiness})
@@ -81,9 +86,10 @@ async def _look(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
     try:
         return await check()
     except Exception as error:  # noqa: BLE001 - whatever is wrong is what the doctor is to report
-        return Finding(
-            name, BAD, f"{type(error).__name__}: {' '.join(str(error).split())}", "see the message"
-        )
+        from governance.errors import TowerError
+
+        kind = "" if isinstance(error, TowerError) else f"{type(error).__name__}: "
+        return Finding(name, BAD, f"{kind}{' '.join(str(error).split())}", "see the message")
 
 
 async def _model() -> Finding:
@@ -121,8 +127,22 @@ async def _policies() -> Finding:
     return Finding("policies", GOOD, f"valid, version {control().policy.version[:12]}")
 
 
+async def _graphs() -> Finding:
+    import asyncio
+
+    from graphs.domain import domain
+
+    found = await asyncio.to_thread(domain().flaws)
+    if found:
+        return Finding("graphs", BAD, "; ".join(found), "nothing can be run with these until they are mended")
+    return Finding("graphs", GOOD, f"{len(domain().graphs)} can be built, each with a contract")
+
+
 async def _control() -> Finding:
     from governance.control import control
+    from graphs.domain import domain
+
+    domain()
 
     runs = await control().runs(limit=1000)
     pending = sum(record.state == "waiting" for record in runs)
@@ -145,33 +165,24 @@ async def _records() -> Finding:
 
 
 async def _keys() -> Finding:
-    import asyncio
-
     from governance.control import control
+    from governance.errors import NotAuthenticated
     from governance.identity import Identity
     from governance.settings import Settings
+    from graphs.domain import domain
 
+    domain()
     settings = Settings.from_env()
     # Whether this key opens anything doesn't matter here: asking makes the development keys.
-    await asyncio.to_thread(
-        lambda: _ignore(lambda: Identity(settings, control().store).authenticate_sync(""))
-    )
-    people = sorted(
-        p.stem for p in (settings.home / "keys").glob("*.key") if p.stem not in ("audit", "vault")
-    )
+    with suppress(NotAuthenticated):
+        await Identity(settings, control().store).authenticate("")
+    people = sorted({p.stem for p in (settings.home / "keys").glob("*.key")} - {"audit", "vault"})
     if os.environ.get("TOWER_KEY"):
         return Finding("keys", GOOD, "TOWER_KEY is set and says who you are")
+    if not people:
+        return Finding("keys", BAD, "nobody has one", "name people in users.toml in your policies' folder")
     detail = f"development keys of {', '.join(people)} lie in {settings.home / 'keys'}"
     return Finding("keys", NOTE, detail, "in production give each person a TOWER_KEY and keep none here")
-
-
-def _ignore(check: Callable[[], Any]) -> None:
-    from contextlib import suppress
-
-    from governance.errors import NotAuthenticated
-
-    with suppress(NotAuthenticated):
-        check()
 
 
 async def _audit() -> Finding:
@@ -195,6 +206,7 @@ CHECKS = {
     "home": _home,
     "model": _model,
     "policies": _policies,
+    "graphs": _graphs,
     "control": _control,
     "checkpoints": _checkpoints,
     "records": _records,
@@ -231,11 +243,7 @@ def _plain(finding: Any) -> dict[str, Any]:
 
 
 def _print_data(findings: list[dict[str, Any]]) -> None:
-
-    say(
-        "",
-        styled(("Data", "bold"), f": {len(findings) or 'no'} findings"),
-    )
+    say("", styled(("Data", "bold"), f": {len(findings) or 'no'} findings"))
     for finding in findings:
         shown = " · ".join(str(value) for value in finding.values() if value not in (None, "", []))
         say(f"  {shown}")

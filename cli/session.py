@@ -42,6 +42,8 @@ class Session:
             Denied, InvalidInput: It can't be admitted, and nothing was started.
         """
         await self.application.prepare()
+        if graph in self.application.graphs:
+            self.application.graph(graph)  # one that can't be built opens no run
         admitted = await self.application.admission.admit(self.user, graph, request, thread or str(uuid4()))
         return await self.plane.record(admitted.run.id)
 

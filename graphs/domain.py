@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -48,10 +49,23 @@ class Domain:
             msg = f"there is no graph {name}; there are {', '.join(self.graphs)}"
             raise TowerError(msg)
         module, _, attribute = self.graphs[name].partition(":")
-        graph: CompiledStateGraph[Any, Any, Any, Any] = getattr(
-            importlib.import_module(module), attribute or "graph"
-        )
+        graph: CompiledStateGraph[Any, Any, Any, Any] = _load(module, attribute or "graph")
         return graph
+
+    def flaws(self) -> list[str]:
+        """What is wrong with graphs and contracts, in words that name the file."""
+        found = []
+        for name in self.graphs:
+            try:
+                self.graph(name)
+            except TowerError as error:
+                found.append(f"{name}: {error}")
+            if name not in self.admission.contracts:
+                found.append(f"{name}: admission has no contract for it, so nobody can start it; add one")
+        for graph, contract in self.admission.contracts.items():
+            if unknown := sorted({*contract} - {*self.tools}) if self.tools else []:
+                found.append(f"{graph}: its contract names {', '.join(unknown)}, and there is no such tool")
+        return found
 
     def steps(self, name: str) -> frozenset[str]:
         """Names of a graph's steps, those of nested graphs behind their own."""
@@ -63,6 +77,28 @@ class Domain:
 @cache
 def domain() -> Domain:
     """The application that `TOWER_DOMAIN` names (`graphs.desk.domain` unless set)."""
-    module = os.environ.get("TOWER_DOMAIN", "graphs.desk.domain")
-    found: Domain = importlib.import_module(module).DOMAIN
+    found: Domain = _load(os.environ.get("TOWER_DOMAIN", "graphs.desk.domain"), "DOMAIN")
     return found
+
+
+def _load(module: str, attribute: str) -> Any:
+    """What a module of the application calls so.
+
+    Raises:
+        TowerError: It can't be imported or has none; the message says at which line.
+    """
+    try:
+        if importlib.util.find_spec(module) is None:
+            raise ModuleNotFoundError(name=module)  # noqa: TRY301 - as where a package above it is missing
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and module.startswith(error.name or " "):
+            msg = (
+                f"there is no module {module}; TOWER_DOMAIN names your application's, and its graphs' follow"
+            )
+            raise TowerError(msg) from error
+        at = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == "<module>"]
+        where = f" ({at[-1].filename}, line {at[-1].lineno})" if at else ""
+        said = error if isinstance(error, TowerError) else f"{type(error).__name__}: {error}"
+        msg = f"{module} can't be loaded{where}: {said}"
+        raise TowerError(msg) from error

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from governance.errors import TowerError
 from governance.principals import AgentIdentity
 from tools.spec import Tool
 
@@ -40,6 +41,24 @@ class Agent:
     returns: type[BaseModel] | None = None
     model: str = "worker"
     duty: Literal["read", "write"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would show only in the middle of a run.
+
+        Raises:
+            TowerError: The prompt is missing, the duty is none, or the result's types can't be found.
+        """
+        problem = "" if self.duty in (None, "read", "write") else f"duty is {self.duty!r}; say read or write"
+        if not self.prompt.exists():
+            problem = f"there is no prompt {self.prompt}; write it"
+        try:
+            if self.returns:
+                self.returns.model_rebuild()
+        except NameError as error:
+            problem = f"{error.name}, which its result {self.returns} names, isn't defined; import it"
+        if problem:
+            msg = f"agent {self.name}: {problem}"
+            raise TowerError(msg)
 
     @cached_property
     def instructions(self) -> str:
