@@ -61,13 +61,13 @@ class SqliteConnection:
         self._db = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        for pragma in (
-            "journal_mode=WAL",
-            "foreign_keys=ON",
-            "cache_size=-8000",
-            "wal_autocheckpoint=4000",
-        ):
-            self._db.execute(f"PRAGMA {pragma}")
+        pragmas = ("journal_mode=WAL", "foreign_keys=ON", "cache_size=-8000", "wal_autocheckpoint=4000")
+        try:
+            for pragma in pragmas:
+                self._db.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            self._db.close()
+            raise
         self._log = f"{path}-wal"
         self._synced: bool | None = None
 

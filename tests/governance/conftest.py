@@ -6,6 +6,7 @@ import os
 import sqlite3
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,10 +189,8 @@ def sql(settings: Settings, *statements: str) -> list[Any]:
     """Run statements past the control plane, as somebody with the database's password would."""
     url = settings.url("control")
     if url.startswith("sqlite"):
-        with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as db:
-            rows = [db.execute(statement).fetchall() for statement in statements]
-        db.close()
-        return rows[-1]
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as db:
+            return [db.execute(statement).fetchall() for statement in statements][-1]
     with psycopg.connect(url, autocommit=True) as pg:
         results = [pg.execute(statement) for statement in statements]
         return results[-1].fetchall() if results[-1].description else []
