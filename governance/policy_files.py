@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def _check(path: str, text: str, schema: Schema) -> dict[str, dict[str, str]]:
     try:
         parsed = PolicySet.from_str(text).to_pst()
     except ValueError as error:
-        msg = f"{path}: {error}"
+        msg = f"{path}: {error}, in the policy that begins at line {_broken_at(text)}, or before its `;`"
         raise PolicyError(msg) from error
     if parsed.templates:
         msg = f"{path}: templates (?principal, ?resource) are not used here; write the policy out"
@@ -155,6 +156,16 @@ def _check(path: str, text: str, schema: Schema) -> dict[str, dict[str, str]]:
         msg = f"{path}: policy {name}: {_explained(problem.error)}"
         raise PolicyError(msg)
     return found
+
+
+def _broken_at(text: str) -> int:
+    """The line after the last policy up to which the text can be read; Cedar names none."""
+    good = 0
+    for end in (match.end() for match in re.finditer(";", text)):
+        with suppress(ValueError):
+            PolicySet.from_str(text[:end])
+            good = end
+    return text.count("\n", 0, len(text) - len(text[good:].lstrip())) + 1
 
 
 def _explained(error: str) -> str:

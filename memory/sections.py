@@ -80,7 +80,7 @@ def _split(path: Path) -> list[Section]:
         elif number:
             texts[number].append(line)
         elif line.strip():
-            msg = f"{path.name} has text before its first section; move it under a numbered heading"
+            msg = f"{path.name} has text before its first section; put it under one such as `## 1 Scope`"
             raise ValueError(msg)
     return [
         Section(path.stem, number, " · ".join([name, *_path(number, titles)]), text, tags)

@@ -19,6 +19,7 @@ from nodes.agent import Grounds, work
 from nodes.deliver import SPOKESMAN
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, GaveUp, fault, misfit
+from nodes.human_agent import wanted
 from nodes.state import Context, Fault, Question, RunState
 from nodes.step import Node
 from nodes.team import Agent
@@ -165,7 +166,9 @@ def _take_answer(agent: Agent, state: RunState, update: dict[str, Any], then: st
 
 
 def _question(agent: Agent, reason: str, values: dict[str, Any]) -> Question:
-    return {"step": agent.name, "reason": reason, "values": values, "on_reject": Status.FAILED.value}
+    status = Status.FAILED.value
+    asked: Question = {"step": agent.name, "reason": reason, "values": values, "on_reject": status}
+    return {**asked, "wants": wanted(agent.returns)} if agent.returns else asked
 
 
 def _moved(message: AnyMessage) -> TypeGuard[ToolMessage]:

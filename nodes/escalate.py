@@ -55,7 +55,8 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
     description = f"{question['step']}: {question['reason']}"
     visited = {"visits": {"escalate": 1}, "question": None}
     try:
-        asked = await control().request_approval(act, description, allowed=("edit", "reject"))
+        wants = f"\n\n`values` is JSON with {question['wants']}" if "wants" in question else ""
+        asked = await control().request_approval(act, description + wants, allowed=("edit", "reject"))
         approval = await decided(asked.id)
     except ApprovalRejected as error:
         reason = f"{description} — {error.reason}"

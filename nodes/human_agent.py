@@ -139,12 +139,13 @@ def _described(turn: Turn, schema: type[BaseModel], problem: str) -> str:
         f"{turn.agent.name}: {turn.agent.job}",
         told[-SHOWN:],
         f"The last answer didn't fit: {problem}" if problem else "",
-        f"`values` is JSON with {_fields(schema)}",
+        f"`values` is JSON with {wanted(schema)}",
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def _fields(schema: type[BaseModel]) -> str:
+def wanted(schema: type[BaseModel]) -> str:
+    """The fields that an answer must hold, in words."""
     properties: Mapping[str, Mapping[str, Any]] = schema.model_json_schema().get("properties", {})
     return "; ".join(
         f"{name} ({spec.get('type') or spec.get('enum') or 'value'}"

@@ -43,6 +43,8 @@ class Question(TypedDict):
     values: dict[str, Any]
     on_reject: str
     """The status that a "no" leads to."""
+    wants: NotRequired[str]
+    """What `values` must hold, in words."""
 
 
 class Upload(TypedDict):

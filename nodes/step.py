@@ -16,7 +16,8 @@ from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import Check, lookup_of, work
 from nodes.fallback import first_valid
-from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault
+from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault, misfit
+from nodes.human_agent import wanted
 from nodes.state import Context, Fault, Question, RunState
 from nodes.team import Agent
 from nodes.turn import turn_for
@@ -96,7 +97,7 @@ async def _take_answer(
     try:
         result = step.agent.returns.model_validate(values)
     except ValidationError as error:
-        raise Contradiction([str(error)], values) from error
+        raise Contradiction([misfit(error)], values) from error
     turn = await turn_for(step.agent, step.name, state, config, context)
     problems = await step.check(result, state, lookup_of(turn)) if step.check else ()
     if problems:
@@ -105,7 +106,8 @@ async def _take_answer(
 
 
 def _question(step: Step, reason: str, values: dict[str, Any], on_reject: Status) -> Question:
-    return {"step": step.name, "reason": reason, "values": values, "on_reject": on_reject.value}
+    asked: Question = {"step": step.name, "reason": reason, "values": values, "on_reject": on_reject.value}
+    return {**asked, "wants": wanted(step.agent.returns)} if step.agent.returns else asked
 
 
 def _in_words(result: dict[str, Any]) -> str:

@@ -146,7 +146,8 @@ def test_facts_cannot_take_the_place_of_what_is_known(folder: Path, name: str) -
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('@id("x") permit (principal, action', r"shop\.cedar: "),
+        ('@id("x") permit (principal, action', r"shop\.cedar: .* begins at line 1"),
+        (f'{FORBID_BUY};\n\n@id("y")\nforbid (principal, action, resource)\n', r"shop\.cedar: .*at line 3"),
         (
             '@id("x") permit (principal, action == Action::"sell", resource);',
             r"shop\.cedar: policy x: there is no tool or action sell",

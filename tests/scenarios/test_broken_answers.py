@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage, ToolMessage
 
 from graphs.single import single
-from tests.scenarios.conftest import Office, calls, says
+from tests.scenarios.conftest import LENA, Office, calls, says
 from tests.second.office import CASHIER, Facts
 
 BROKEN = {"name": "refund", "args": '{"order_id": "T-0', "id": "call-x", "error": None}
@@ -83,3 +83,20 @@ async def test_answers_that_always_end_too_soon_end_the_run_with_that_reason(des
 
     assert "length" in str(outcome)
     assert outcome.get("status") != "completed"
+
+
+async def test_who_settles_what_no_agent_could_is_told_the_fields_and_what_was_wrong_with_them(desk):
+    desk.script(*[says("I don't know.")] * 3)
+    graph = single(replace(CASHIER, returns=Facts)).compile(name="single", checkpointer=desk.saver)
+    run = await desk.start(graph)
+    (asked,) = await desk.plane.pending("harbor")
+    assert "`values` is JSON with order_id (string: Order number); amount (integer" in asked.description
+
+    edited = {"name": "ask_human", "args": {**asked.args, "values": '{"order_id": "T-001"}'}}
+    decisions = [{"type": "edit", "edited_action": edited}]
+    await desk.plane.decide(LENA, {"approval_id": asked.id, "decisions": decisions})
+    await run.resume()
+
+    (again,) = await desk.plane.pending("harbor")
+    assert "amount: Field required" in again.description
+    assert "pydantic" not in again.description
