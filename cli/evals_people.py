@@ -74,7 +74,6 @@ def calibrate_judge(
     """
 
     async def work() -> int:
-        import importlib
         from dataclasses import asdict
 
         from cli.evals_judgement import baselines
@@ -82,11 +81,10 @@ def calibrate_judge(
         from evals.calibration import keep as write
         from evals.rows import home
         from evals.rule_judge import RuleJudge
-        from evals.suites import bench
+        from evals.suites import bench, of_application
         from evals.thresholds import read_thresholds
-        from graphs.domain import domain
 
-        judging: Any = importlib.import_module(f"evals.{domain().name}.judging")
+        judging: Any = of_application("judging")
         pairs, dataset = judging.pairs(split)
         if not rule:
             await bench().prepare(home() / "stage")

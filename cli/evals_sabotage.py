@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Annotated
 
 import typer
@@ -22,9 +21,9 @@ def sabotage(
     Each fault must be found where it is; what is harmless must pass.
     """
     from evals.sabotage import campaign
-    from graphs.domain import domain
+    from evals.suites import of_application
 
-    planted = importlib.import_module(f"evals.{domain().name}.sabotage")
+    planted = of_application("sabotage")
     chosen = [change for change in planted.CHANGES if not only or change.name in only]
     if not chosen:
         say(f"there is no such change; there are {', '.join(c.name for c in planted.CHANGES)}")

@@ -116,5 +116,21 @@ class Bench:
 
 def bench() -> Bench:
     """The suites of this deployment's application."""
-    found: Bench = importlib.import_module(f"evals.{domain().name}.suites").BENCH
+    found: Bench = of_application("suites").BENCH
     return found
+
+
+def of_application(part: str) -> Any:
+    """A module of the application's evaluations.
+
+    Raises:
+        InvalidInput: Nobody wrote it yet.
+    """
+    name = f"evals.{domain().name}.{part}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if not name.startswith(error.name or " "):
+            raise
+        msg = f"{domain().name} has no {name.replace('.', '/')}.py yet; docs/own-domain.md says what it holds"
+        raise InvalidInput(msg) from error

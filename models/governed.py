@@ -99,7 +99,8 @@ async def _answer(
             continue
         await asyncio.shield(plane.settle(clearance, message_to_dict(answer), _used(choice, answer)))
         return answer
-    msg = f"{choice.provider} model {choice.model} failed {attempts} times: {said}"
+    asked = " (of OPENAI_BASE_URL, with OPENAI_API_KEY)" if choice.provider == "openai" else ""
+    msg = f"{choice.provider} model {choice.model}{asked} failed {attempts} times: {said}"
     raise ModelFailed(msg)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from governance.errors import TowerError
+from evals import suites
+from governance.errors import InvalidInput, TowerError
 from graphs.domain import Domain
 from nodes.admission import Admission
 from nodes.team import Agent
@@ -91,3 +92,9 @@ def test_a_result_with_a_type_that_nobody_imported_is_refused(tmp_path, monkeypa
         TowerError, match=r"agent clerk: Sents, which its result .*Found.* isn't defined; import"
     ):
         office.agent("clerk", "clerk", returns=found)
+
+
+def test_an_application_without_evaluations_says_which_file_is_missing(monkeypatch):
+    monkeypatch.setattr(suites, "domain", lambda: application({}))
+    with pytest.raises(InvalidInput, match=r"lab has no evals/lab/suites\.py yet; docs/own-domain\.md"):
+        suites.bench()
