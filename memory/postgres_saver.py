@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, OperationalError, errors
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -110,6 +111,16 @@ class PostgresSaver(AsyncPostgresSaver):
         return bool((await cursor.fetchone())["locked"])
 
 
+async def _check(connection: AsyncConnection[DictRow]) -> None:
+    """Raise where the server has closed it, without asking: else an idle connection has nothing to read."""
+    with DefaultSelector() as selector:
+        selector.register(connection, EVENT_READ)
+        if selector.select(0):
+            await connection.close()
+            msg = "the database has closed an idle connection; take another one"
+            raise OperationalError(msg)
+
+
 @asynccontextmanager
 async def postgres_saver(url: str, serde: SerializerProtocol) -> AsyncIterator[PostgresSaver]:
     """Open the saver of one database on a pool of its own."""
@@ -119,6 +130,7 @@ async def postgres_saver(url: str, serde: SerializerProtocol) -> AsyncIterator[P
         max_size=MAX_CONNECTIONS,
         open=False,
         kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
+        check=_check,
     )
     async with pool:
         saver = PostgresSaver(pool, serde=serde)

@@ -144,6 +144,18 @@ async def test_rollback_frees_blobs(postgres: str, url: str) -> None:
     assert count(url, "checkpoint_blobs", "t") == 0
 
 
+async def test_a_database_that_was_away_costs_no_run(postgres: str, url: str) -> None:
+    if url.startswith("sqlite"):
+        pytest.skip("a file isn't away")
+    async with open_checkpointer(url) as saver:
+        await build(saver).ainvoke(message("x"), config("t", "r1"), durability="sync")
+        with psycopg.connect(url, autocommit=True) as other:
+            others = "pid <> pg_backend_pid() AND datname = current_database()"
+            other.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {others}")
+
+        assert texts(await build(saver).aget_state(config("t", "r1"))) == ["x", "hello 1"]
+
+
 async def test_keep_latest_drops_history_and_goes_on(url: str) -> None:
     async with open_checkpointer(url) as saver:
         graph = build(saver)
