@@ -43,14 +43,14 @@ async def _demo(inbox: Path, *, json: bool) -> int:
     from cli.session import session
     from cli.stage import set_stage
     from evals.expectations import deviations, read_manifest
-    from evals.suites import of_application
+    from graphs.domain import load
     from tools.remote.process import started as beside
 
     expected = read_manifest(inbox / "manifest.toml")
     stage = set_stage()
     started = time.monotonic()
     async with session() as opened, AsyncExitStack() as stack:
-        world_of = of_application("inbox").world_of
+        world_of = load(f"evals.{opened.application.name}.inbox", "world_of")
         if not json:
             say(*opening(stage, expected))
         with Progress("preparing records and the document index", quiet=json).running():

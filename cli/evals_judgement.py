@@ -166,9 +166,9 @@ def judged(experiment: Experiment, suites: list[str]) -> Verdict:
 
 def judge_name() -> str:
     """The judge that is configured now; another one's calibration says nothing of it."""
-    from evals.suites import of_application
+    from graphs.domain import domain, load
 
-    return str(of_application("judging").DeskJudge().name)
+    return str(load(f"evals.{domain().name}.judging", "DeskJudge")().name)
 
 
 def experiment_of(name: str | None) -> Experiment:

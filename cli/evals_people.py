@@ -81,10 +81,11 @@ def calibrate_judge(
         from evals.calibration import keep as write
         from evals.rows import home
         from evals.rule_judge import RuleJudge
-        from evals.suites import bench, of_application
+        from evals.suites import bench
         from evals.thresholds import read_thresholds
+        from graphs.domain import domain, load
 
-        judging: Any = of_application("judging")
+        judging: Any = load(f"evals.{domain().name}.judging")
         pairs, dataset = judging.pairs(split)
         if not rule:
             await bench().prepare(home() / "stage")

@@ -21,9 +21,9 @@ def sabotage(
     Each fault must be found where it is; what is harmless must pass.
     """
     from evals.sabotage import campaign
-    from evals.suites import of_application
+    from graphs.domain import domain, load
 
-    planted = of_application("sabotage")
+    planted = load(f"evals.{domain().name}.sabotage")
     chosen = [change for change in planted.CHANGES if not only or change.name in only]
     if not chosen:
         say(f"there is no such change; there are {', '.join(c.name for c in planted.CHANGES)}")

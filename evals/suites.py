@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from evals.rows import Row
 from governance.errors import InvalidInput
-from graphs.domain import domain
+from graphs.domain import domain, load
 
 LAYERS = ("model", "component", "output")
 
@@ -116,21 +115,5 @@ class Bench:
 
 def bench() -> Bench:
     """The suites of this deployment's application."""
-    found: Bench = of_application("suites").BENCH
+    found: Bench = load(f"evals.{domain().name}.suites", "BENCH")
     return found
-
-
-def of_application(part: str) -> Any:
-    """A module of the application's evaluations.
-
-    Raises:
-        InvalidInput: Nobody wrote it yet.
-    """
-    name = f"evals.{domain().name}.{part}"
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if not name.startswith(error.name or " "):
-            raise
-        msg = f"{domain().name} has no {name.replace('.', '/')}.py yet; docs/own-domain.md says what it holds"
-        raise InvalidInput(msg) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from governance.errors import TowerError
+from governance.errors import InvalidInput, TowerError
 from nodes.admission import Admission
 from tools.registry import Toolbox
 from tools.remote.system import System
@@ -49,7 +49,7 @@ class Domain:
             msg = f"there is no graph {name}; there are {', '.join(self.graphs)}"
             raise TowerError(msg)
         module, _, attribute = self.graphs[name].partition(":")
-        graph: CompiledStateGraph[Any, Any, Any, Any] = _load(module, attribute or "graph")
+        graph: CompiledStateGraph[Any, Any, Any, Any] = load(module, attribute or "graph")
         return graph
 
     def flaws(self) -> list[str]:
@@ -77,26 +77,24 @@ class Domain:
 @cache
 def domain() -> Domain:
     """The application that `TOWER_DOMAIN` names (`graphs.desk.domain` unless set)."""
-    found: Domain = _load(os.environ.get("TOWER_DOMAIN", "graphs.desk.domain"), "DOMAIN")
+    found: Domain = load(os.environ.get("TOWER_DOMAIN", "graphs.desk.domain"), "DOMAIN")
     return found
 
 
-def _load(module: str, attribute: str) -> Any:
-    """What a module of the application calls so.
+def load(module: str, attribute: str = "") -> Any:
+    """A module of the application, or what it calls so.
 
     Raises:
-        TowerError: It can't be imported or has none; the message says at which line.
+        InvalidInput: There is no such module.
+        TowerError: It can't be imported or lacks the attribute; the message says at which line.
     """
     try:
-        if importlib.util.find_spec(module) is None:
-            raise ModuleNotFoundError(name=module)  # noqa: TRY301 - as where a package above it is missing
-        return getattr(importlib.import_module(module), attribute)
+        found = importlib.import_module(module)
+        return getattr(found, attribute) if attribute else found
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and module.startswith(error.name or " "):
-            msg = (
-                f"there is no module {module}; TOWER_DOMAIN names your application's, and its graphs' follow"
-            )
-            raise TowerError(msg) from error
+            msg = f"there is no {module}: TOWER_DOMAIN says what runs, and docs/own-domain.md what it holds"
+            raise InvalidInput(msg) from error
         at = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == "<module>"]
         where = f" ({at[-1].filename}, line {at[-1].lineno})" if at else ""
         said = error if isinstance(error, TowerError) else f"{type(error).__name__}: {error}"

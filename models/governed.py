@@ -113,15 +113,8 @@ def _act(
     sequence: int,
 ) -> Act:
     # Not the model: an answer that was paid for counts, whichever model a second try would ask.
-    prompt = json.dumps(
-        [
-            role,
-            [[m.type, m.content, getattr(m, "tool_calls", None)] for m in messages],
-            tools,
-        ],
-        sort_keys=True,
-        default=str,
-    )
+    said = [[m.type, m.content, getattr(m, "tool_calls", None)] for m in messages]
+    prompt = json.dumps([role, said, tools], sort_keys=True, default=str)
     tokens = len(prompt) // 4 + ANSWER_TOKENS
     return Act(
         seam=Seam.MODEL,

@@ -186,20 +186,9 @@ def tool(  # noqa: PLR0913 - one declaration each
         if window and not undo:
             msg = f"tool {name} has a window in which to undo it and no tool that does; name one in undo"
             raise ValueError(msg)
+        once = (not writes or "key" in parameters) if idempotent is None else idempotent
         return Tool(
-            name,
-            function,
-            owner,
-            risk,
-            writes,
-            (not writes or "key" in parameters) if idempotent is None else idempotent,
-            undo,
-            data,
-            needs,
-            yields,
-            settled_by,
-            window,
-            told,
+            name, function, owner, risk, writes, once, undo, data, needs, yields, settled_by, window, told
         )
 
     return wrap

@@ -44,12 +44,7 @@ class Chart(Record):
 
 
 @tool(
-    owner="insight",
-    writes=True,
-    idempotent=True,
-    undo="remove_chart",
-    data=("statistics",),
-    needs=("desk",),
+    owner="insight", writes=True, idempotent=True, undo="remove_chart", data=("statistics",), needs=("desk",)
 )
 async def draw_chart(
     panels: Annotated[list[Panel], Field(min_length=1, max_length=4, description="Charts of the picture")],
