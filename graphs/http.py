@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache, wraps
 from typing import Any
@@ -32,6 +33,7 @@ from nodes.place import RUN_KEY
 
 Value = MutableMapping[str, Any]
 Filter = dict[str, Any]
+_LOG = logging.getLogger(__name__)
 Handler = Callable[[Auth.types.AuthContext, Value], Awaitable[Any]]
 
 STATUS: dict[type[TowerError], int] = {
@@ -96,8 +98,11 @@ async def _authenticate(authorization: str | None, headers: dict[bytes, bytes] |
         msg = "no valid key was shown; send `Authorization: Bearer KEY` or `x-api-key: KEY`"
         raise Auth.exceptions.HTTPException(401, msg) from error
     except ControlUnavailable as error:
+        # Whoever asks has shown no valid key yet, so where the database lies is for the server's own log.
+        _LOG.warning("keys can't be checked: %s", error)
+        msg = "keys can't be checked, as the control database is away; an operator sees why: `tower doctor`"
         # The server knows 401 and 403 here; 403, since another key wouldn't help.
-        raise Auth.exceptions.HTTPException(403, str(error)) from error
+        raise Auth.exceptions.HTTPException(403, msg) from error
     roles = sorted(user.roles)
     return {"identity": user.id, "permissions": roles, "tenant": user.tenant, "roles": roles}
 

@@ -84,5 +84,7 @@ def test_a_control_database_that_can_not_be_opened_lets_nobody_in(tmp_path: Path
 
         assert refused.status_code == 403
         assert "tower doctor" in refused.json()["detail"]
+        assert "/dev/null" not in refused.text
+        assert "/dev/null" in server.log
     finally:
         server.kill()
