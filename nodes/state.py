@@ -8,6 +8,7 @@ from typing import Annotated, Any, NotRequired
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from governance.outcome import Outcome
@@ -50,18 +51,16 @@ class Question(TypedDict):
 class Upload(TypedDict):
     """A document that comes in with a request; read and removed at admission."""
 
-    name: str
-    content: str
-    """Base64 of the file."""
+    name: Annotated[str, Field(examples=["letter.pdf"])]
+    content: Annotated[str, Field(description="Base64 of the file.")]
 
 
 class TaskInput(TypedDict):
     """What a client sends."""
 
     messages: Annotated[list[AnyMessage], add_messages]
-    documents: NotRequired[list[Upload]]
-    customer: NotRequired[str]
-    """The customer whom the authenticated user vouches for, such as `C-10001`."""
+    documents: NotRequired[Annotated[list[Upload], Field(description="What others wrote; untrusted.")]]
+    customer: NotRequired[Annotated[str, Field(description="The customer whom you vouch for.")]]
 
 
 class RunState(TypedDict):

@@ -95,7 +95,10 @@ def test_every_graph_is_registered_with_what_studio_shows(desk: Server):
         for name, assistant in found.items():
             assert assistant["description"] == CONFIG["graphs"][name]["description"]
             schemas = sam.assistants.get_schemas(assistant["assistant_id"])
-            assert {"messages", "documents", "customer"} <= set(schemas["input_schema"]["properties"]), name
+            form = schemas["input_schema"]
+            assert {"messages", "documents", "customer"} <= set(form["properties"]), name
+            explained = form["properties"]["customer"], form["$defs"]["Upload"]["properties"]["content"]
+            assert all(field["description"] for field in explained), name
             assert {"language", "guidance"} <= set(schemas["context_schema"]["properties"]), name
             assert len(sam.assistants.get_graph(assistant["assistant_id"])["nodes"]) > 2
 
