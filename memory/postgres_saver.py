@@ -1,4 +1,4 @@
-"""PostgreSQL saver that can also undo a run and copy a thread."""
+"""PostgreSQL saver that can also undo a run."""
 
 from __future__ import annotations
 
@@ -32,24 +32,11 @@ WHERE b.thread_id = %s AND b.checkpoint_ns = %s AND b.channel = %s AND b.version
 AND NOT EXISTS (SELECT 1 FROM checkpoints c WHERE c.thread_id = b.thread_id
 AND c.checkpoint_ns = b.checkpoint_ns AND c.checkpoint -> 'channel_versions' ->> b.channel = b.version)"""
 
-COPY_CHECKPOINTS = """INSERT INTO checkpoints
-(thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
-SELECT %(target)s, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
-CASE WHEN metadata ? 'thread_id' THEN metadata || jsonb_build_object('thread_id', %(target)s::text)
-ELSE metadata END FROM checkpoints WHERE thread_id = %(source)s ON CONFLICT DO NOTHING"""
-COPY_BLOBS = """INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
-SELECT %(target)s, checkpoint_ns, channel, version, type, blob
-FROM checkpoint_blobs WHERE thread_id = %(source)s ON CONFLICT DO NOTHING"""
-COPY_WRITES = """INSERT INTO checkpoint_writes
-(thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob, task_path)
-SELECT %(target)s, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob, task_path
-FROM checkpoint_writes WHERE thread_id = %(source)s ON CONFLICT DO NOTHING"""
-
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 
 
 class PostgresSaver(AsyncPostgresSaver):
-    """`AsyncPostgresSaver` with what a rollback and a copied thread need."""
+    """`AsyncPostgresSaver` with what a rollback needs."""
 
     async def setup(self) -> None:
         """Bring the tables up to date, one process at a time."""
@@ -77,13 +64,6 @@ class PostgresSaver(AsyncPostgresSaver):
                 for channel, version in row["versions"].items()
             }
             await cursor.executemany(DELETE_FREED_BLOBS, sorted(freed))
-
-    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copy a thread with all its history and pending writes."""
-        names = {"source": str(source_thread_id), "target": str(target_thread_id)}
-        async with self._cursor() as cursor, cursor.connection.transaction():
-            for sql in (COPY_CHECKPOINTS, COPY_BLOBS, COPY_WRITES):
-                await cursor.execute(sql, names)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Drop the history of threads (`keep_latest`), or all of them (`delete_all`, also `delete`).

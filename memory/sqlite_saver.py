@@ -1,4 +1,4 @@
-"""SQLite saver that can also undo a run, copy a thread and prune its history."""
+"""SQLite saver that can also undo a run and prune its history."""
 
 from __future__ import annotations
 
@@ -26,15 +26,6 @@ DELETE_RUN_WRITES = f"""DELETE FROM writes WHERE (thread_id, checkpoint_ns, chec
 (SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints WHERE {OF_RUNS})"""
 DELETE_RUN_CHECKPOINTS = f"DELETE FROM checkpoints WHERE {OF_RUNS}"
 
-COPY_CHECKPOINTS = """INSERT OR REPLACE INTO checkpoints
-(thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
-SELECT ?, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
-CAST(json_replace(CAST(metadata AS TEXT), '$.thread_id', ?) AS BLOB) FROM checkpoints WHERE thread_id = ?"""
-COPY_WRITES = """INSERT OR REPLACE INTO writes
-(thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)
-SELECT ?, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value
-FROM writes WHERE thread_id = ?"""
-
 DELTA_THREADS = """SELECT DISTINCT thread_id FROM checkpoints
 WHERE thread_id IN (SELECT value FROM json_each(?))
 AND json_extract(CAST(metadata AS TEXT), '$.counters_since_delta_snapshot') IS NOT NULL"""
@@ -56,7 +47,7 @@ WHERE thread_id IN (SELECT value FROM json_each(?))"""
 
 
 class SqliteSaver(AsyncSqliteSaver):
-    """`AsyncSqliteSaver` with what a rollback, a copied thread and a long history need."""
+    """`AsyncSqliteSaver` with what a rollback and a long history need."""
 
     async def setup(self) -> None:
         """Create the tables; waits while another process does the same."""
@@ -90,13 +81,6 @@ class SqliteSaver(AsyncSqliteSaver):
         """Forget what these runs saved; their threads are then as they were before them."""
         runs = json.dumps([str(run_id) for run_id in run_ids])
         await self._in_one_transaction((DELETE_RUN_WRITES, (runs,)), (DELETE_RUN_CHECKPOINTS, (runs,)))
-
-    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copy a thread with all its history and pending writes."""
-        source, target = str(source_thread_id), str(target_thread_id)
-        await self._in_one_transaction(
-            (COPY_CHECKPOINTS, (target, target, source)), (COPY_WRITES, (target, source))
-        )
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Drop the history of threads, or all of them.

@@ -187,22 +187,6 @@ async def test_delete_all(url: str, strategy: str) -> None:
     assert count(url, "checkpoints", "u") > 0
 
 
-async def test_a_copy_goes_its_own_way(url: str) -> None:
-    async with open_checkpointer(url) as saver:
-        graph = build(saver)
-        await graph.ainvoke(message("hi"), config("t", "r1"), durability="sync")
-        await saver.acopy_thread("t", "copy")
-        assert count(url, "checkpoints", "copy") == count(url, "checkpoints", "t")
-        assert count(url, "writes", "copy") == count(url, "writes", "t")
-
-        await graph.ainvoke(Command(resume="no"), config("copy", "r2"))
-
-        assert texts(await graph.aget_state(config("copy", "r2")))[-1] == "said no"
-        assert texts(await graph.aget_state(config("t", "r1"))) == ["hi", "hello 1"]
-        listed = [item async for item in saver.alist({"configurable": {"thread_id": "copy"}})]
-        assert {item.metadata.get("thread_id", "copy") for item in listed} == {"copy"}
-
-
 def _setup(url: str) -> None:
     async def main() -> None:
         async with open_checkpointer(url) as saver:
