@@ -19,7 +19,7 @@ dev: setup  ## Serve all graphs with LangGraph's development server (PORT=2024)
 	@./tower doctor
 	@echo "In Studio's connection settings add the header x-api-key with a key from TOWER_HOME/keys, such as sam.key."
 	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true \
-	    $(python) -m langgraph_cli dev --no-browser --no-reload --port $(PORT) --n-jobs-per-worker 10 $(ARGS)
+	    $(python) scripts/dev.py --no-browser --no-reload --port $(PORT) --n-jobs-per-worker 10 $(ARGS)
 
 test: setup  ## Run the tests (ARGS="-k approval" for some of them)
 	$(python) -m pytest -m "not slow" -n 2 --dist worksteal $(ARGS)
