@@ -68,7 +68,7 @@ def _chain(case: Case) -> dict[Agent, Say]:
         # An exclusion is in no record: the desk asks a person, who says what the label says.
         excluded = facts.get("status") == "declined" and facts["amount"] > record["deductible"]
         kept["covered"] = kept["covered"] and not excluded
-        return call("CoverageVerdict", **kept, reason=WHY, confidence=100)
+        return call("CoverageVerdict", **kept, reason=record["reason"], confidence=100)
 
     def assess(messages: Sequence[BaseMessage]) -> AIMessage:
         record = _answered(messages)

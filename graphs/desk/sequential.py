@@ -15,6 +15,7 @@ from tools.desk.claims import open_claim
 from tools.desk.customers import find_customer
 from tools.desk.letters import send_letter
 from tools.desk.payments import pay_claim
+from tools.desk.policies import why
 from tools.desk.settlement import settle_claim
 
 Results = Mapping[str, Any]
@@ -30,13 +31,22 @@ def _claim(results: Results, _run: Run) -> dict[str, Any]:
     return {name: facts[name] for name in wanted if facts[name] is not None}
 
 
+def _reason(results: Results) -> str:
+    """Why it is decided so, as the customer will read it: from what was held against records.
+
+    What whoever drafts the decision gives as the reason is on file, and nobody's letter.
+    """
+    cover = results["coverage"]
+    return why(results["decide"]["payable"], cover["limit"]) if cover["covered"] else str(cover["reason"])
+
+
 def _settlement(results: Results, _run: Run) -> dict[str, Any]:
     decided = results["decide"]
     return {
         "claim_id": results["open_claim"]["claim_id"],
         "decision": decided["decision"],
         "amount": decided["payable"],
-        "reason": decided["reason"],
+        "reason": _reason(results),
     }
 
 
@@ -57,7 +67,7 @@ def _letter(results: Results, run: Run) -> dict[str, Any]:
         "customer_id": run.subject,
         "template": "claim_approved" if approved else "claim_declined",
         "claim_id": results["open_claim"]["claim_id"],
-        "reason": results["decide"]["reason"],
+        "reason": _reason(results),
     }
 
 
@@ -72,9 +82,9 @@ def told(results: Results) -> dict[str, Any]:
     if "settle_claim" not in results:
         said = "not settled, so nothing is approved, declined or paid."
     elif paid:
-        said = f"paid {amount}. {decided['reason']}"
+        said = f"paid {amount}. {_reason(results)}"
     elif decided["decision"] == "decline":
-        said = f"declined. {decided['reason']}"
+        said = f"declined. {_reason(results)}"
     else:
         said = f"approved for {amount}, not paid. Pay with `tower call pay_claim`, or `tower undo` this run."
     return {"answer": f"{claim}: {said}", "result": {"claim": claim, "payment": paid, **decided}}

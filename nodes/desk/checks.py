@@ -53,6 +53,9 @@ async def coverage_agrees(result: CoverageVerdict, state: Mapping[str, Any], loo
     by_person = "coverage" in state.get("answers", {})
     if by_person and not result.covered:
         return []
+    if not (result.covered or record["covered"] or record["reason"].casefold() in result.reason.casefold()):
+        # The customer reads it, and may object to it.
+        return [f"what the record says is: {record['reason']}; give that as the reason"]
     told = {"covered": result.covered, "limit": result.limit, "deductible": result.deductible}
     problems = [
         f"{name} is {told[name]}, but the record says {record[name]}"

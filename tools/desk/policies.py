@@ -170,14 +170,6 @@ def assessment(policy: PolicyRow, peril: Peril, loss_date: dt.date, amount: int)
     """Compute what is paid: nothing without cover, else the amount less the deductible, at most the limit."""
     terms = _terms(policy, peril, loss_date)
     payable = 0 if terms.problem else max(0, min(amount - policy.deductible, terms.limit))
-    if terms.problem:
-        reason = terms.problem
-    elif not payable:
-        reason = "the amount is within the deductible"
-    elif payable == terms.limit:
-        reason = "the amount less the deductible reaches the limit"
-    else:
-        reason = "the amount less the deductible"
     return Assessment(
         policy_number=policy.policy_number,
         peril=peril,
@@ -187,8 +179,15 @@ def assessment(policy: PolicyRow, peril: Peril, loss_date: dt.date, amount: int)
         decision="approve" if payable else "decline",
         deductible=policy.deductible,
         limit=terms.limit,
-        reason=reason,
+        reason=terms.problem or why(payable, terms.limit),
     )
+
+
+def why(payable: int, limit: int) -> str:
+    """Why just that is payable for a loss that is covered."""
+    if not payable:
+        return "the amount is within the deductible"
+    return "the amount less the deductible" + (" reaches the limit" if payable == limit else "")
 
 
 def _terms(policy: PolicyRow, peril: Peril, loss_date: dt.date) -> _Terms:

@@ -68,6 +68,20 @@ async def test_a_model_that_refuses_cover_is_held_against_the_record():
 
 
 @pytest.mark.parametrize(
+    ("reason", "said"),
+    [("HM-200001 lapsed on 2026-05-01.", 0), ("The amount is less than the deductible.", 1)],
+)
+async def test_why_a_loss_is_not_covered_is_what_the_record_says(reason, said):
+    async def lapsed(_tool: Any, **_args: Any) -> Any:
+        none = {"covered": False, "limit": 0, "deductible": 0, "reason": "HM-200001 lapsed on 2026-05-01"}
+        return RECORD | none
+
+    refused = CoverageVerdict(covered=False, limit=0, deductible=0, reason=reason, confidence=100)
+
+    assert len(await coverage_agrees(refused, state("A lost bag."), lapsed)) == said
+
+
+@pytest.mark.parametrize(
     ("said", "amount", "problems"),
     [("", 30_000, 1), ("I claim 300.00 EUR only.", 30_000, 0), ("I claim 300.00 EUR only.", 45_001, 1)],
 )
