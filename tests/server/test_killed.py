@@ -85,6 +85,8 @@ def test_a_control_database_that_can_not_be_opened_lets_nobody_in(tmp_path: Path
         assert refused.status_code == 403
         assert "tower doctor" in refused.json()["detail"]
         assert "/dev/null" not in refused.text
+        ready = httpx.get(f"{server.url}/ready", timeout=30)
+        assert (ready.status_code, ready.text) == (503, '{"ready":false}')
         assert "/dev/null" in server.log
     finally:
         server.kill()
