@@ -1,4 +1,4 @@
-"""Thresholds: what the gate demands of which metric, read from the one reviewed file `gate.toml`."""
+"""Thresholds: what the gate demands of which metric, read from the domain's one reviewed file `gate.toml`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from governance.errors import InvalidInput
+from graphs.domain import domain
 
-FILE = Path(__file__).with_name("gate.toml")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -142,13 +142,22 @@ class Thresholds:
         )
 
 
-def read_thresholds(path: Path = FILE) -> Thresholds:
+def thresholds_file() -> Path:
+    """Where the thresholds of the registered domain are."""
+    return Path(__file__).parent / domain().name / "gate.toml"
+
+
+def read_thresholds(path: Path | None = None) -> Thresholds:
     """Read the thresholds.
+
+    Args:
+        path: The file; the domain's own without.
 
     Raises:
         InvalidInput: The file is missing or broken, demands something twice or nothing, or would have
             harm decided by a judge.
     """
+    path = path or thresholds_file()
     try:
         text = path.read_bytes()
         listed = tomllib.loads(text.decode())

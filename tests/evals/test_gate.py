@@ -7,7 +7,7 @@ import pytest
 from evals.baselines import Baseline, accept, read_baseline
 from evals.gate import State, decide
 from evals.signoff import sign, signed
-from evals.thresholds import FILE, Metric, Safety, read_thresholds
+from evals.thresholds import Metric, Safety, read_thresholds, thresholds_file
 from governance.errors import Denied, InvalidInput
 from tests.evals.making import baseline, experiment, limits, row, rows
 
@@ -224,7 +224,7 @@ def test_a_baseline_that_was_edited_by_hand_is_refused(tmp_path):
 )
 def test_wrong_thresholds_are_refused(tmp_path, change, says):
     path = tmp_path / "gate.toml"
-    path.write_text(change(FILE.read_text()))
+    path.write_text(change(thresholds_file().read_text()))
 
     with pytest.raises(InvalidInput, match=says):
         read_thresholds(path)
