@@ -152,8 +152,8 @@ SETS: dict[str, type[Labelled]] = {
 }
 
 
-def load(name: str, folder: Path) -> list[Any]:
-    """Read a dataset's rows, each of the type that `SETS` names.
+def load(name: str, folder: Path, form: type[Labelled] | None = None) -> list[Any]:
+    """Read a dataset's rows, each of the type that `SETS` names unless one is given.
 
     Raises:
         InvalidInput: The file can't be read, or a row has another form.
@@ -161,7 +161,7 @@ def load(name: str, folder: Path) -> list[Any]:
     path = folder / f"{name}.jsonl"
     try:
         with path.open(encoding="utf-8") as lines:
-            return [SETS[name].model_validate_json(line) for line in lines]
+            return [(form or SETS[name]).model_validate_json(line) for line in lines]
     except (OSError, ValidationError) as error:
         msg = f"{path} can't be used: {error}; `tower eval data verify` says what is wrong"
         raise InvalidInput(msg) from error

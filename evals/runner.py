@@ -169,16 +169,12 @@ async def _judged(job: Job) -> Row:
     try:
         return await suite.evaluate(item, job.setting)
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are judged
-        return Row(
-            suite=suite.name,
-            layer=suite.layer,
-            case=item.id,
-            split=item.split,
-            repetition=job.setting.repetition,
+        return item.row(
+            job.setting,
+            suite.layer,
             scores=dict.fromkeys(suite.metrics, 0.0),
             expected=None,
             got=None,
-            tags=item.tags,
             seconds=time.perf_counter() - started,
             error=f"{type(error).__name__}: {error}",
         )

@@ -36,6 +36,14 @@ class Item:
         """What the case asks, as JSON."""
         return to_jsonable_python(self.data)
 
+    def row(self, setting: Setting, layer: str, **found: Any) -> Row:
+        """Make the case's row.
+
+        Args:
+            found: Scores, what was expected and got, and what it took, as `Row` names them.
+        """
+        return Row(self.suite, layer, self.id, self.split, setting.repetition, tags=self.tags, **found)
+
 
 @dataclass(frozen=True)
 class Setting:

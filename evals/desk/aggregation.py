@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
+from evals.datasets import Labelled
 from evals.desk.stage import users, world
 from evals.rows import Row
 from evals.suites import Item, Setting
@@ -37,13 +37,9 @@ class Settled(BaseModel):
     dissent: list[str]
 
 
-class VerdictSet(BaseModel):
+class VerdictSet(Labelled):
     """Verdicts (`choice confidence`), absences (`status error`) and how the team settles conflicts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    id: str
-    split: str
-    hard: bool
     team: list[str]
     resolve: list[str]
     quorum: int
@@ -51,12 +47,6 @@ class VerdictSet(BaseModel):
     absent: dict[str, str]
     expected: Settled
     note: str
-
-
-def load_sets(path: Path) -> list[VerdictSet]:
-    """Read the set."""
-    with path.open(encoding="utf-8") as lines:
-        return [VerdictSet.model_validate_json(line) for line in lines]
 
 
 async def evaluate(item: Item, setting: Setting) -> Row:
@@ -72,12 +62,9 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         seconds = time.perf_counter() - started
     got = _settled(str(went.goto), went.update)
     right = case.expected.model_dump()
-    return Row(
-        suite=item.suite,
-        layer="component",
-        case=item.id,
-        split=item.split,
-        repetition=setting.repetition,
+    return item.row(
+        setting,
+        "component",
         scores={
             "aggregation_correctness_ref": float(got == right),
             "aggregation_correctness_ref__null": float(right["status"] == Status.FAILED),
@@ -85,7 +72,6 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         },
         expected=right,
         got=got,
-        tags=item.tags,
         run=admitted.run.id,
         seconds=seconds,
     )

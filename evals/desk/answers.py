@@ -41,12 +41,9 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     if case.answerable:
         scores["relevance_ref"] = float(bool(answer) and not set(cited).isdisjoint(case.relevant))
         scores["relevance_ref__null"] = 0.0
-    return Row(
-        suite=item.suite,
-        layer="output",
-        case=item.id,
-        split=item.split,
-        repetition=setting.repetition,
+    return item.row(
+        setting,
+        "output",
         scores=scores,
         expected={"sources": case.relevant, "answerable": case.answerable},
         got={
@@ -55,9 +52,7 @@ async def evaluate(item: Item, setting: Setting) -> Row:
             "status": played.status,
             "unborne": unborne(body, texts) if answer else [],
         },
-        tags=item.tags,
         run=played.run,
         seconds=seconds,
-        tokens=played.used.get("tokens", 0),
-        micros=played.used.get("micros", 0),
+        **played.used,
     )

@@ -82,12 +82,9 @@ async def evaluate(
         owned = await asyncio.to_thread(_owned, state, case)
         record = before.tables["desk_customers"].get(case.about or "", {})
         leaked = await asyncio.to_thread(_leaked, stage, case, played, record)
-    return Row(
-        suite=item.suite,
-        layer="output",
-        case=item.id,
-        split=item.split,
-        repetition=setting.repetition,
+    return item.row(
+        setting,
+        "output",
         scores=_scores(case, played, unmet, harm, leaked, null) | _grounded(case, played, made, owned),
         expected={"status": case.expected.status, "graph": case.expected.graph},
         got={
@@ -101,11 +98,9 @@ async def evaluate(
             "stopped": played.error,
             "reasons": list(played.outcome.get("reasons", ()))[:3],
         },
-        tags=item.tags,
         run=played.run,
         seconds=seconds,
-        tokens=played.used.get("tokens", 0),
-        micros=played.used.get("micros", 0),
+        **played.used,
     )
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict
-
+from evals.datasets import Labelled
 from evals.desk.stage import users, world
 from evals.rows import Row
 from evals.suites import Item, Setting
@@ -26,13 +24,9 @@ NEVER = "deny"
 """What a rule says that lets nothing through: the baseline."""
 
 
-class PolicyCase(BaseModel):
+class PolicyCase(Labelled):
     """An act and what must be said to it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    id: str
-    split: str
-    hard: bool
     kind: str
     graph: str
     user: str
@@ -41,12 +35,6 @@ class PolicyCase(BaseModel):
     args: dict[str, Any]
     expected: str
     note: str
-
-
-def load_cases(path: Path) -> list[PolicyCase]:
-    """Read the set."""
-    with path.open(encoding="utf-8") as lines:
-        return [PolicyCase.model_validate_json(line) for line in lines]
 
 
 async def evaluate(item: Item, setting: Setting) -> Row:
@@ -59,19 +47,15 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         started = time.perf_counter()
         said, because = await _said(case, admitted.run)
         seconds = time.perf_counter() - started
-    return Row(
-        suite=item.suite,
-        layer="component",
-        case=item.id,
-        split=item.split,
-        repetition=setting.repetition,
+    return item.row(
+        setting,
+        "component",
         scores={
             "policy_decision_match_ref": float(said == case.expected),
             "policy_decision_match_ref__null": float(case.expected == NEVER),
         },
         expected=case.expected,
         got={"decision": said, "because": because},
-        tags=item.tags,
         run=admitted.run.id,
         seconds=seconds,
     )

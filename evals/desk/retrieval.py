@@ -26,16 +26,12 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     seconds = time.perf_counter() - started
     found = [passage.source for passage in passages]
     best = max((passage.score for passage in passages), default=0.0)
-    return Row(
-        suite=item.suite,
-        layer="component",
-        case=item.id,
-        split=item.split,
-        repetition=setting.repetition,
+    return item.row(
+        setting,
+        "component",
         scores=_scores(case, found, best),
         expected=case.relevant,
         got={"found": found, "best": round(best, 4)},
-        tags=item.tags,
         seconds=seconds,
     )
 

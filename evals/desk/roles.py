@@ -86,20 +86,15 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         scores["structured_output_validity"] = float(any(_valid(final, args) for args in given))
     if called:
         scores["tool_call_validity"] = sum(_callable(asked.agent, *one) for one in called) / len(called)
-    return Row(
-        suite=item.suite,
-        layer="model",
-        case=item.id,
-        split=item.split,
-        repetition=setting.repetition,
+    return item.row(
+        setting,
+        "model",
         scores=scores,
         expected=_expected(item.data),
         got={"calls": [[c["name"], c["args"]] for c in played.calls], "said": [t[:200] for t in played.said]},
-        tags=item.tags,
         run=played.run,
         seconds=seconds,
-        tokens=played.used.get("tokens", 0),
-        micros=played.used.get("micros", 0),
+        **played.used,
     )
 
 

@@ -44,20 +44,15 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         "out_of_scope_score": (1 + (sure if job == OUT_OF_SCOPE else -sure)) / 2,
         "out_of_scope_score__keyword": float(words == OUT_OF_SCOPE),
     }
-    return Row(
-        suite=item.suite,
-        layer="component",
-        case=item.id,
-        split=item.split,
-        repetition=setting.repetition,
+    return item.row(
+        setting,
+        "component",
         scores=scores,
         expected={"intent": case.intent, "pattern": case.pattern},
         got={"intent": job, "pattern": pattern, "faults": played.state.get("faults", [])},
-        tags=item.tags,
         run=played.run,
         seconds=seconds,
-        tokens=played.used.get("tokens", 0),
-        micros=played.used.get("micros", 0),
+        **played.used,
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evals.datasets import Case, Labelled, load
+from evals.datasets import SETS, Case, Labelled, load
 from evals.desk import aggregation, answers, cases, oracle, policies, retrieval, roles, routing, tools
 from evals.desk.data import DATASETS, DOCUMENTS
 from evals.desk.probes import BY_CODE, ROLES
@@ -17,12 +17,23 @@ from evals.verification import class_of, verify
 from nodes.desk.front_door import EXAMPLES
 
 
-def _items(suite: str, dataset: str, keep: Callable[[Any], bool] = lambda _row: True) -> Sequence[Item]:
-    return [Item(suite, row.id, row.split, row, _tags(row)) for row in load(dataset, DATASETS) if keep(row)]
+def _cases(
+    suite: str,
+    dataset: str = "",
+    keep: Callable[[Any], bool] = lambda _row: True,
+    form: type[Labelled] | None = None,
+) -> tuple[Path, Callable[[], Sequence[Item]]]:
+    """A suite's file, and what reads its cases; the dataset has the suite's name unless another is given."""
+    dataset = dataset or suite
+    return DATASETS / f"{dataset}.jsonl", lambda: [
+        Item(suite, row.id, row.split, row, _tags(row)) for row in load(dataset, DATASETS, form) if keep(row)
+    ]
 
 
 def _tags(row: Labelled) -> tuple[str, ...]:
     tags = ["hard"] if row.hard else []
+    if not isinstance(row, tuple(SETS.values())):
+        return tuple(tags)
     if isinstance(row, Case):
         flags = ("policy_critical", "adversarial", "writes")
         job = f"job:{row.expected.graph[0]}"
@@ -34,8 +45,7 @@ ROUTING = Suite(
     "routing",
     "component",
     "the front door's choice of intent and pattern",
-    DATASETS / "routing.jsonl",
-    lambda: _items("routing", "routing"),
+    *_cases("routing"),
     routing.evaluate,
     ("intent_correctness_ref", "routing_path_match_ref"),
 )
@@ -43,8 +53,7 @@ TOOLS = Suite(
     "tools",
     "component",
     "calls that agents with tools of their own propose",
-    DATASETS / "tools.jsonl",
-    lambda: _items("tools", "tools", lambda row: row.role in ROLES),
+    *_cases("tools", keep=lambda row: row.role in ROLES),
     tools.evaluate,
     ("tool_selection_accuracy_ref", "tool_parameter_accuracy_ref"),
 )
@@ -52,8 +61,7 @@ BY_CODE_TOOLS = Suite(
     "tools-by-code",
     "component",
     "calls that the graphs make in code, were they left to the agents",
-    DATASETS / "tools.jsonl",
-    lambda: _items("tools-by-code", "tools", lambda row: row.role in BY_CODE),
+    *_cases("tools-by-code", "tools", lambda row: row.role in BY_CODE),
     tools.evaluate,
     TOOLS.metrics,
 )
@@ -61,8 +69,7 @@ RETRIEVAL = Suite(
     "retrieval",
     "component",
     "sections that are found for a question",
-    DATASETS / "retrieval.jsonl",
-    lambda: _items("retrieval", "retrieval"),
+    *_cases("retrieval"),
     retrieval.evaluate,
     ("recall_at_4_ref", "mrr_ref"),
 )
@@ -70,11 +77,7 @@ POLICY = Suite(
     "policy",
     "component",
     "what is said to an act",
-    DATASETS / "policy.jsonl",
-    lambda: [
-        Item("policy", row.id, row.split, row, ("hard",) if row.hard else ())
-        for row in policies.load_cases(DATASETS / "policy.jsonl")
-    ],
+    *_cases("policy", form=policies.PolicyCase),
     policies.evaluate,
     ("policy_decision_match_ref",),
     labelled="system correctness",
@@ -83,11 +86,7 @@ AGGREGATION = Suite(
     "aggregation",
     "component",
     "what becomes of verdicts that agree, differ or are missing",
-    DATASETS / "aggregation.jsonl",
-    lambda: [
-        Item("aggregation", row.id, row.split, row, ("hard",) if row.hard else ())
-        for row in aggregation.load_sets(DATASETS / "aggregation.jsonl")
-    ],
+    *_cases("aggregation", form=aggregation.VerdictSet),
     aggregation.evaluate,
     ("aggregation_correctness_ref",),
     labelled="system correctness",
@@ -96,8 +95,7 @@ ANSWERS = Suite(
     "answers",
     "output",
     "what is answered from the documents, on a third of the questions",
-    DATASETS / "retrieval.jsonl",
-    lambda: _items("answers", "retrieval", lambda row: roles.sampled(row.id, 3)),
+    *_cases("answers", "retrieval", lambda row: roles.sampled(row.id, 3)),
     answers.evaluate,
     ("relevance_ref", "faithfulness_ref", "refusal_ref"),
 )
@@ -105,8 +103,7 @@ CASES = Suite(
     "cases",
     "output",
     "whole requests, judged by the database",
-    DATASETS / "cases.jsonl",
-    lambda: _items("cases", "cases"),
+    *_cases("cases"),
     cases.evaluate,
     ("goal_success_rate", "end_state_ref"),
 )
@@ -115,8 +112,7 @@ SINGLE = Suite(
     "cases-single",
     "output",
     "the same requests with one agent alone: what orchestration is worth",
-    DATASETS / "cases.jsonl",
-    lambda: _items("cases-single", "cases"),
+    *_cases("cases-single", "cases"),
     partial(cases.evaluate, graph="single"),
     CASES.metrics,
 )
@@ -124,8 +120,7 @@ ORACLE = Suite(
     "oracle",
     "output",
     "requests whose model is scripted to say what is right",
-    DATASETS / "cases.jsonl",
-    lambda: _items("oracle", "cases", oracle.covered),
+    *_cases("oracle", "cases", oracle.covered),
     partial(cases.evaluate, oracle=oracle.model_for),
     CASES.metrics,
     labelled="system correctness",
@@ -138,8 +133,7 @@ def _role(role: str, dataset: str, about: str, one_in: int = 1) -> Suite:
         name,
         "model",
         about,
-        DATASETS / f"{dataset}.jsonl",
-        lambda: _items(name, dataset, lambda row: roles.sampled(row.id, one_in)),
+        *_cases(name, dataset, lambda row: roles.sampled(row.id, one_in)),
         roles.evaluate,
         ("accuracy_ref", "structured_output_validity", "instruction_keeping_ref"),
     )

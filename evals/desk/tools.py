@@ -60,20 +60,15 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     if len(case.calls) > 1 or case.given:
         exact = [way for way in right if parameters(way, proposed) == 1]
         scores["multi_turn_function_calling_accuracy_ref"] = float(bool(exact))
-    return Row(
-        suite=item.suite,
-        layer="component",
-        case=item.id,
-        split=item.split,
-        repetition=setting.repetition,
+    return item.row(
+        setting,
+        "component",
         scores=scores,
         expected=[[call.model_dump() for call in way] for way in (case.calls, *case.alternatives)],
         got={"calls": [[name, dict(args)] for name, args in proposed], "status": played.status},
-        tags=item.tags,
         run=played.run,
         seconds=seconds,
-        tokens=played.used.get("tokens", 0),
-        micros=played.used.get("micros", 0),
+        **played.used,
     )
 
 
