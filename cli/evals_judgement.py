@@ -168,7 +168,7 @@ def judge_name() -> str:
     """The judge that is configured now; another one's calibration says nothing of it."""
     from graphs.domain import domain, load
 
-    return str(load(f"evals.{domain().name}.judging", "DeskJudge")().name)
+    return str(load(f"evals.{domain().name}.judging", "ModelJudge")().name)
 
 
 def experiment_of(name: str | None) -> Experiment:

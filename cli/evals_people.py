@@ -89,7 +89,7 @@ def calibrate_judge(
         pairs, dataset = judging.pairs(split)
         if not rule:
             await bench().prepare(home() / "stage")
-        judge: Judge = RuleJudge() if rule else judging.DeskJudge()
+        judge: Judge = RuleJudge() if rule else judging.ModelJudge()
         found = await calibrate(judge, pairs, dataset, read_thresholds().judge)
         if keep and not rule:
             write(found, baselines())

@@ -19,7 +19,7 @@ from nodes.admission import Request
 _FOLDER = "stage"
 
 
-class DeskJudge:
+class ModelJudge:
     """The model of the judge's role, with the rubric of its prompt."""
 
     def __init__(self) -> None:
