@@ -123,7 +123,7 @@ async def _policies() -> Finding:
     from governance.control import control
     from graphs.domain import domain
 
-    domain()  # policies speak of its tools
+    domain()
     return Finding("policies", GOOD, f"valid, version {control().policy.version[:12]}")
 
 
@@ -131,10 +131,12 @@ async def _graphs() -> Finding:
     import asyncio
 
     from graphs.domain import domain
+    from graphs.roster import misfits
 
-    found = await asyncio.to_thread(domain().flaws)
+    found = await asyncio.to_thread(lambda: domain().flaws() or misfits(domain()))
     if found:
-        return Finding("graphs", BAD, "; ".join(found), "nothing can be run with these until they are mended")
+        todo = "what can't be built or isn't permitted won't run; a rule about a wrong name never applies"
+        return Finding("graphs", BAD, ";\n".join(found), todo)
     return Finding("graphs", GOOD, f"{len(domain().graphs)} can be built, each with a contract")
 
 
@@ -143,7 +145,6 @@ async def _control() -> Finding:
     from graphs.domain import domain
 
     domain()
-
     runs = await control().runs(limit=1000)
     pending = sum(record.state == "waiting" for record in runs)
     return Finding("control", GOOD, f"{_place('control')}; {len(runs)} runs, {pending} wait for a person")

@@ -55,6 +55,11 @@ class PolicyFiles:
         }
         return PolicySet.from_pst(replace(known, static_policies=kept))
 
+    def permits(self) -> list[tuple[set[str], set[str]]]:
+        """Actions or groups of each permit, and agents or kinds it is confined to; empty means any."""
+        rules = self.policies.to_pst().static_policies.values()
+        return [(_named(policy), _agents(policy)) for policy in rules if policy.effect == "permit"]
+
 
 def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> PolicyFiles:
     """Read all `*.cedar` under the folders and check them strictly.
@@ -62,19 +67,19 @@ def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> Poli
     Raises:
         PolicyError: Nothing there, unreadable, broken, or at odds with the schema or the tools.
     """
-    texts = {name: _read(path) for name, path in _find(folders, "*.cedar")}
+    texts = {name: read_text(path) for name, path in find_files(folders, "*.cedar")}
     if not texts:
         msg = f"there are no policies under {', '.join(map(str, folders))}; without them nothing may act"
         raise PolicyError(msg)
     trusted = _trusted(folders)
-    base = "\n".join(_read(path) for _, path in _find(folders, "*.cedarschema"))
+    base = "\n".join(read_text(path) for _, path in find_files(folders, "*.cedarschema"))
     source = schema_text(base, tools, trusted)
     try:
         schema = Schema.from_str(source)
     except ValueError as error:
         msg = f"the policy schema (tower.cedarschema and the tools' arguments) is broken: {error}"
         raise PolicyError(msg) from error
-    owned = Owners({name: _read(path) for name, path in _find(folders, OWNERS)})
+    owned = Owners({name: read_text(path) for name, path in find_files(folders, OWNERS)})
     annotations: dict[str, dict[str, str]] = {}
     owners: dict[str, str] = {}
     for path, text in texts.items():
@@ -107,13 +112,25 @@ def _named(policy: pst.Template) -> set[str]:
             return set()
 
 
-def _find(folders: Sequence[Path], pattern: str) -> list[tuple[str, Path]]:
+def _agents(policy: pst.Template) -> set[str]:
+    """Names and kinds to which a permit is confined; none where it isn't, or says to whom it is not."""
+    when = repr(policy.clauses)
+    said = repr(policy.principal) + ("" if "op='not'" in when or "Unless" in when else when)
+    return set(re.findall(r"basename='Agent(?:Kind)?'.*?id='([^']*)'", said))
+
+
+def find_files(folders: Sequence[Path], pattern: str) -> list[tuple[str, Path]]:
     """Files with their names from the folder on, in a fixed order."""
     found = ((folder, path) for folder in folders for path in folder.rglob(pattern))
     return sorted((path.relative_to(folder.parent).as_posix(), path) for folder, path in found)
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A policy file's text.
+
+    Raises:
+        PolicyError: It can't be read.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -123,9 +140,9 @@ def _read(path: Path) -> str:
 
 def _trusted(folders: Sequence[Path]) -> tuple[str, ...]:
     names = set(GENERAL_SETS)
-    for name, path in _find(folders, "trusted.toml"):
+    for name, path in find_files(folders, "trusted.toml"):
         try:
-            names |= set(tomllib.loads(_read(path)))
+            names |= set(tomllib.loads(read_text(path)))
         except tomllib.TOMLDecodeError as error:
             msg = f"{name}: {error}"
             raise PolicyError(msg) from error

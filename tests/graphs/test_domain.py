@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 
 from evals import suites
 from governance.errors import InvalidInput, TowerError
+from governance.policy_files import POLICIES
 from graphs.domain import Domain
+from graphs.roster import misfits
 from nodes.admission import Admission
 from nodes.team import Agent
 from tests.second import office
+from tools.registry import Toolbox
 
 TEAM = (
     "from graphs.sequential import sequential\nfrom nodes.step import Step\nfrom tests.second import office\n"
@@ -73,6 +78,81 @@ def test_a_contract_names_tools_and_every_graph_has_one(module):
     assert application({"find_order": 1}, module).flaws() == []
     assert "names find_ordre" in application({"find_ordre": 1}, module).flaws()[0]
     assert "admission has no contract" in application({}, "tests.second.office", module).flaws()[1]
+
+
+CREW = """
+graph = sequential([Step(office.agent('teller', 'teller', tools=({tools}), model='{model}'))]).compile()
+"""
+
+
+def taken(kind: str, folder: Path, *more: str) -> tuple[Path]:
+    rules = ('permit (principal in AgentKind::"KIND", action == Action::"call_model", resource);', *more)
+    (folder / "policies").mkdir()
+    text = "\n".join(f'@id("{n}") @owner("lab") {rule}' for n, rule in enumerate(rules))
+    (folder / "policies" / "lab.cedar").write_text(text.replace("KIND", kind))
+    shutil.copy(POLICIES / "tower.cedarschema", folder / "policies")
+    (folder / "policies" / "limits.toml").write_text("[approvals]\nroles = ['operator']\n")
+    return (folder / "policies",)
+
+
+CALLS = (
+    'permit (principal, action == Action::"find_order", resource) when { principal in AgentKind::"KIND" };'
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "kind", "contract", "rules", "said"),
+    [
+        (CREW.format(tools="office.find_order,", model="worker"), "teller", {"find_order": 1}, [CALLS], []),
+        (
+            CREW.format(tools="office.find_order,", model="wroker"),
+            "teller",
+            {"find_order": 1},
+            [CALLS],
+            ["agent teller: no model role 'wroker'"],
+        ),
+        (
+            CREW.format(tools="office.find_order,", model="worker"),
+            "teller",
+            {"refund": 1},
+            [CALLS],
+            ["agent teller: its tool find_order isn't in the graph's contract"],
+        ),
+        (
+            CREW.format(tools="office.find_order,", model="worker"),
+            "teller",
+            {"find_order": 1},
+            [],
+            ["agent teller: no policy permits teller agents to call find_order"],
+        ),
+        (
+            CREW.format(tools="", model="worker"),
+            "taller",
+            {},
+            [],
+            [
+                "agent teller: no policy permits teller agents to call_model",
+                "policies/lab.cedar, line 1: no agent is of the kind taller; do you mean teller?",
+            ],
+        ),
+    ],
+    indirect=["module"],
+)
+def test_what_an_agent_lacks_is_said_before_a_run_shows_it(tmp_path, module, kind, contract, rules, said):
+    lab = application(contract, module)
+
+    found = misfits(lab, taken(kind, tmp_path, *rules))
+
+    assert [
+        line.removeprefix("lab_team: ")[: len(start)] for line, start in zip(found, said, strict=True)
+    ] == said
+
+
+@pytest.mark.parametrize("module", [CREW.format(tools="office.find_order,", model="worker")], indirect=True)
+def test_a_tool_that_is_in_no_catalog_is_named(tmp_path, module):
+    lab = replace(application({"find_order": 1}, module), tools=Toolbox([office.refund, office.take_back]))
+
+    assert "isn't in the domain's Toolbox" in misfits(lab, taken("teller", tmp_path))[0]
 
 
 def test_an_agent_without_its_prompt_is_refused_when_it_is_made(tmp_path):
