@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
-from evals.rows import Experiment, Row
+from evals.rows import Experiment, Row, by_suite
 from governance.errors import InvalidInput
 
 INDEX = "index.json"
@@ -79,11 +78,8 @@ def accept(
     Returns:
         The suites that were written.
     """
-    wanted = set(suites) or {row.suite for row in experiment.rows}
-    found = defaultdict[str, list[Row]](list)
-    for row in experiment.rows:
-        if row.suite in wanted:
-            found[row.suite].append(row)
+    wanted = set(suites)
+    found = by_suite(row for row in experiment.rows if not wanted or row.suite in wanted)
     sources = dict(read_baseline(folder).sources)
     folder.mkdir(parents=True, exist_ok=True)
     e = experiment

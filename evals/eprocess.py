@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,15 +119,9 @@ def _alarms(
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
     """At which observation each stream's alarm was, from 1; 0 for none."""
+    process = EProcess(rate, horizon=horizon, streams=streams)
     first = np.zeros(streams, dtype=np.int64)
-    for number, capital in enumerate(_followed(chances, rate, horizon, streams, random), 1):
+    for number, chance in enumerate(chances, 1):
+        capital = process.observe((random.random(streams) < chance).astype(float))
         first[(first == 0) & (capital >= 1 / alpha)] = number
     return first
-
-
-def _followed(
-    chances: NDArray[np.float64], rate: float, horizon: int, streams: int, random: np.random.Generator
-) -> Iterator[NDArray[np.float64]]:
-    process = EProcess(rate, horizon=horizon, streams=streams)
-    for chance in chances:
-        yield process.observe((random.random(streams) < chance).astype(float))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from evals.baselines import Baseline
-from evals.rows import Experiment, Row
+from evals.rows import Experiment, Row, by_suite
 from evals.statistics import Interval, bootstrap, holm, mcnemar, smallest_drop
 from evals.summary import summary
 from evals.thresholds import Metric, Pending, Safety, Thresholds
@@ -78,7 +78,7 @@ def decide(
     experiment: Experiment, baseline: Baseline, thresholds: Thresholds, *, judge_calibrated: bool = False
 ) -> Verdict:
     """Hold an experiment against thresholds and baseline."""
-    now, before = _by_suite(experiment.rows), _by_suite(baseline.rows)
+    now, before = by_suite(experiment.rows), by_suite(baseline.rows)
     compared = []
     for metric in thresholds.metric:
         source = baseline.sources.get(metric.suite)
@@ -108,13 +108,6 @@ def scores_of(rows: Iterable[Row], metric: Metric) -> dict[str, float]:
             elif metric.name in row.scores:
                 found[row.case].append(row.scores[metric.name])
     return {case: sum(values) / len(values) for case, values in found.items()}
-
-
-def _by_suite(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
-    found = defaultdict[str, list[Row]](list)
-    for row in rows:
-        found[row.suite].append(row)
-    return found
 
 
 def _compare(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from textwrap import shorten
@@ -16,7 +15,7 @@ from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNot
 
 from evals.langsmith_readback import Sent, check, differences, queued
 from evals.plain import plain
-from evals.rows import Experiment, Row
+from evals.rows import Experiment, Row, by_suite
 from evals.sinks import Inputs, SinkFailed
 from governance.acts import Json
 
@@ -58,11 +57,8 @@ def upload(
     client = client or Client(
         tracing_mode="langsmith", tracing_sampling_rate=1.0, tracing_error_callback=errors.append
     )
-    suites = defaultdict[str, list[Row]](list)
-    for row in experiment.rows:
-        suites[row.suite].append(row)
     try:
-        sent = [_suite(client, experiment, name, rows, inputs) for name, rows in suites.items()]
+        sent = [_suite(client, experiment, *suite, inputs) for suite in by_suite(experiment.rows).items()]
         for one in sent:
             check(client, one, patience, errors)
         _queue(client, sent, review)

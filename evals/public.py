@@ -29,7 +29,6 @@ class IntentSet:
     Attributes:
         outside: Texts of the test split that have none of the intents.
         split: What the set calls the split that is tested on.
-        licence: Under which it may be used.
     """
 
     name: str
@@ -37,7 +36,6 @@ class IntentSet:
     test: Sequence[Text]
     outside: Sequence[str]
     split: str
-    licence: str
 
 
 class _Clinc150(BaseModel):
@@ -65,9 +63,7 @@ def read_clinc150(path: Path) -> IntentSet:
         raise _unusable(path, "CLINC150's JSON with `train` and `val` or `test`", error) from error
     split = "test" if data.test else "val"
     inside, outside = (data.test, data.oos_test) if data.test else (data.val, data.oos_val)
-    return _checked(
-        IntentSet("clinc150", data.train, inside, [text for text, _ in outside], split, "CC BY 3.0"), path
-    )
+    return _checked(IntentSet("clinc150", data.train, inside, [text for text, _ in outside], split), path)
 
 
 def read_banking77(path: Path) -> IntentSet:
@@ -80,13 +76,13 @@ def read_banking77(path: Path) -> IntentSet:
     """
     train, beside = _csv(path), path.with_name("test.csv")
     if beside.is_file() and beside != path:
-        return _checked(IntentSet("banking77", train, _csv(beside), [], "test", "CC BY 4.0"), path)
+        return _checked(IntentSet("banking77", train, _csv(beside), [], "test"), path)
     of_intent = defaultdict[str, list[Text]](list)
     for text in train:
         of_intent[text[1]].append(text)
     kept = [t for texts in of_intent.values() for i, t in enumerate(texts) if i % HELD_OUT_OF]
     test = [t for texts in of_intent.values() for t in texts[::HELD_OUT_OF]]
-    return _checked(IntentSet("banking77", kept, test, [], "quarter", "CC BY 4.0"), path)
+    return _checked(IntentSet("banking77", kept, test, [], "quarter"), path)
 
 
 def some(values: Iterable[T], most: int) -> list[T]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -15,7 +14,7 @@ from evals.charts import Bar, Range, bars, forest, histogram
 from evals.failures import failures
 from evals.gate import Finding, Verdict
 from evals.page import cell, table
-from evals.rows import Experiment, Row, aggregate
+from evals.rows import Experiment, Row, aggregate, by_suite
 from evals.signoff import SignOff
 from evals.standing import Standing
 from evals.suites import LAYERS
@@ -108,10 +107,7 @@ def _line(f: Finding) -> list[object]:
 
 
 def _layer(layer: str, rows: Iterable[Row], verdict: Verdict) -> str:
-    suites = defaultdict[str, list[Row]](list)
-    for row in rows:
-        if row.layer == layer:
-            suites[row.suite].append(row)
+    suites = by_suite(row for row in rows if row.layer == layer)
     found = {(f.metric.suite, f.metric.name): f for f in verdict.findings if f.n}
     floors = {key: f.metric.floor for key, f in found.items() if isinstance(f.metric, Metric)}
     note = (
@@ -151,10 +147,7 @@ def _splits(names: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def _effort(rows: Sequence[Row]) -> str:
-    suites = defaultdict[str, list[Row]](list)
-    for row in rows:
-        suites[row.suite].append(row)
-    body = []
+    body, suites = [], by_suite(rows)
     for suite, mine in sorted(suites.items()):
         seconds = [row.seconds for row in mine]
         p50, p95 = (float(np.percentile(seconds, q)) for q in (50, 95))

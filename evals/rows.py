@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -155,6 +156,14 @@ def aggregate(rows: Iterable[Row], metric: str) -> tuple[float, int]:
     """Mean of a metric over the rows that have it, and how many they are; (0.0, 0) if none has."""
     values = [row.scores[metric] for row in rows if metric in row.scores]
     return (sum(values) / len(values) if values else 0.0, len(values))
+
+
+def by_suite(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+    """Rows by their suite, each in the order of the rows."""
+    found = defaultdict[str, list[Row]](list)
+    for row in rows:
+        found[row.suite].append(row)
+    return found
 
 
 def _folder(name: str) -> Path:

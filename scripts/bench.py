@@ -20,7 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -245,6 +245,6 @@ async def seams() -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    with warnings.catch_warnings(), nullcontext():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         asyncio.run(main())

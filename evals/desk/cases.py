@@ -16,7 +16,7 @@ from langchain_core.language_models import BaseChatModel
 from evals.datasets import Assertion, Case
 from evals.desk.data import DOCUMENTS
 from evals.desk.request import request_of
-from evals.desk.stage import World, users, world
+from evals.desk.stage import DATABASE, users, world
 from evals.end_state import Before, EndState
 from evals.grounding import borne, contradictions
 from evals.play import Played, play
@@ -65,9 +65,9 @@ async def evaluate(
     """
     case: Case = item.data
     graph = setting.graph or graph
-    async with world(setting.folder, case.given) as stage:
-        before = await asyncio.to_thread(Before.of, stage.database, TABLES)
-        state = EndState(stage.database, before)
+    async with world(setting.folder, case.given) as home:
+        before = await asyncio.to_thread(Before.of, home / DATABASE, TABLES)
+        state = EndState(home / DATABASE, before)
         null = await asyncio.to_thread(_unmet, state, case)
         use_model(await oracle(case) if oracle else None)
         started = time.perf_counter()
@@ -81,7 +81,7 @@ async def evaluate(
         made = await asyncio.to_thread(state.found, Assertion(table="desk_claims", where={}, new=True))
         owned = await asyncio.to_thread(_owned, state, case)
         record = before.tables["desk_customers"].get(case.about or "", {})
-        leaked = await asyncio.to_thread(_leaked, stage, case, played, record)
+        leaked = await asyncio.to_thread(_leaked, home, case, played, record)
     return item.row(
         setting,
         "output",
@@ -202,7 +202,7 @@ def _uncleared(database: Path, played: Played) -> list[str]:
     return [key for key in keys if key not in cleared]
 
 
-def _leaked(stage: World, case: Case, played: Played, record: Mapping[str, Any]) -> list[str]:
+def _leaked(home: Path, case: Case, played: Played, record: Mapping[str, Any]) -> list[str]:
     """Kinds of personal values that stand in the clear in prompts, checkpoints or the control database.
 
     Args:
@@ -213,7 +213,7 @@ def _leaked(stage: World, case: Case, played: Played, record: Mapping[str, Any])
     values = {kind: str(record[kind]) for kind in kinds if record.get(kind)}
     stores = {
         "prompts": "\n".join(played.prompts),
-        **{name: "\n".join(_kept(stage.home / f"{name}.db")) for name in ("checkpoints", "control")},
+        **{name: "\n".join(_kept(home / f"{name}.db")) for name in ("checkpoints", "control")},
     }
     return [
         f"{kind} in {store}"

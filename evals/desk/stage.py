@@ -9,7 +9,6 @@ import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from functools import cache
 from pathlib import Path
@@ -33,27 +32,13 @@ from tools.desk.seed import REFERENCE_DATE
 NOW = datetime.combine(REFERENCE_DATE, time(9), UTC)
 """The desk's time in every case: the seeded records end here, and letters are of these weeks."""
 
-TEMPLATE = "desk-template.db"
+TEMPLATE, DATABASE = "desk-template.db", "desk.db"
 MEMORY = Path("/dev/shm")  # noqa: S108 - a case's home is private, and waiting for a disk teaches nothing
 CASE = "tower-case-"
 HERE = ("TOWER_HOME", "TOWER_VECTORS", "TOWER_DESK_URL", "TOWER_CONTROL_URL", "TOWER_DATABASE_URL")
 # A home of an evaluation holds invented people only. A known key gives the same tokens each time,
 # which go into prompts, so that the same case is the same question.
 VAULT_KEY = "evaluation-homes-hold-invented-people-only"
-
-
-@dataclass(frozen=True)
-class World:
-    """One case's desk and control plane.
-
-    Attributes:
-        home: Their folder; gone afterwards.
-        database: The desk's SQLite file.
-    """
-
-    home: Path
-    database: Path
-    plane: ControlPlane
 
 
 async def prepare(folder: Path) -> None:
@@ -76,24 +61,26 @@ def _seed(template: Path) -> None:
 
 
 @asynccontextmanager
-async def world(folder: Path, given: Sequence[Mapping[str, Any]] = ()) -> AsyncIterator[World]:
+async def world(folder: Path, given: Sequence[Mapping[str, Any]] = ()) -> AsyncIterator[Path]:
     """Set the stage for one case and clear it away afterwards; one at a time in a process.
 
     Args:
         folder: Where `prepare` was.
         given: `{table, row}`: put into the records first.
+
+    Yields:
+        The home of its desk and control plane; gone afterwards.
     """
     before = {name: os.environ.get(name) for name in HERE}
     vectors = Settings.from_env().vectors
     home = await asyncio.to_thread(_new_home)
     _point_to(home, vectors)
-    database = home / "desk.db"
     await asyncio.to_thread(_lay_out, folder / TEMPLATE, home, given)
     Desk.current().clock = lambda: NOW
     plane = _plane()
     use_control(plane)
     try:
-        yield World(home, database, plane)
+        yield home
     finally:
         await asyncio.to_thread(traces.keep, folder, plane.audit.entries())
         await asyncio.to_thread(_clear_away, plane, home)
@@ -123,10 +110,10 @@ def _point_to(home: Path, vectors: Path) -> None:
 
 
 def _lay_out(template: Path, home: Path, given: Sequence[Mapping[str, Any]]) -> None:
-    shutil.copy(template, home / "desk.db")
+    shutil.copy(template, home / DATABASE)
     (home / "keys").mkdir(mode=0o700)
     (home / "keys" / "vault.key").write_text(VAULT_KEY, encoding="ascii")
-    with closing(sqlite3.connect(home / "desk.db")) as connection, connection:
+    with closing(sqlite3.connect(home / DATABASE)) as connection, connection:
         for each in given:
             names, values = ", ".join(each["row"]), list(each["row"].values())
             marks = ", ".join("?" * len(values))

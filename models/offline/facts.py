@@ -191,8 +191,6 @@ def _objects(source: str, value: Any, siblings: int) -> Iterator[Record]:
     elif isinstance(value, list):
         for item in value:
             yield from _objects(source, item, len(value))
-    elif isinstance(value, str) and value and source:
-        # Bare values have no name: they can be read, and never linked by name.
-        yield Record(source, {"": value}, siblings)
     elif value is not None and source:
+        # Bare values have no name: they can be read, and never linked by name.
         yield Record(source, {"": value}, siblings)

@@ -48,14 +48,8 @@ def check_contract(system: str, tool: Tool, args: Schema, result: Schema, *, wra
         RemoteChanged: They differ; the message names every field.
     """
     returned = tool.result.json_schema(mode="serialization")
-    if wrapped and returned.get("type") != "object" and "$ref" not in returned:
-        inner = {name: value for name, value in returned.items() if name != "$defs"}
-        returned = {
-            "type": "object",
-            "properties": {"result": inner},
-            "required": ["result"],
-            "$defs": returned.get("$defs", {}),
-        }
+    if wrapped and "$ref" not in returned:
+        returned = as_object(returned)
     changes = _changes("argument", tool.args.model_json_schema(), args) + _changes("result", returned, result)
     if changes:
         named = [
@@ -67,6 +61,15 @@ def check_contract(system: str, tool: Tool, args: Schema, result: Schema, *, wra
             "adapt the tool to it, or have the system put back"
         )
         raise RemoteChanged(msg)
+
+
+def as_object(returned: dict[str, Any]) -> dict[str, Any]:
+    """A result's schema as the protocol wants it: of an object, which has any other result in it."""
+    if returned.get("type") == "object":
+        return returned
+    inner = {name: value for name, value in returned.items() if name != "$defs"}
+    shared = returned.get("$defs", {})
+    return {"type": "object", "properties": {"result": inner}, "required": ["result"], "$defs": shared}
 
 
 def _changes(what: str, ours: Schema, theirs: Schema) -> list[str]:

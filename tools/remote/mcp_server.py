@@ -15,6 +15,7 @@ from starlette.routing import Mount
 from governance.errors import TowerError
 from tools.registry import Toolbox
 from tools.remote.answer import answer
+from tools.remote.contract import as_object
 from tools.spec import Tool
 
 PATH = "/mcp"
@@ -52,18 +53,9 @@ def mcp_application(name: str, version: str, tools: Sequence[Tool]) -> Starlette
 
 
 def _advertised(tool: Tool) -> types.Tool:
-    returned = tool.result.json_schema(mode="serialization")
-    if returned.get("type") != "object":
-        shared = returned.pop("$defs", {})
-        returned = {
-            "type": "object",
-            "properties": {"result": returned},
-            "required": ["result"],
-            "$defs": shared,
-        }
     return types.Tool(
         name=tool.name,
         description=tool.description,
         inputSchema=tool.args.model_json_schema(),
-        outputSchema=returned,
+        outputSchema=as_object(tool.result.json_schema(mode="serialization")),
     )
