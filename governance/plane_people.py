@@ -37,18 +37,26 @@ class Hearing(RunBook):
         """
         decision = self.policy.permit(user, action, tenant=tenant, owner=owner, **facts)
         if decision.effect is not Effect.ALLOW:
-            entry = Entry(
-                "refused",
-                tenant=user.tenant,
-                user=user.id,
-                action=action,
-                decision=decision.effect.value,
-                policies=decision.policies,
-                policy_version=decision.version,
-                body={"tenant": tenant, "owner": owner, **facts},
+            await self.note_refusal(
+                user, action, {"tenant": tenant, "owner": owner, **facts}, decision.policies
             )
-            await self.store.transact(lambda tx: self.audit.append(tx, entry))
             raise Denied(decision.reason or f"{user.id} may not {action}", decision.policies)
+
+    async def note_refusal(
+        self, user: User, action: str, body: dict[str, Json], policies: tuple[str, ...] = ()
+    ) -> None:
+        """Write down that a person was refused something, with the policies that refused it, if any did."""
+        entry = Entry(
+            "refused",
+            tenant=user.tenant,
+            user=user.id,
+            action=action,
+            decision=Effect.DENY.value,
+            policies=policies,
+            policy_version=self.policy.version,
+            body=body,
+        )
+        await self.store.transact(lambda tx: self.audit.append(tx, entry))
 
     async def shown_to(self, user: User, approval: Approval) -> Approval:
         """A question as a person may see it: real values where policy lets them; each look is logged."""

@@ -17,6 +17,12 @@ def runs_on(tx: Tx, thread_id: str) -> list[Record]:
     return [runs.get(tx, row[0]) for row in rows]
 
 
+def people_on(tx: Tx, thread_id: str) -> list[User]:
+    """Whose runs a thread carries."""
+    rows = tx.all("SELECT DISTINCT user_id, tenant FROM runs WHERE thread_id = ?", (thread_id,))
+    return [User(user, tenant, frozenset()) for user, tenant in rows]
+
+
 def concerns(tx: Tx, user: User, thread_id: str, now: datetime) -> bool:
     """Whether a run of this thread asks, or asked, something that this person may answer, or answered."""
     rows = tx.all(

@@ -27,13 +27,15 @@ from governance.store import ControlStore
 from governance.threads import concerns, runs_on
 from graphs.domain import Domain
 from graphs.http_cancel import cancel
-from graphs.http_run import RunRequest, ThreadBusy, owner
+from graphs.http_owners import Barred, WrongKeys, note_hidden, owner
+from graphs.http_run import RunRequest, ThreadBusy
 from graphs.http_words import masked
 from nodes.place import RUN_KEY
 
 Value = MutableMapping[str, Any]
 Filter = dict[str, Any]
 _LOG = logging.getLogger(__name__)
+_WRONG_KEYS = WrongKeys()
 Handler = Callable[[Auth.types.AuthContext, Value], Awaitable[Any]]
 
 STATUS: dict[type[TowerError], int] = {
@@ -95,6 +97,7 @@ async def _authenticate(authorization: str | None, headers: dict[bytes, bytes] |
     try:
         user = await (await asyncio.to_thread(_identity)).authenticate(key_of(authorization, headers))
     except NotAuthenticated as error:
+        await _WRONG_KEYS.note()
         msg = "no valid key was shown; send `Authorization: Bearer KEY` or `x-api-key: KEY`"
         raise Auth.exceptions.HTTPException(401, msg) from error
     except ControlUnavailable as error:
@@ -116,13 +119,25 @@ def _people(store: ControlStore) -> Identity:
     return Identity(Settings.from_env(), store)
 
 
+async def _logged(handler: Handler, ctx: Auth.types.AuthContext, value: Value) -> Any:
+    user, act = user_of(ctx), f"{ctx.resource}.{ctx.action}"
+    try:
+        seen = await handler(ctx, value)
+    except Barred as error:
+        body = {"thread": str(value.get("thread_id")), "reason": str(error)}
+        await control().note_refusal(user, act, body)
+        raise
+    await note_hidden(user, act, value, seen)
+    return seen
+
+
 def _said_in_http(handler: Handler) -> Handler:
     """Turn a refusal into a status and its reason."""
 
     @wraps(handler)
     async def answered(ctx: Auth.types.AuthContext, value: Value) -> Any:
         try:
-            return await handler(ctx, value)
+            return await _logged(handler, ctx, value)
         except TowerError as error:
             status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 409)
             raise Auth.exceptions.HTTPException(status, str(error)) from error
@@ -130,9 +145,11 @@ def _said_in_http(handler: Handler) -> Handler:
     return answered
 
 
+@_said_in_http
 async def _refused(ctx: Auth.types.AuthContext, value: Value) -> bool:
     del value
-    raise Auth.exceptions.HTTPException(403, f"{ctx.resource}.{ctx.action} isn't open here; see docs/http.md")
+    msg = f"{ctx.resource}.{ctx.action} isn't open here; see docs/http.md"
+    raise Barred(msg)
 
 
 async def _allowed(ctx: Auth.types.AuthContext, value: Value) -> bool:
@@ -151,7 +168,7 @@ async def _create_thread(ctx: Auth.types.AuthContext, value: Value) -> Filter:
     user = user_of(ctx)
     if "metadata" not in value:
         msg = "a thread can't be copied: the copy would have a state and no run; start a new thread"
-        raise Denied(msg)
+        raise Barred(msg)
     records = await control().store.read(lambda tx: runs_on(tx, str(value["thread_id"])))
     # The server's own list of threads may be gone after a restart; ours isn't.
     if any(record.run.user.id != user.id for record in records):
@@ -182,7 +199,7 @@ async def _update_thread(ctx: Auth.types.AuthContext, value: Value) -> Filter:
         return await asyncio.to_thread(_within, user, "cancel_run")
     if value.get("metadata") is None:
         msg = "state can't be written from outside; answer with command.resume, or start a new thread"
-        raise Denied(msg)
+        raise Barred(msg)
     await _set_metadata(value, user)
     return owner(user)
 
@@ -205,7 +222,7 @@ async def _set_metadata(value: Value, user: User) -> None:
     taken = RESERVED & set(metadata) - {"graph_id", "assistant_id"}
     if taken:
         msg = f"metadata {', '.join(sorted(taken))} is set by the server"
-        raise Denied(msg)
+        raise Barred(msg)
     words = await masked(user, dict(metadata))
     metadata.clear()
     metadata.update(words)

@@ -14,11 +14,12 @@ from langgraph_sdk.errors import NotFoundError
 from governance.acts import Json
 from governance.answers import parse
 from governance.control import ControlPlane, control
-from governance.errors import Denied, InvalidInput, TowerError
+from governance.errors import InvalidInput, TowerError
 from governance.principals import Run, User
 from governance.runs import ENDED, Record
 from governance.threads import concerns, runs_on
 from graphs.domain import Domain
+from graphs.http_owners import Barred, owner
 from graphs.http_words import beside, masked
 from memory.checkpoints import server_checkpointer
 from nodes.admission import request_from
@@ -61,7 +62,7 @@ class RunRequest:
             Whose thread it must be, as a filter on its metadata.
 
         Raises:
-            Denied, InvalidInput, ThreadBusy: Refused, with the reason; the server stores nothing.
+            Barred, InvalidInput, ThreadBusy: Refused, with the reason; the server stores nothing.
         """
         self._refuse_unsafe()
         await self.application.prepare()
@@ -122,10 +123,9 @@ class RunRequest:
         """
         # Only some graphs know how to begin afresh with the history of an earlier request.
         conversation = self._graph() in self.application.admission.conversations
-        elsewhere = f"thread {self.thread} belongs to somebody else; start one of your own"
         for record in await self._records():
             if owner(record.run.user) != owner(self.user):
-                raise Denied(elsewhere)
+                raise self._elsewhere()
             if conversation and record.state == ENDED:
                 continue
             msg = f"thread {self.thread} carries run {record.run.id} ({record.state}); start a new thread"
@@ -138,7 +138,10 @@ class RunRequest:
             msg = f"there is no thread {self.thread}; create one with POST /threads"
             raise InvalidInput(msg) from error
         if (metadata.get("owner"), metadata.get("tenant")) != (self.user.id, self.user.tenant):
-            raise Denied(elsewhere)
+            raise self._elsewhere()
+
+    def _elsewhere(self) -> Barred:
+        return Barred(f"thread {self.thread} belongs to somebody else; start one of your own")
 
     async def _records(self) -> list[Record]:
         return await control().store.read(lambda tx: runs_on(tx, self.thread))
@@ -147,7 +150,7 @@ class RunRequest:
         """The run whose question was answered; the answer is in the control database, and nowhere else."""
         if any(command.get(name) for name in ("update", "goto")) or "resume" not in command:
             msg = "a command may only answer (command.resume); state and next steps are not a client's to set"
-            raise Denied(msg)
+            raise Barred(msg)
         if self.value["kwargs"].get("input") is not None:
             msg = "give an answer (command.resume) or a request (input), not both"
             raise InvalidInput(msg)
@@ -184,8 +187,10 @@ class RunRequest:
         """The run on this thread that isn't over; from its stored input where it has no checkpoint."""
         plane = control()
         asked = await plane.store.read(lambda tx: concerns(tx, self.user, self.thread, plane.clock()))
-        open_runs = [r for r in await self._records() if r.state != ENDED]
-        record = next((r for r in open_runs if asked or r.run.user == self.user), None)
+        records = await self._records()
+        if not asked and any(owner(r.run.user) != owner(self.user) for r in records):
+            raise self._elsewhere()
+        record = next((r for r in records if r.state != ENDED), None)
         if record is None:
             msg = f"thread {self.thread} has no run of yours to go on with; send an input"
             raise ThreadBusy(msg)
@@ -219,11 +224,6 @@ class RunRequest:
         config |= {"metadata": dict(self.value["metadata"]), "tags": tags, "recursion_limit": MAX_STEPS}
         # For feedback keys the server would ask LangSmith, configured or not.
         kwargs |= {"durability": "sync", "checkpoint_during": True, "feedback_keys": None}
-
-
-def owner(user: User) -> dict[str, str]:
-    """The metadata by which a thread is somebody's."""
-    return {"owner": user.id, "tenant": user.tenant}
 
 
 def answers_in(resume: Json) -> list[Json]:

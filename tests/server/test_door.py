@@ -487,3 +487,67 @@ def test_nothing_blocked_the_event_loop(server: Server, sam: Client):
     sam.run(sam.thread(), "small", input=REQUEST)
 
     assert "Blocking" not in server.log
+
+
+def test_each_refused_act_of_a_person_is_one_entry_of_the_log(server: Server, sam: Client, mia: Client):
+    thread = sam.thread()
+    sam.run(thread, "small", input=REQUEST)
+    lena = Client(server, "lena")
+
+    def refused(client: Client, method: str, path: str, body: Any = None) -> list[tuple[Any, ...]]:
+        (before,) = control(server, "SELECT MAX(seq) FROM audit")
+        url = f"{server.url}/threads/{thread}{path}"
+        answer = httpx.request(method, url, headers=client.headers, json=body, timeout=30)
+        assert answer.status_code in (403, 404, 409), answer.text
+        sql = "SELECT tenant, user_id, action, body FROM audit WHERE kind = 'refused' AND seq > ?"
+        return control(server, sql, *before)
+
+    for client, method, path, body, action in (
+        (mia, "GET", "", None, "threads.read"),
+        (mia, "GET", "/state", None, "threads.read"),
+        (mia, "POST", "/history", {}, "threads.read"),
+        (mia, "DELETE", "", None, "threads.delete"),
+        (mia, "PATCH", "", {"metadata": {"a": "b"}}, "threads.update"),
+        (mia, "POST", "/runs/wait", {"assistant_id": "small", "input": None}, "threads.create_run"),
+        (mia, "POST", "/runs/wait", {"assistant_id": "small", "input": REQUEST}, "threads.create_run"),
+        (lena, "GET", "/state", None, "threads.read"),
+        (lena, "DELETE", "", None, "threads.delete"),
+        (sam, "POST", "/state", {"values": {}}, "threads.update"),
+        (sam, "POST", "/copy", {}, "threads.create"),
+    ):
+        entries = refused(client, method, path, body)
+        # The server itself asks twice about a history.
+        assert [entry[2] for entry in entries] == [action] * (2 if path == "/history" else 1), (path, entries)
+        tenant, user, _, told = entries[0]
+        assert (tenant, user) == (("lakeside", "mia") if client is mia else ("harbor", user))
+        assert thread in told or path == "/copy"  # of which the server tells only the new thread's id
+
+    (before,) = control(server, "SELECT COUNT(*) FROM audit WHERE kind = 'refused'")
+    assert sam.get(f"/threads/{thread}/state").status_code == 200
+    assert Client(server, "aris").get(f"/threads/{thread}/state").status_code == 200
+    assert control(server, "SELECT COUNT(*) FROM audit WHERE kind = 'refused'") == [before]
+
+
+def test_keys_that_open_nothing_are_counted_in_few_entries(server: Server):
+    sql = "SELECT tenant, user_id, body FROM audit WHERE kind = 'keys_refused'"
+    for _ in range(20):
+        httpx.post(f"{server.url}/threads", headers={"x-api-key": "sam.wrong"}, json={})
+
+    entries = control(server, sql)
+    assert 1 <= len(entries) <= 2
+    assert "sam" not in str(entries)
+
+
+def test_a_person_whose_roles_changed_goes_on_with_their_own_run(server: Server, sam: Client):
+    thread, interrupt = sam.asks()
+    with sqlite3.connect(server.home / "control.db") as db:
+        (roles,) = db.execute("SELECT roles FROM users WHERE id = 'sam'").fetchone()
+        db.execute("UPDATE users SET roles = '[\"claims-handler\"]' WHERE id = 'sam'")
+    try:
+        again = sam.run(thread, input=None)
+    finally:
+        with sqlite3.connect(server.home / "control.db") as db:
+            db.execute("UPDATE users SET roles = ? WHERE id = 'sam'", (roles,))
+
+    assert again.status_code == 200, again.text
+    assert again.json()["__interrupt__"][0]["value"] == interrupt["value"]
