@@ -99,8 +99,16 @@ class RateLimited(TowerError):
         self.bucket = bucket
 
 
+class AlreadyDone(TowerError):
+    """What was asked for stands already, and the message names it; a person says what that means."""
+
+
 class ControlUnavailable(TowerError):
     """The control plane can't answer (store, policy or key unreadable); nothing may act."""
+
+
+class ModelUnavailable(ControlUnavailable):
+    """The model's server isn't there or turns us away; the run stops until an operator mends it."""
 
 
 class ReleaseChanged(TowerError):

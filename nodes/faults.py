@@ -7,7 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from governance.errors import ApprovalRejected, BudgetExhausted, Cancelled, Denied, EffectUnknown, RateLimited
+from governance.errors import (
+    AlreadyDone,
+    ApprovalRejected,
+    BudgetExhausted,
+    Cancelled,
+    Denied,
+    EffectUnknown,
+    RateLimited,
+)
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.state import Fault
@@ -45,7 +53,7 @@ def fault(step: str, error: Exception) -> Fault:
         EffectUnknown: Status.ESCALATED,
         RateLimited: Status.LIMIT_REACHED,
         ModelFailed: Status.FAILED,
-        ToolFailed: Status.FAILED,
+        ToolFailed: Status.ESCALATED if isinstance(error.__cause__, AlreadyDone) else Status.FAILED,
         InvalidArguments: Status.FAILED,
         Contradiction: Status.ESCALATED,
     }

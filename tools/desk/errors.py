@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.errors import TowerError
+from governance.errors import AlreadyDone, TowerError
 
 
 class DeskError(TowerError):
@@ -28,7 +28,7 @@ class Contradiction(DeskError):
     """What was given contradicts the records, such as an amount that the invoice doesn't bear."""
 
 
-class AlreadyClaimed(DeskError):
+class AlreadyClaimed(DeskError, AlreadyDone):
     """The invoice already has a claim."""
 
 
