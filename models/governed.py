@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, message_to_dict, mes
 
 from governance.acts import Act, Cost, Seam
 from governance.control import control
-from governance.errors import BreakerOpen, TowerError
+from governance.errors import BreakerOpen, ModelUnavailable, TowerError
 from governance.principals import Actor
 from models.door import Choice, choices, raw_model
 
@@ -50,15 +50,16 @@ async def ask(
 
     Raises:
         ModelFailed: Every attempt failed, or has failed so often that none is made.
+        ModelUnavailable: Not before an operator mends it; nothing was spent.
         Denied, BudgetExhausted, RateLimited: The control plane said no.
     """
-    failure = ModelFailed("attempts must be at least 1")
+    failure: TowerError = ModelFailed("attempts must be at least 1")
     for choice in choices(control().role(actor.run.id, role)):
         act = _act(choice, role, messages, tools, actor, sequence)
         try:
             return await _answer(choice, act, messages, tools, must_call=must_call, attempts=attempts)
-        except ModelFailed as error:
-            failure = error
+        except (ModelFailed, ModelUnavailable) as error:
+            failure = failure if isinstance(failure, ModelUnavailable) else error
     raise failure
 
 
@@ -74,6 +75,7 @@ async def _answer(
     """One model's answer, from the journal where it was given before."""
     plane = control()
     said = ""
+    asked = " (of OPENAI_BASE_URL, with OPENAI_API_KEY)" if choice.provider == "openai" else ""
     for _ in range(attempts):
         try:
             clearance = await plane.clear(act)
@@ -86,12 +88,16 @@ async def _answer(
                 answer = await _call(choice, messages, tools, must_call=must_call)
         except (Exception, asyncio.CancelledError) as error:
             said = f"{type(error).__name__}: {error}"
-            cancelled = isinstance(error, asyncio.CancelledError)
+            away, cancelled = (isinstance(error, e) for e in (ModelUnavailable, asyncio.CancelledError))
+            used = Cost(model_calls=0 if away else 1)
             # Shielded: a cancelled step still has to write down that its attempt was made.
-            failed = plane.fail(clearance, said, Cost(model_calls=1), retry=True if cancelled else None)
+            failed = plane.fail(clearance, said, used, retry=True if away or cancelled else None)
             await asyncio.shield(failed)
             if cancelled:
                 raise
+            if away:
+                msg = f"{choice.provider} model {choice.model}{asked} is a matter for an operator: {error}"
+                raise ModelUnavailable(msg) from error
             continue
         if ended := _cut_off(answer):
             said = f"the answer was cut off: {ended}"
@@ -99,7 +105,6 @@ async def _answer(
             continue
         await asyncio.shield(plane.settle(clearance, message_to_dict(answer), _used(choice, answer)))
         return answer
-    asked = " (of OPENAI_BASE_URL, with OPENAI_API_KEY)" if choice.provider == "openai" else ""
     msg = f"{choice.provider} model {choice.model}{asked} failed {attempts} times: {said}"
     raise ModelFailed(msg)
 

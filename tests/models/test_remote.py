@@ -12,8 +12,10 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from openai import InternalServerError
 from pydantic import BaseModel
 
+from governance.errors import ModelUnavailable
 from models.remote import RemoteChatModel
 
 CALLED = AIMessage("", tool_calls=[{"name": "look", "args": {"at": "CL-1"}, "id": "one"}])
@@ -26,6 +28,8 @@ ANSWER = {
     "id": "1", "object": "chat.completion", "created": 1, "model": "m",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "{}"}, "finish_reason": "stop"}],
 }  # fmt: skip
+ODD = {str(status): (status, {"error": {"message": "turned away"}}) for status in (401, 403, 404, 500)}
+ODD["silent"] = (200, ANSWER | {"choices": []})
 
 
 @tool
@@ -47,8 +51,9 @@ def server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            said = json.dumps(ANSWER).encode()
-            self.send_response(200)
+            status, answer = ODD.get(seen[-1]["model"], (200, ANSWER))
+            said = json.dumps(answer).encode()
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
@@ -83,3 +88,28 @@ async def test_the_same_request_arrives(server, kind, bound):
     stock, ours = seen
     assert ours == stock
     assert len(ours["messages"]) == len(CHATS[kind])
+
+
+@pytest.mark.parametrize("status", ["401", "403", "404"])
+async def test_being_turned_away_is_an_operators_matter(server, status):
+    with pytest.raises(ModelUnavailable, match=f"{status}.*turned away"):
+        await ask(server[0], status)
+
+
+async def test_so_is_a_server_where_nobody_listens():
+    with pytest.raises(ModelUnavailable, match=r"no connection to http://127.0.0.1:9/v1"):
+        await ask("http://127.0.0.1:9/v1", "m")
+
+
+async def test_a_failure_that_may_pass_is_none(server):
+    with pytest.raises(InternalServerError):
+        await ask(server[0], "500")
+
+
+async def test_an_answer_without_an_answer_says_so(server):
+    with pytest.raises(ValueError, match="the model's server gave no answer"):
+        await ask(server[0], "silent")
+
+
+async def ask(url: str, model: str) -> None:
+    await RemoteChatModel(model=model, base_url=url, api_key="none", max_retries=0).ainvoke("hello")

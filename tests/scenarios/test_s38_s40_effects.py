@@ -12,13 +12,14 @@ from pydantic import BaseModel
 
 from governance.acts import Seam
 from governance.contract import Contract
-from governance.errors import Denied, InvalidInput
+from governance.errors import Denied, InvalidInput, ModelUnavailable
 from governance.policy import PolicyEngine
 from governance.principals import Actor
 from governance.principals import Run as Admitted
 from graphs.single import single
 from models import governed
 from models.door import Choice
+from nodes.place import RUN_KEY
 from tests.scenarios.conftest import ANN, LENA, Office, calls, says
 from tests.second import office
 from tests.second.office import CASHIER, Ledger
@@ -334,12 +335,12 @@ class Down(Exception):
 @pytest.fixture
 def providers(monkeypatch: pytest.MonkeyPatch, desk: Office) -> dict[str, Any]:
     """Two models for each role; `down` are those that fail, `asked` is who was asked."""
-    world: dict[str, Any] = {"down": {"big"}, "asked": [], "fallbacks": (BIG, SMALL)}
+    world: dict[str, Any] = {"down": {"big"}, "asked": [], "fallbacks": (BIG, SMALL), "away": None}
 
     async def ask(choice: Choice, messages: Any, tools: Any, *, must_call: bool) -> Any:
         world["asked"].append(choice.model)
         if choice.model in world["down"]:
-            raise Down(choice.model)
+            raise world["away"] or Down(choice.model)
         return await desk.model.ainvoke(list(messages))
 
     monkeypatch.setattr(governed, "_call", ask)
@@ -373,6 +374,33 @@ async def test_without_a_stand_in_a_person_is_asked_at_once_with_the_reason(desk
     assert asked["approval_id"], "a person is asked"
     assert "breaker of model:openai/big is open" in json.dumps(asked)
     assert len(providers["asked"]) == 5
+
+
+@pytest.mark.scenario(40)
+async def test_a_wrong_key_asks_nobody_and_stops_the_run_until_an_operator_mends_it(desk, providers):
+    """As often as it happens: neither budget nor breaker nor inbox has anything of it."""
+    providers["fallbacks"], providers["away"] = (BIG,), ModelUnavailable("401 wrong key")
+    graph = single(CASHIER).compile(name="single", checkpointer=desk.saver)
+    for _ in range(6):
+        with pytest.raises(ModelUnavailable, match=r"model big .*for an operator: 401 wrong key"):
+            await desk.start(graph)
+    assert providers["asked"] == ["big"] * 6, "once each: another attempt would fare no better"
+    assert await desk.plane.pending("harbor") == []
+    stopped = (await desk.plane.runs(limit=1))[0]
+    assert (await desk.plane.usage(stopped.run.id))["model_calls"] == 0
+
+    providers["down"].clear()
+    desk.script(says("yes"))
+    config = {"configurable": {"thread_id": stopped.run.thread_id, RUN_KEY: stopped.run.id}}
+    resumed = await graph.ainvoke(None, config)
+    assert resumed["outcome"]["status"] == "completed"
+
+
+@pytest.mark.scenario(40)
+async def test_the_stand_in_answers_for_one_that_turns_us_away_as_well(desk, providers):
+    providers["away"] = ModelUnavailable("401 wrong key")
+    assert (await answered(desk))["status"] == "completed"
+    assert providers["asked"] == ["big", "small"]
 
 
 @pytest.mark.scenario(40)
