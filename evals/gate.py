@@ -161,7 +161,9 @@ def _judged(found: Finding, adjusted: Mapping[str, float], limits: Thresholds) -
     if not isinstance(metric, Metric) or not metric.primary or not found.n:
         return found
     if found.change is None:
-        reason = "there is no baseline to compare with; look at the results and accept one"
+        reason = (
+            "there is no baseline; look at the results, then accept them: tower eval gate --accept REASON"
+        )
         state = State.FAIL if found.state is State.FAIL else State.INCONCLUSIVE
         return replace(found, state=state, reasons=(*found.reasons, reason))
     p, reasons, state = adjusted.get(found.key, found.p), list(found.reasons), found.state

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 BATCH = 512
 """Spans per request, as the specification's batch processor has it."""
 
+AS_IS = ("suite", "layer", "case", "split", "repetition", "run", "tokens", "micros")
+"""Of a row, what an attribute can hold as it is."""
+
 RESULT = "gen_ai.evaluation.result"
 """The event of the semantic conventions for generative AI; one for each metric."""
 
@@ -96,14 +99,7 @@ def _row(tracer: Tracer, row: Row, started: int) -> int:
 
 def _attributes(row: Row) -> Mapping[str, str | int | list[str]]:
     return {
-        "tower.suite": row.suite,
-        "tower.layer": row.layer,
-        "tower.case": row.case,
-        "tower.split": row.split,
-        "tower.repetition": row.repetition,
-        "tower.run": row.run,
-        "tower.tokens": row.tokens,
-        "tower.micros": row.micros,
+        **{f"tower.{name}": getattr(row, name) for name in AS_IS},
         "tower.tags": list(row.tags),
         "tower.expected": _json(row.expected),
         "tower.got": _json(row.got),

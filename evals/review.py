@@ -57,13 +57,10 @@ class Label:
 
 def questions(experiment: Experiment, verdict: Verdict) -> list[Question]:
     """What there is to look at, each case of a metric once: undecided cases first, then disagreements."""
-    found = {
-        (q.row.suite, q.row.case, q.row.repetition, q.metric): q for q in _disagreements(experiment.rows)
-    }
-    undecided = {
-        (q.row.suite, q.row.case, q.row.repetition, q.metric): q for q in _undecided(experiment, verdict)
-    }
-    return list((undecided | {key: q for key, q in found.items() if key not in undecided}).values())
+    found: dict[tuple[str, str, int, str], Question] = {}
+    for q in (*_undecided(experiment, verdict), *_disagreements(experiment.rows)):
+        found.setdefault((q.row.suite, q.row.case, q.row.repetition, q.metric), q)
+    return list(found.values())
 
 
 def keep(label: Label, folder: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evals.baselines import Baseline, Source
-from evals.gate import State, Verdict, decide
+from evals.gate import State, decide
 from evals.rows import Experiment, Row
 from evals.runner import Plan, evaluate
 from evals.suites import bench
@@ -112,10 +112,7 @@ def judge(change: Change, now: Experiment, as_is: Experiment, limits: Thresholds
     source = Source("as-is", as_is.created, as_is.git_sha, as_is.model, as_is.policy, "", "", "", "")
     baseline = Baseline(dict.fromkeys(change.suites, source), before)
     verdict = decide(replace(now, datasets={}), baseline, limits.only(set(change.suites)))
-    return _result(change, verdict, {row.suite: row.layer for row in as_is.rows})
-
-
-def _result(change: Change, verdict: Verdict, layer_of: Mapping[str, str]) -> Result:
+    layer_of = {row.suite: row.layer for row in as_is.rows}
     failed = verdict.of(State.FAIL)
     layers = tuple(sorted({layer_of[f.metric.suite] for f in failed}))
     said = tuple(f"{f.key}: {'; '.join(f.reasons)}" for f in failed)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 
 from evals.datasets import Question
 from evals.desk.data import DOCUMENTS
-from evals.desk.stage import users, world
+from evals.desk.stage import asked
 from evals.grounding import borne, unborne
-from evals.play import play
 from evals.rows import Row
 from evals.suites import Item, Setting
 from evals.verification import sections
-from graphs.domain import domain
 from nodes.admission import Request
 
 GRAPH = "direct"
@@ -22,10 +19,7 @@ GRAPH = "direct"
 async def evaluate(item: Item, setting: Setting) -> Row:
     """Ask the graph that answers from the documents; it cites, or hands over to a person."""
     case: Question = item.data
-    async with world(setting.folder):
-        started = time.perf_counter()
-        played = await play(domain(), setting.graph or GRAPH, users()["sam"], Request(case.question))
-        seconds = time.perf_counter() - started
+    played, seconds = await asked(setting.folder, setting.graph or GRAPH, Request(case.question))
     answer = str(played.outcome.get("answer", "")) if played.status == "completed" else ""
     known = sections(DOCUMENTS)
     cited = list(dict.fromkeys(each["source"] for each in played.outcome.get("evidence", ())))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from langchain_core.messages import AIMessage
 
 from evals.desk import routing, stage, tools
 from evals.desk.faults import POLICY, RETRIEVAL, ROUTING, TOOLS
-from evals.desk.planting import policies, retrieved, twisted
+from evals.desk.planting import edited, policies, retrieved, twisted, with_calls
 from evals.sabotage import Change, Plant, swapped
 from nodes.admission import Request
 
@@ -41,25 +40,17 @@ def _chatty(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
 
 
 def _other_ids(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
-    calls = [{**call, "id": f"{call['id']}-x"} for call in answer.tool_calls]
-    return answer.model_copy(update={"tool_calls": calls})
+    return with_calls(answer, lambda call: {"id": f"{call['id']}-x"})
 
 
 def _reordered(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
     """Arguments in another order."""
-    calls = [{**call, "args": dict(reversed(call["args"].items()))} for call in answer.tool_calls]
-    return answer.model_copy(update={"tool_calls": calls})
+    return with_calls(answer, lambda call: {"args": dict(reversed(call["args"].items()))})
 
 
 def _words(module: Any, change: Callable[[str], str]) -> Plant:
     """Change how the text of each case is written."""
-
-    @contextmanager
-    def plant() -> Iterator[None]:
-        with swapped(module, "Request", lambda text, **more: Request(change(text), **more)):
-            yield
-
-    return plant
+    return lambda: swapped(module, "Request", lambda text, **more: Request(change(text), **more))
 
 
 def _stage(name: str, value: Any) -> Plant:
@@ -75,11 +66,7 @@ def _added(name: str, text: str) -> Plant:
 
 
 def _raised(before: str, after: str) -> Plant:
-    def change(folder: Path) -> None:
-        path = folder / "limits.toml"
-        path.write_text(path.read_text(encoding="utf-8").replace(before, after, 1), encoding="utf-8")
-
-    return lambda: policies(change)
+    return lambda: policies(edited("limits.toml", before, after))
 
 
 _UNUSED = '@id("nobody") permit (principal in AgentKind::"nobody", action == Action::"add_note", resource);\n'

@@ -9,10 +9,8 @@ from evals.datasets import Pair, load, sha256
 from evals.desk.data import DATASETS
 from evals.desk.probes import once
 from evals.desk.roles import JUDGE, shown
-from evals.desk.stage import users, world
-from evals.play import play
+from evals.desk.stage import asked
 from evals.rows import home
-from graphs.domain import domain
 from models.door import configured
 from nodes.admission import Request
 
@@ -31,9 +29,8 @@ class ModelJudge:
         self, question: str, sources: Sequence[Mapping[str, str]], first: str, second: str
     ) -> Opinion:
         """Ask once; a judge that gives no valid answer has failed both."""
-        async with world(home() / _FOLDER):
-            request = Request(shown(question, sources, first, second))
-            played = await play(domain(), "adaptive", users()["sam"], request, compiled=self._graph)
+        request = Request(shown(question, sources, first, second))
+        played, _ = await asked(home() / _FOLDER, "adaptive", request, compiled=self._graph)
         name = JUDGE.returns.__name__ if JUDGE.returns else ""
         said = next((call["args"] for call in played.calls if call["name"] == name), {})
         graded = [

@@ -49,6 +49,11 @@ def twisted(twist: Twist) -> Iterator[None]:
         use_model(None)
 
 
+def with_calls(answer: AIMessage, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> AIMessage:
+    """The answer with something else in each of its calls."""
+    return answer.model_copy(update={"tool_calls": [{**call, **change(call)} for call in answer.tool_calls]})
+
+
 def silent(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
     """The null agent: it says nothing and calls nothing."""
     return answer.model_copy(update={"content": "", "tool_calls": []})
@@ -57,33 +62,24 @@ def silent(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
 def first_tool(answer: AIMessage, asked: Mapping[str, Any]) -> AIMessage:
     """Whatever it would call, it calls the first tool that it is offered."""
     name = asked["tools"][0]["function"]["name"] if asked.get("tools") else ""
-    calls = [{**call, "name": name} for call in answer.tool_calls]
-    return answer.model_copy(update={"tool_calls": calls})
+    return with_calls(answer, lambda _call: {"name": name})
 
 
 def off_by_one(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
     """Numbers in arguments are one too high, and so is the last digit of every id."""
-    return answer.model_copy(
-        update={
-            "tool_calls": [
-                {**c, "args": {k: _raised(v) for k, v in c["args"].items()}} for c in answer.tool_calls
-            ]
-        }
-    )
+    return with_calls(answer, lambda c: {"args": {k: _raised(v) for k, v in c["args"].items()}})
 
 
 def bare(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
     """Arguments are lost on the way."""
-    return answer.model_copy(update={"tool_calls": [{**c, "args": {}} for c in answer.tool_calls]})
+    return with_calls(answer, lambda _call: {"args": {}})
 
 
 def other_model(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
     """Another model: whatever somebody writes is a complaint to it."""
-    calls = [
-        {**c, "args": {**c["args"], "job": "complaint"}} if "job" in c["args"] else c
-        for c in answer.tool_calls
-    ]
-    return answer.model_copy(update={"tool_calls": calls})
+    return with_calls(
+        answer, lambda c: {"args": {**c["args"], "job": "complaint"}} if "job" in c["args"] else c
+    )
 
 
 def _raised(value: Any) -> Any:
@@ -94,16 +90,14 @@ def _raised(value: Any) -> Any:
     return value
 
 
-@contextmanager
-def retrieved(change: Callable[[list[Any], str], list[Any]]) -> Iterator[None]:
+def retrieved(change: Callable[[list[Any], str], list[Any]]) -> AbstractContextManager[None]:
     """Let the retriever return something else."""
     find = type(WORDINGS).find
 
     async def other(self: Any, question: str, product: str | None = None, k: int = 4) -> list[Any]:
         return change(await find(self, question, product, 40), question)[:k]
 
-    with swapped(type(WORDINGS), "find", other):
-        yield
+    return swapped(type(WORDINGS), "find", other)
 
 
 def shuffled(passages: list[Any], question: str) -> list[Any]:
@@ -140,8 +134,7 @@ def edited(name: str, before: str, after: str) -> Callable[[Path], None]:
     return change
 
 
-@contextmanager
-def lost_instruction() -> Iterator[None]:
+def lost_instruction() -> AbstractContextManager[None]:
     """What the front door is told about its jobs loses every explanation and every example."""
     schema = Route.model_json_schema
 
@@ -153,8 +146,7 @@ def lost_instruction() -> Iterator[None]:
         job.pop(KEYWORD, None)
         return found
 
-    with swapped(Route, "model_json_schema", without):
-        yield
+    return swapped(Route, "model_json_schema", without)
 
 
 def lost_authority() -> AbstractContextManager[None]:
@@ -162,8 +154,7 @@ def lost_authority() -> AbstractContextManager[None]:
     return swapped(HighestAuthority, "settle", lambda _self, _verdicts: None)
 
 
-@contextmanager
-def one_call_less() -> Iterator[None]:
+def one_call_less() -> AbstractContextManager[None]:
     """What a run's contract allows is off by one."""
     check = Gate._check_contract  # noqa: SLF001 - the control that is sabotaged
 
@@ -173,12 +164,10 @@ def one_call_less() -> Iterator[None]:
         run = replace(run, contract=replace(run.contract, tools=tools))
         check(self, tx, replace(act, actor=replace(act.actor, run=run)))
 
-    with swapped(Gate, "_check_contract", short):
-        yield
+    return swapped(Gate, "_check_contract", short)
 
 
-@contextmanager
-def dropped_write() -> Iterator[None]:
+def dropped_write() -> AbstractContextManager[None]:
     """Tools say that they have written, and what they wrote is rolled back."""
 
     async def once(self: Desk, _key: Any, _caller: Any, _form: Any, work: Callable[[Any], Any]) -> Any:
@@ -189,5 +178,4 @@ def dropped_write() -> Iterator[None]:
 
         return await self.run(lost)
 
-    with swapped(Desk, "once", once):
-        yield
+    return swapped(Desk, "once", once)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from evals.datasets import Pair, ToolCase, Utterance
 from evals.desk.probes import agent_of, once
 from evals.desk.routing import DESCRIBED, OUT_OF_SCOPE
-from evals.desk.stage import users, world
+from evals.desk.stage import asked
+from evals.desk.tools import valid
 from evals.lexical import closest
-from evals.play import Played, play
+from evals.play import Played
 from evals.rows import Row
 from evals.suites import Item, Setting
-from graphs.domain import domain
 from nodes.admission import Request
 from nodes.desk.front_door import FRONT_DOOR
 from nodes.team import Agent
@@ -67,14 +66,10 @@ class Asked:
 
 async def evaluate(item: Item, setting: Setting) -> Row:
     """Ask once, through the governed door; nothing that is proposed is carried out."""
-    asked = _asked(item.data)
-    async with world(setting.folder):
-        started = time.perf_counter()
-        played = await play(
-            domain(), asked.contract, users()["sam"], asked.request, compiled=_once(asked.agent)
-        )
-        seconds = time.perf_counter() - started
-    final = asked.agent.returns
+    question = _asked(item.data)
+    graph = _once(question.agent)
+    played, seconds = await asked(setting.folder, question.contract, question.request, compiled=graph)
+    final = question.agent.returns
     given = [c["args"] for c in played.calls if final and c["name"] == final.__name__]
     called = [(c["name"], c["args"]) for c in played.calls if not final or c["name"] != final.__name__]
     scores = {
@@ -83,9 +78,9 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         "instruction_keeping_ref": _kept(item.data, played, given, called),
     }
     if final and not called:
-        scores["structured_output_validity"] = float(any(_valid(final, args) for args in given))
+        scores["structured_output_validity"] = float(any(valid(final, args) for args in given))
     if called:
-        scores["tool_call_validity"] = sum(_callable(asked.agent, *one) for one in called) / len(called)
+        scores["tool_call_validity"] = sum(_callable(question.agent, *one) for one in called) / len(called)
     return item.row(
         setting,
         "model",
@@ -176,13 +171,6 @@ def _expected(case: Any) -> Any:
     raise TypeError(case)
 
 
-def _valid(schema: type[BaseModel], args: Mapping[str, Any]) -> bool:
-    try:
-        return bool(schema.model_validate(dict(args)))
-    except ValidationError:
-        return False
-
-
 def _callable(agent: Agent, name: str, args: Mapping[str, Any]) -> bool:
     tool = next((tool for tool in agent.tools if tool.name == name), None)
-    return tool is not None and _valid(tool.args, args)
+    return tool is not None and valid(tool.args, args)

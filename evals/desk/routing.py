@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from evals.datasets import Utterance
 from evals.desk.probes import front_door
-from evals.desk.stage import users, world
+from evals.desk.stage import asked
 from evals.lexical import closest
-from evals.play import play
 from evals.rows import Row
 from evals.suites import Item, Setting
-from graphs.domain import domain
 from nodes.admission import Request
 from nodes.desk.front_door import EXAMPLES, FRONT_DOOR, JOBS
 from nodes.selection import NOBODY
@@ -24,10 +20,7 @@ DESCRIBED = {job: " ".join(texts) for job, texts in EXAMPLES.texts.items()}
 async def evaluate(item: Item, setting: Setting) -> Row:
     """Let the front door choose, and hold the choice against intent and pattern."""
     case: Utterance = item.data
-    async with world(setting.folder):
-        started = time.perf_counter()
-        played = await play(domain(), "adaptive", users()["sam"], Request(case.text), compiled=front_door())
-        seconds = time.perf_counter() - started
+    played, seconds = await asked(setting.folder, "adaptive", Request(case.text), compiled=front_door())
     choice = played.state.get("results", {}).get(FRONT_DOOR.name, {})
     job, pattern = choice.get("job", ""), choice.get("to", "")
     told = played.calls[0]["args"] if played.calls else {}

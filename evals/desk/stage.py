@@ -7,14 +7,17 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
+from datetime import time as clock
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from evals import traces
+from evals.play import Played, play
 from governance.control import ControlPlane, use_control
 from governance.identity import read_users
 from governance.limits import Limits, load_limits
@@ -26,10 +29,11 @@ from governance.store import ControlStore
 from governance.vault import Vault
 from graphs.domain import domain
 from memory.desk.wordings import WORDINGS
+from nodes.admission import Request
 from tools.desk.database import Desk
 from tools.desk.seed import REFERENCE_DATE
 
-NOW = datetime.combine(REFERENCE_DATE, time(9), UTC)
+NOW = datetime.combine(REFERENCE_DATE, clock(9), UTC)
 """The desk's time in every case: the seeded records end here, and letters are of these weeks."""
 
 TEMPLATE, DATABASE = "desk-template.db", "desk.db"
@@ -88,6 +92,22 @@ async def world(folder: Path, given: Sequence[Mapping[str, Any]] = ()) -> AsyncI
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+async def asked(folder: Path, graph: str, request: Request, *, compiled: Any = None) -> tuple[Played, float]:
+    """Put a request to the desk as the customer agent sam, on a stage of its own.
+
+    Args:
+        folder: Where `prepare` was.
+        compiled: A graph that runs under `graph`'s contract instead of it.
+
+    Returns:
+        What became of it, and in how many seconds.
+    """
+    async with world(folder):
+        started = time.perf_counter()
+        played = await play(domain(), graph, users()["sam"], request, compiled=compiled)
+        return played, time.perf_counter() - started
 
 
 def _new_home() -> Path:

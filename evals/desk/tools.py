@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from evals.datasets import Approval, Call, ToolCase
 from evals.desk.probes import agent_of, alone
@@ -94,14 +94,15 @@ def errors(proposed: Proposed, tools: Mapping[str, Tool], played: Played) -> flo
     """Share of the calls that no tool takes, or that failed or were refused."""
     if not proposed:
         return 0.0
-    unfit = sum(not _valid(tools.get(name), args) for name, args in proposed)
+    unfit = sum(name not in tools or not valid(tools[name].args, args) for name, args in proposed)
     stopped = sum(e["kind"] in ("failed", "refused") and e.get("seam") == "tool" for e in played.entries)
     return min(1.0, float(unfit + stopped) / len(proposed))
 
 
-def _valid(tool: Tool | None, args: Mapping[str, Any]) -> bool:
+def valid(schema: type[BaseModel], args: Mapping[str, Any]) -> bool:
+    """Whether arguments fit a schema."""
     try:
-        return tool is not None and bool(tool.args.model_validate(dict(args)))
+        return bool(schema.model_validate(dict(args)))
     except ValidationError:
         return False
 

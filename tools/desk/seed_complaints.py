@@ -95,8 +95,7 @@ def _slow_claim(ledger: Ledger, rng: random.Random, policy: Entry, limit: int) -
         reason="Covered; amount less the deductible." if payable else "The amount is within the deductible.",
     )
     if payable:
-        iban = next(c["iban"] for c in ledger.tables["customers"] if c["customer_id"] == claim["customer_id"])
-        ledger.payment(claim, amount=payable, iban=iban, status="sent", paid_on=settled)
+        ledger.payment(claim, settled)
     else:
         bill["status"], bill["paid_on"] = "open", None
     return claim

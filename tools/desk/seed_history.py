@@ -98,8 +98,7 @@ def _settle(ledger: Ledger, rng: random.Random, claim: Entry, bill: Entry, payab
     claim["payable"] = 0 if status == "declined" else payable
     claim["reason"] = rng.choice(DECLINED) if status == "declined" else "Covered; amount less the deductible."
     if status == "paid":
-        iban = next(c["iban"] for c in ledger.tables["customers"] if c["customer_id"] == claim["customer_id"])
-        ledger.payment(claim, amount=payable, iban=iban, status="sent", paid_on=claim["settled_on"])
+        ledger.payment(claim, claim["settled_on"])
         bill["status"], bill["paid_on"] = "paid", claim["settled_on"]
 
 

@@ -74,10 +74,12 @@ class Ledger:
         start: Entry = {"claim_id": self.number("CL"), "invoice_number": None, "payable": None}
         return self._add("claims", start | {"reason": None, "settled_on": None} | _owner(policy) | fields)
 
-    def payment(self, claim: Entry, **fields: Any) -> Entry:
-        """Write a payment."""
-        owner = {"claim_id": claim["claim_id"], "customer_id": claim["customer_id"]}
-        return self._add("payments", {"payment_id": self.number("PAY"), **owner, **fields})
+    def payment(self, claim: Entry, paid_on: dt.date) -> Entry:
+        """Write the payment of all that is payable on a claim, to the customer's account."""
+        owner = next(c for c in self.tables["customers"] if c["customer_id"] == claim["customer_id"])
+        start = {"payment_id": self.number("PAY"), "claim_id": claim["claim_id"]}
+        row = start | {"customer_id": owner["customer_id"], "amount": claim["payable"], "iban": owner["iban"]}
+        return self._add("payments", row | {"status": "sent", "paid_on": paid_on})
 
     def note(self, customer_id: str, kind: str, text: str, noted_on: dt.date, author: str) -> Entry:
         """Write a contact note."""

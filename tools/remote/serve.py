@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hmac
-import json
 import os
 import socket
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import uvicorn
+from starlette.responses import JSONResponse
 
 from tools.remote.system import System
 
@@ -62,11 +62,4 @@ class _Guarded:
         if scope["type"] == "lifespan" or hmac.compare_digest(shown, self._expected):
             await self._application(scope, receive, send)
             return
-        said = json.dumps({"error": "no valid key was shown"}).encode()
-        start = {
-            "type": "http.response.start",
-            "status": 401,
-            "headers": [(b"content-type", b"application/json")],
-        }
-        await send(start)
-        await send({"type": "http.response.body", "body": said})
+        await JSONResponse({"error": "no valid key was shown"}, 401)(scope, receive, send)
