@@ -60,7 +60,7 @@ def handoff(
         compose: From the results to the outcome.
 
     Raises:
-        PatternError: An edge names an agent that isn't there, nobody leads to an agent, or a guard fails.
+        PatternError: An edge leads to its own agent or to none, nobody leads to an agent, or a guard fails.
     """
     check_names([agent.name for agent in agents])
     team = {agent.name: agent for agent in agents}
@@ -109,8 +109,15 @@ def _owned(composed: dict[str, Any], owner: str) -> dict[str, Any]:
 
 def _check_edges(team: Mapping[str, Agent], ways: Mapping[str, Sequence[Edge]], first: str) -> None:
     targets = {way.to for edges in ways.values() for way in edges}
-    unknown = (set(ways) | targets) - set(team)
-    unreached = set(team) - targets - {first}
-    if unknown or unreached:
-        msg = f"edges name unknown agents {sorted(unknown)} and leave out {sorted(unreached)}"
+    selves = [name for name, edges in ways.items() if any(way.to == name for way in edges)]
+    problems = {
+        "there is no agent {}: correct the edge, or add the agent": (set(ways) | targets) - set(team),
+        "nobody hands over to {}: add an edge that leads there, or leave the agent out": (
+            set(team) - targets - {first}
+        ),
+        "{} would hand over to itself: take that edge out": selves,
+    }
+    said = [what.format(" or ".join(sorted(who))) for what, who in problems.items() if who]
+    if said:
+        msg = f"edges: {'; '.join(said)}; the agents are {', '.join(team)}"
         raise PatternError(msg)

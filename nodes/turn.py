@@ -128,8 +128,9 @@ class Turn:
         """Call one tool for the model and tell it what came of it."""
         tool = next((tool for tool in self.agent.tools if tool.name == name), None)
         if tool is None:
-            names = ", ".join(tool.name for tool in self.agent.tools)
+            names = ", ".join([*(tool.name for tool in self.agent.tools), *self.handoffs]) or "none"
             self.reply(call_id, f"there is no tool {name}; you have {names}", error=True)
+            self._note_unknown(name, names)
             return
         self._note_repeat(name, args)
         if untold := [each for each in tool.told if each in args and not self._is_told(args[each])]:
@@ -178,9 +179,19 @@ class Turn:
             msg = f"{self.agent.name} called {name} with the same arguments {self.seen[fingerprint]} times"
             raise GaveUp(Status.LOOP_DETECTED, msg)
 
+    def _note_unknown(self, name: str, names: str) -> None:
+        # By answers, since of several calls in one it has been told of none.
+        calls = [m.tool_calls for m in self.new if isinstance(m, AIMessage)]
+        times = sum(any(call["name"] == name for call in made) for made in calls)
+        if times > REPEATS:
+            msg = (
+                f"{self.agent.name} called {name} {times} times, a tool that it doesn't have; it has {names}"
+            )
+            raise GaveUp(Status.LOOP_DETECTED, msg)
+
 
 REPEATS = 2
-"""The same call with the same arguments is answered this often; after that it is a loop."""
+"""The same call with the same arguments, or of a tool that isn't there, is answered this often."""
 
 
 EARLIER = "Results of earlier steps:"

@@ -118,6 +118,7 @@ def test_without_a_baseline_nobody_knows():
 
     assert verdict.state is State.INCONCLUSIVE
     assert "no baseline" in verdict.findings[0].reasons[0]
+    assert "tower eval gate --accept" in verdict.findings[0].reasons[0]
 
 
 HARM = (Safety("routing", "harm"),)

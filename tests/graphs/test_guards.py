@@ -80,6 +80,27 @@ def test_the_warning_names_the_place_where_the_team_is_built():
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize(
+    ("edges", "said"),
+    [
+        (
+            {"a": ["b"]},
+            "edges: nobody hands over to c: add an edge that leads there, or leave the agent out; the",
+        ),
+        (
+            {"a": ["b", "c", "z"]},
+            "there is no agent z: correct the edge, or add the agent; the agents are a, b, c",
+        ),
+        ({"a": ["b", "c"], "z": ["a"]}, "there is no agent z"),
+        ({"a": ["b", "c"], "b": ["b"]}, "b would hand over to itself: take that edge out"),
+        ({"a": ["b"], "c": ["c"]}, "c would hand over to itself"),
+    ],
+)
+def test_edges_that_make_no_sense_are_refused_with_what_to_do(edges, said):
+    with pytest.raises(PatternError, match=said):
+        handoff([A, B, C], edges=edges)
+
+
 def test_a_decision_has_one_owner_by_name():
     with pytest.raises(PatternError, match="owner"):
         handoff([A, B], edges={"a": ["b"]}, owner="boss")

@@ -86,6 +86,19 @@ async def test_an_unknown_agent_is_told_so(desk, team):
 
 
 @pytest.mark.scenario(20)
+async def test_who_keeps_calling_a_tool_that_it_does_not_have_is_stopped(desk, team):
+    """Not for several calls in one answer, of which it hadn't been told yet; nor for other arguments."""
+    desk.script(calls_all(*[("refind", {})] * 3), *[calls("refind", order_id=f"T-00{n}") for n in range(9)])
+
+    run = await desk.start(team)
+
+    assert run.outcome["status"] == "loop_detected"
+    said = "a called refind 3 times, a tool that it doesn't have; it has find_order, transfer_to_b"
+    assert said in run.outcome["reasons"][0]
+    assert (await desk.plane.usage(run.id))["model_calls"] == 3
+
+
+@pytest.mark.scenario(20)
 async def test_a_forbidden_agent_is_refused_by_policy(desk):
     forbidden = handoff([A, STRANGER], edges={"a": ["stranger"]}).compile(
         name="handoff", checkpointer=desk.saver
