@@ -6,7 +6,7 @@ import datetime as dt
 import random
 from typing import TYPE_CHECKING
 
-from tools.desk.seed_texts import SLOW
+from tools.desk.seed_texts import texts
 
 if TYPE_CHECKING:
     from tools.desk.seed_ledger import Entry, Ledger
@@ -105,6 +105,6 @@ def _complaint(ledger: Ledger, rng: random.Random, claim: Entry, last: dt.date, 
     earliest = max(last.replace(day=1), claim["opened_on"] + dt.timedelta(days=DUE_DAYS))
     noted = earliest + dt.timedelta(days=rng.randint(0, (last - earliest).days))
     note = ledger.note(
-        claim["customer_id"], "complaint", rng.choice(SLOW), noted, rng.choice(AUTHORS[tenant])
+        claim["customer_id"], "complaint", rng.choice(texts()["slow"]), noted, rng.choice(AUTHORS[tenant])
     )
     ledger.complaint(note, claim)

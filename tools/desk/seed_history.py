@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from tools.desk.seed_ledger import REFERENCE_DATE
-from tools.desk.seed_texts import CALLBACKS, COMPLAINTS, DECLINED, NOTES, QUESTIONS, REPAIRS, WATER_DAMAGE
+from tools.desk.seed_texts import texts
 
 if TYPE_CHECKING:
     import random
@@ -17,7 +17,6 @@ FEBRUARY, MARCH = (dt.date(2026, 2, 1), dt.date(2026, 2, 28)), (dt.date(2026, 3,
 WATER_LOSSES = {"harbor": {FEBRUARY: 9, MARCH: 18}, "lakeside": {FEBRUARY: 4, MARCH: 4}}
 """Water damage that was reported per tenant and month; harbor's doubles, lakeside's doesn't."""
 
-TEXTS = {"question": QUESTIONS, "complaint": COMPLAINTS, "note": NOTES, "callback": CALLBACKS}
 AUTHORS = {"harbor": ("sam", "hanna", "lena"), "lakeside": ("mia", "noah")}
 LOSS_SHARE = 0.45
 """How many policies had a loss, besides the water damage of two months."""
@@ -57,14 +56,14 @@ def _loss(ledger: Ledger, rng: random.Random, policy: Entry, covers: dict[str, i
 
 
 def _claim(ledger: Ledger, rng: random.Random, policy: Entry, peril: str, limit: int, when: dt.date) -> None:
-    vendors, work, least, most = REPAIRS[peril]
-    amount = round(rng.triangular(least, most, least * 2)) // 10 * 10
+    repair = texts()["repairs"][peril]
+    amount = round(rng.triangular(repair["least"], repair["most"], repair["least"] * 2)) // 10 * 10
     billed = when + dt.timedelta(days=rng.randint(2, 9))
     bill = ledger.invoice(
         policy,
         kind="repair",
-        vendor=rng.choice(vendors),
-        description=f"{peril.replace('_', ' ').capitalize()}: {work}",
+        vendor=rng.choice(repair["vendors"]),
+        description=f"{peril.replace('_', ' ').capitalize()}: {repair['work']}",
         amount=amount,
         issued_on=billed,
         due_on=billed + dt.timedelta(days=30),
@@ -96,7 +95,9 @@ def _settle(ledger: Ledger, rng: random.Random, claim: Entry, bill: Entry, payab
         return
     claim["settled_on"] = min(opened + dt.timedelta(days=rng.randint(3, 25)), REFERENCE_DATE)
     claim["payable"] = 0 if status == "declined" else payable
-    claim["reason"] = rng.choice(DECLINED) if status == "declined" else "Covered; amount less the deductible."
+    claim["reason"] = (
+        rng.choice(texts()["declined"]) if status == "declined" else "Covered; amount less the deductible."
+    )
     if status == "paid":
         ledger.payment(claim, claim["settled_on"])
         bill["status"], bill["paid_on"] = "paid", claim["settled_on"]
@@ -121,17 +122,18 @@ def _water_damage(  # one tenant's months over its policies
             policy = next(chosen)
             when = _day(rng, first, last)
             reported = min(when + dt.timedelta(days=rng.randint(0, 2)), last)
-            text = rng.choice(WATER_DAMAGE)
+            text = rng.choice(texts()["water_damage"])
             ledger.note(policy["customer_id"], "note", text, reported, rng.choice(AUTHORS[tenant]))
             limit = covers[policy["policy_number"]]["water_damage"]
             _claim(ledger, rng, policy, "water_damage", limit, when)
 
 
 def _contacts(ledger: Ledger, rng: random.Random, customer_id: str, tenant: str) -> None:
+    said = texts()["contacts"]
     for _ in range(rng.choices((1, 2, 3), (5, 3, 2))[0]):
-        kind = rng.choices(tuple(TEXTS), (5, 3, 3, 2))[0]
+        kind = rng.choices(tuple(said), (5, 3, 3, 2))[0]
         when = _day(rng, dt.date(2024, 1, 8), REFERENCE_DATE)
-        ledger.note(customer_id, kind, rng.choice(TEXTS[kind]), when, rng.choice(AUTHORS[tenant]))
+        ledger.note(customer_id, kind, rng.choice(said[kind]), when, rng.choice(AUTHORS[tenant]))
 
 
 def _day(rng: random.Random, first: dt.date, last: dt.date) -> dt.date:
