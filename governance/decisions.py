@@ -128,6 +128,9 @@ def _edited(approval: Approval, answer: Answer, rules: Rules) -> Mapping[str, Js
         msg = f"an edit changes arguments, not the tool: {approval.action} was asked about, not {answer.tool}"
         raise InvalidInput(msg)
     args = dict(answer.args or {})
+    if missing := sorted(set(approval.args) - set(args)):
+        msg = f"an edit gives all arguments, and {', '.join(missing)} is missing; it is still pending"
+        raise InvalidInput(msg)
     decision = rules.recheck(approval, args)
     if decision.effect is not Effect.ALLOW:
         msg = f"policy doesn't allow the edited arguments ({decision.reason or 'no policy permits them'})"

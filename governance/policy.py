@@ -20,6 +20,7 @@ __all__ = ["POLICIES", "PolicyEngine", "PolicyError", "ToolSurface", "declare_to
 
 _LARGEST = 2**63
 _KEPT_ANSWERS = 1024
+_UNFIT = "failed to build request"  # what follows shows the context, which may be more than the asker knows
 _declared: dict[str, ToolSurface] = {}
 
 
@@ -183,7 +184,10 @@ class PolicyEngine:
 
     def _refused(self, answer: AuthzResult, who: str, action: str) -> Decision:
         if answer.diagnostics.errors:
-            return self._deny(f"policy can't be asked about this {action}: {answer.diagnostics.errors[0]}")
+            error = answer.diagnostics.errors[0]
+            if error.startswith(_UNFIT):
+                error = "its arguments or facts don't fit its schema; give each by its name, as its type"
+            return self._deny(f"policy can't be asked about this {action}: {error}")
         ids = self._ids(answer)
         if not ids:
             return self._deny(f"no policy permits {who} to {action}")

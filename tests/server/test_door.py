@@ -52,6 +52,12 @@ def yes(interrupt: dict[str, Any]) -> dict[str, Any]:
     return {"approval_id": interrupt["value"]["approval_id"], "decisions": [{"type": "approve"}]}
 
 
+def edit(interrupt: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    args = interrupt["value"]["action_requests"][0]["args"] | changed
+    action = {"name": "refund", "args": {name: value for name, value in args.items() if value is not ...}}
+    return yes(interrupt) | {"decisions": [{"type": "edit", "edited_action": action}]}
+
+
 def control(server: Server, sql: str, *params: Any) -> list[tuple[Any, ...]]:
     db = sqlite3.connect(f"file:{server.home / 'control.db'}?mode=ro", uri=True)
     try:
@@ -129,11 +135,8 @@ def test_another_person_answers_and_the_run_goes_on(server: Server, sam: Client,
 def test_an_answer_by_interrupt_id_and_as_an_edit(server: Server, sam: Client, lena: Client):
     before = refunds(server)
     thread, interrupt = sam.asks()
-    args = interrupt["value"]["action_requests"][0]["args"] | {"amount": 60_000}
-    edit = {"type": "edit", "edited_action": {"name": "refund", "args": args}}
-    answer = {"approval_id": interrupt["value"]["approval_id"], "decisions": [edit]}
 
-    ended = lena.answer(thread, {interrupt["id"]: answer}).json()
+    ended = lena.answer(thread, {interrupt["id"]: edit(interrupt, amount=60_000)}).json()
 
     assert ended["outcome"]["status"] == "completed"
     assert Ledger(server.home / "ledger.db").rows()[before][1] == 60_000
@@ -163,6 +166,9 @@ def test_a_no_ends_the_run_rejected(server: Server, sam: Client, lena: Client):
         ("lena", lambda i: {**yes(i), "approval_id": "apr-000000000000"}, 422, "there is no approval"),
         ("lena", lambda i: {i["id"]: "approve"}, 422, "still pending"),
         ("lena", lambda i: yes(i) | {"x": "x" * 100_001}, 422, "send less"),
+        ("lena", lambda i: edit(i, amount=...), 422, "amount is missing"),
+        ("lena", lambda i: edit(i, amount="6"), 403, "don't fit its schema"),
+        ("lena", lambda i: edit(i, bogus=1), 403, "don't fit its schema"),
         ("sam", yes, 403, "can't"),
         ("hanna", yes, 403, "may not"),
         ("noah", yes, 422, "there is no approval"),
@@ -178,6 +184,7 @@ def test_what_is_no_answer_is_refused_and_the_question_stays(
 
     assert refused.status_code == status, refused.text
     assert reason in refused.json()["detail"]
+    assert "build request" not in refused.text
     approval = interrupt["value"]["approval_id"]
     assert control(server, "SELECT state FROM approvals WHERE id = ?", approval) == [("pending",)]
     assert refunds(server) == before
