@@ -47,7 +47,9 @@ def _configure() -> None:
     """Post no usage data, and trace with a key as the command line does; the server would tie the two."""
     os.environ.setdefault("LANGSMITH_CONTROL_PLANE_API_KEY", "")
     given = dotenv_values(".env") | os.environ
-    if given.get("LANGSMITH_API_KEY") and not any(name in given for name in TRACING):
+    if not given.get("LANGSMITH_API_KEY"):
+        os.environ |= dict.fromkeys(TRACING, "false")  # or texts would be posted, only to be turned away
+    elif not any(name in given for name in TRACING):
         os.environ["LANGSMITH_TRACING"] = "true"
 
 

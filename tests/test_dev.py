@@ -82,9 +82,9 @@ def test_usage_is_not_posted_and_runs_are_traced_where_there_is_a_key(checkout: 
     def started(**env: str) -> str:
         return dev(checkout, "--port", free_port(), **env).communicate()[0]
 
-    assert "['', None]" in started()
+    assert "['', 'false']" in started(LANGSMITH_TRACING="true")
     assert "['', 'true']" in started(LANGSMITH_API_KEY="key")
     assert "['', 'false']" in started(LANGSMITH_API_KEY="key", LANGSMITH_TRACING="false")
-    assert "['own', None]" in started(LANGSMITH_CONTROL_PLANE_API_KEY="own")
+    assert "['own', 'false']" in started(LANGSMITH_CONTROL_PLANE_API_KEY="own")
     (checkout / ".env").write_text("LANGSMITH_API_KEY=key\n")
     assert "['', 'true']" in started()
