@@ -16,15 +16,14 @@ WORDS = {
     "Agent": "no agent or pattern is called",
     "Role": "nobody in users.toml has the role",
     "User": "nobody in users.toml is called",
-    "tenant": "nobody in users.toml is of the tenant",
+    "Tenant": "nobody in users.toml is of the tenant",
     "Tool": "there is no tool",
     "action": "there is no tool or action",
-    "graph": "there is no graph",
-    "Model": "models/roles.toml has no role",
-    "person": "no person has a place in a team as",
+    "Graph": "there is no graph",
+    "Person": "no person has a place in a team as",
 }
 """What is said of an unknown name, by what it should name."""
-_FACTS = {"tenant": "tenant", "to": "AgentKind", "from": "AgentKind", "graph": "graph", "user_roles": "Role"}
+_FACTS = {"tenant": "Tenant", "to": "AgentKind", "from": "AgentKind", "graph": "Graph", "user_roles": "Role"}
 _FACT = rf"\b(?:context|resource|principal)\.({'|'.join(_FACTS)})\b"
 _NAMES = r'(\[?(?:\s*"[^"]*"\s*,?)+)'
 _ENTITY = re.compile(r'\b(\w+)::"([^"]*)"')
@@ -36,56 +35,39 @@ _REMARK = re.compile(r'("[^"\n]*")|(?://|#)[^\n]*')
 def unknown_names(folders: Sequence[Path], limits: Limits, known: Mapping[str, Collection[str]]) -> list[str]:
     """What policies and limits speak of and nobody is called, with file, line and the nearest name.
 
-    Args:
-        folders: Where `*.cedar` and `limits.toml` lie, at any depth.
-        known: By the keys of `WORDS`; what isn't among them isn't looked at.
+    `known` has the names by the keys of `WORDS`; what isn't among these isn't looked at.
     """
     rules, numbers = (
         {name: _REMARK.sub(r"\1", read_text(path)) for name, path in find_files(folders, pattern)}
         for pattern in ("*.cedar", "limits.toml")
     )
-    found = [
-        (_line(file, text, at), kind, name)
-        for file, text in rules.items()
-        for kind, name, at in _in_policy(text)
-    ]
+    found = [(file, text, *said) for file, text in rules.items() for said in _in_policy(text)]
     for kind, name in _in_limits(limits):
         word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
         at = [(file, text, match.start()) for file, text in numbers.items() if (match := word.search(text))]
-        found += [(_line(*last), kind, name) for last in at[-1:] or [("limits.toml", "", 0)]]
-    return [
-        f"{where}: {WORDS[kind]} {name}; {_nearest(name, known[kind])}"
-        for where, kind, name in found
-        if name not in known.get(kind, (name,))
-    ]
+        found.append((*(at or [("limits.toml", "", 0)])[-1], kind, name))
+    unknown = []
+    for file, text, start, kind, name in found:
+        if name not in known.get(kind, (name,)):
+            near = get_close_matches(name, known[kind], 1, 0) or ["none at all"]
+            line = text.count("\n", 0, start) + 1
+            unknown.append(f"{file}, line {line}: {WORDS[kind]} {name}; the nearest is {near[0]}")
+    return unknown
 
 
-def _in_policy(text: str) -> Iterator[tuple[str, str, int]]:
+def _in_policy(text: str) -> Iterator[tuple[int, str, str]]:
     for entity in _ENTITY.finditer(text):
-        yield entity[1], entity[2], entity.start()
+        yield entity.start(), entity[1], entity[2]
     for fact in chain(_FACT_FIRST.finditer(text), _FACT_LAST.finditer(text)):
         kind, names = (1, 2) if fact[1] in _FACTS else (2, 1)
-        for name in re.findall(r'"([^"]*)"', fact[names]):
-            yield _FACTS[fact[kind]], name, fact.start(names) + fact[names].index(f'"{name}"')
+        for name in re.finditer(r'"([^"]*)"', fact[names]):
+            yield fact.start(names) + name.start(), _FACTS[fact[kind]], name[1]
 
 
 def _in_limits(limits: Limits) -> Iterator[tuple[str, str]]:
     rules, people = limits.approvals, limits.people.values()
-    for role in chain(rules.roles, *rules.actions.values(), *(p.roles + p.deputy for p in people)):
-        yield "Role", role
-    rated = {"tool": "Tool", "agent": "Agent", "user": "User", "tenant": "tenant"}
-    for rate in limits.rates:
-        kind, _, name = rate.partition(":")
-        if name != "*":
-            yield rated[kind], name
-    named = {"action": rules.actions, "person": limits.people, "Agent": limits.workers}
+    roles = chain(rules.roles, *rules.actions.values(), *(p.roles + p.deputy for p in people))
+    named = {"Role": roles, "action": rules.actions, "Person": limits.people, "Agent": limits.workers}
     yield from ((kind, name) for kind, names in named.items() for name in names)
-
-
-def _line(file: str, text: str, at: int) -> str:
-    return f"{file}, line {text.count(chr(10), 0, at) + 1}"
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"do you mean {near[0]}?" if near else f"there are {', '.join(sorted(known)) or 'none'}"
+    rated = (rate.partition(":") for rate in limits.rates)
+    yield from ((kind.capitalize(), name) for kind, _, name in rated if name != "*")

@@ -27,21 +27,20 @@ if TYPE_CHECKING:
 
 OWN_KINDS = {"person", "pattern", "by_hand", "undo", "escalation", "delivery", "chair", "reconciliation"}
 """Kinds that Tower's own policies speak of, whether or not a graph of this application has them."""
+Permit = tuple[set[str], set[str]]
+"""Actions, and the agents' names or kinds; empty means any."""
 
 
 def roster(graph: Any) -> list[Agent | AgentIdentity]:
     """All whom a graph's nodes hold, nested graphs too; not who is behind a function that a node calls."""
-    found, seen, waiting = list[Agent | AgentIdentity](), dict[int, Any](), [graph]
+    seen: dict[int, Any] = {}  # the objects as well, so that nothing else gets their ids
+    waiting = [graph]
     while waiting:
         held = waiting.pop()
-        if id(held) in seen:
-            continue
-        seen[id(held)] = held  # kept, so that nothing else gets its id
-        if isinstance(held, Agent | AgentIdentity):
-            found.append(held)
-        else:
-            waiting += _within(held)
-    return found
+        if id(held) not in seen:
+            waiting += () if isinstance(held, Agent | AgentIdentity) else _within(held)
+        seen[id(held)] = held
+    return [held for held in seen.values() if isinstance(held, Agent | AgentIdentity)]
 
 
 def misfits(application: Domain, folders: Sequence[Path] = (POLICIES,)) -> list[str]:
@@ -63,21 +62,18 @@ def misfits(application: Domain, folders: Sequence[Path] = (POLICIES,)) -> list[
         "Agent": {"human", "person", *teams, *steps}.union(agent.name for agent in everybody),
         "Role": {"operator", "auditor"}.union(*(user.roles for user in users)),
         "User": {user.id for user in users},
-        "tenant": {user.tenant for user in users},
+        "Tenant": {user.tenant for user in users},
         "Tool": {*application.tools},
         "action": {*SEAM_ACTIONS, *application.tools},
-        "graph": {CALL, *teams},
-        "person": {agent.name for agent in everybody if isinstance(agent, HumanAgent)},
+        "Graph": {CALL, *teams},
+        "Person": {agent.name for agent in everybody if isinstance(agent, HumanAgent)},
     }
     limits = load_limits(Settings.from_env(), folder=folders[0])
     return [*dict.fromkeys(found), *unknown_names(folders, limits, known)]
 
 
 def _lacking(
-    agent: Agent,
-    tools: Collection[str],
-    contract: Collection[str],
-    permits: Sequence[tuple[set[str], set[str]]],
+    agent: Agent, tools: Collection[str], contract: Collection[str], permits: Sequence[Permit]
 ) -> Iterator[str]:
     names = {agent.kind, agent.name}
     may = [actions for actions, agents in permits if not agents or agents & names]

@@ -132,7 +132,7 @@ CALLS = (
             [],
             [
                 "agent teller: no policy permits teller agents to call_model",
-                "policies/lab.cedar, line 1: no agent is of the kind taller; do you mean teller?",
+                "policies/lab.cedar, line 1: no agent is of the kind taller; the nearest is teller",
             ],
         ),
     ],
