@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -37,6 +37,9 @@ class Settled(BaseModel):
     dissent: list[str]
 
 
+NOTHING = Settled(choice="", by="", asks="", status="", dissent=[])
+
+
 class VerdictSet(Labelled):
     """Verdicts (`choice confidence`), absences (`status error`) and how the team settles conflicts."""
 
@@ -61,17 +64,16 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         went = await reconcile_node(panel)(_state(case), config)
         seconds = time.perf_counter() - started
     got = _settled(str(went.goto), went.update)
-    right = case.expected.model_dump()
     return item.row(
         setting,
         "component",
         scores={
-            "aggregation_correctness_ref": float(got == right),
-            "aggregation_correctness_ref__null": float(right["status"] == Status.FAILED),
-            "aggregation_correctness_ref__majority": float(_majority(case) == right),
+            "aggregation_correctness_ref": float(got == case.expected),
+            "aggregation_correctness_ref__null": float(case.expected.status == Status.FAILED),
+            "aggregation_correctness_ref__majority": float(_majority(case) == case.expected),
         },
-        expected=right,
-        got=got,
+        expected=case.expected.model_dump(),
+        got=got.model_dump(),
         run=admitted.run.id,
         seconds=seconds,
     )
@@ -92,13 +94,14 @@ def _state(case: VerdictSet) -> Any:
     }
 
 
-def _settled(went_to: str, update: Mapping[str, Any]) -> dict[str, Any]:
+def _settled(went_to: str, update: Mapping[str, Any]) -> Settled:
     found = update.get("results", {})
     if went_to in ASKED:
-        return _result(asks=ASKED[went_to], status="asks")
+        return NOTHING.model_copy(update={"asks": ASKED[went_to], "status": "asks"})
     result, outcome = found.get(RECONCILED, {}), reconciled(found)
     faults = [Status(fault["status"]) for fault in update.get("faults", ())]
-    return _result(
+    return Settled(
+        asks="",
         choice=result.get("choice", ""),
         by=result.get("settled_by", ""),
         status=worst([*faults, outcome["status"]]).value,
@@ -106,20 +109,15 @@ def _settled(went_to: str, update: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _majority(case: VerdictSet) -> dict[str, Any]:
+def _majority(case: VerdictSet) -> Settled:
     """What counting heads alone would do: no quorum, no authority, nobody to ask."""
     heads = Counter(said.split()[0] for said in case.said.values())
     ((choice, most),) = heads.most_common(1) or [("", 0)]
     if 2 * most <= len(case.said):
-        return _result(status=Status.ESCALATED.value)
+        return NOTHING.model_copy(update={"status": Status.ESCALATED.value})
     against = [name for name in case.team if name in case.said and not case.said[name].startswith(choice)]
-    return _result(choice=choice, by="vote" if against else "unanimous", status="completed", dissent=against)
-
-
-def _result(
-    *, choice: str = "", by: str = "", asks: str = "", status: str = "", dissent: Sequence[str] = ()
-) -> dict[str, Any]:
-    return {"choice": choice, "by": by, "asks": asks, "status": status, "dissent": list(dissent)}
+    by = "vote" if against else "unanimous"
+    return Settled(choice=choice, by=by, asks="", status="completed", dissent=against)
 
 
 def _resolution(said: str) -> Resolution:

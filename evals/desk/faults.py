@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evals.desk import planting
 from evals.desk.data import DATASETS, DOCUMENTS
-from evals.desk.planting import edited, policies, retrieved, twisted
+from evals.desk.planting import Twist, edited, policies, retrieved, twisted
 from evals.sabotage import DATA, Change, Plant
 from evals.verification import verify
 
@@ -18,6 +18,8 @@ AGGREGATION, ORACLE = "aggregation", "oracle"
 FEW, ALL = 30, 1000
 
 _PAYMENTS = "desk/payments.cedar"
+_PAID = "0 < context.args.amount"
+_APPROVED = f"{_PAID} && context.approved"
 _OWN = "unless { context.trusted.accounts.contains(context.args.iban) };"
 
 
@@ -33,17 +35,20 @@ def _relabelled() -> Sequence[str]:
         return verify(copy, DOCUMENTS)
 
 
+def _twist(twist: Twist) -> Plant:
+    return lambda: twisted(twist)
+
+
+def _edit(before: str, after: str) -> Plant:
+    return lambda: policies(edited(_PAYMENTS, before, after))
+
+
 _OF_COMPONENTS: tuple[tuple[str, str, Mapping[str, int], Plant], ...] = (
-    ("null agent", "the model says nothing", {ROUTING: FEW, TOOLS: FEW}, lambda: twisted(planting.silent)),
-    (
-        "always one tool",
-        "whatever is asked, it is the first",
-        {TOOLS: FEW},
-        lambda: twisted(planting.first_tool),
-    ),
-    ("wrong argument", "ids and amounts are off by one", {TOOLS: FEW}, lambda: twisted(planting.off_by_one)),
-    ("lost arguments", "calls arrive without any", {TOOLS: FEW}, lambda: twisted(planting.bare)),
-    ("swapped model", "takes all for complaints", {ROUTING: FEW}, lambda: twisted(planting.other_model)),
+    ("null agent", "the model says nothing", {ROUTING: FEW, TOOLS: FEW}, _twist(planting.silent)),
+    ("always one tool", "whatever is asked, it is the first", {TOOLS: FEW}, _twist(planting.first_tool)),
+    ("wrong argument", "ids and amounts are off by one", {TOOLS: FEW}, _twist(planting.off_by_one)),
+    ("lost arguments", "calls arrive without any", {TOOLS: FEW}, _twist(planting.bare)),
+    ("swapped model", "takes all for complaints", {ROUTING: FEW}, _twist(planting.other_model)),
     (
         "lost instruction",
         "a prompt without explanations and examples",
@@ -57,26 +62,9 @@ _OF_COMPONENTS: tuple[tuple[str, str, Mapping[str, int], Plant], ...] = (
         {RETRIEVAL: FEW},
         lambda: retrieved(lambda _found, _question: []),
     ),
-    (
-        "removed policy",
-        "money goes to any account",
-        {POLICY: ALL},
-        lambda: policies(edited(_PAYMENTS, _OWN, "when { false };")),
-    ),
-    (
-        "raised authority",
-        "one cent more is paid without a yes",
-        {POLICY: ALL},
-        lambda: policies(edited(_PAYMENTS, "<= 50000", "<= 50001")),
-    ),
-    (
-        "forgotten approval",
-        "any amount is paid without a yes",
-        {POLICY: ALL},
-        lambda: policies(
-            edited(_PAYMENTS, "0 < context.args.amount && context.approved", "0 < context.args.amount")
-        ),
-    ),
+    ("removed policy", "money goes to any account", {POLICY: ALL}, _edit(_OWN, "when { false };")),
+    ("raised authority", "one cent more is paid without a yes", {POLICY: ALL}, _edit("<= 50000", "<= 50001")),
+    ("forgotten approval", "any amount is paid without a yes", {POLICY: ALL}, _edit(_APPROVED, _PAID)),
     ("lost authority", "who has the last word loses it", {AGGREGATION: ALL}, planting.lost_authority),
     ("budget off by one", "each tool once less than the contract", {POLICY: ALL}, planting.one_call_less),
 )
