@@ -55,7 +55,7 @@ class PolicyEngine:
         self.version = files.version
         self.trusted_sets = files.trusted
         self.owners = files.owners
-        self._files = files
+        self.files = files
         self._tools = frozenset(tool.name for tool in tools)
         self._reading = frozenset(tool.name for tool in tools if not tool.writes)
         self._base = Entities.from_json_str(json.dumps([_tool(tool) for tool in tools]), files.schema)
@@ -130,7 +130,7 @@ class PolicyEngine:
         roles = [_uid("Role", role) for role in sorted(user.roles)]
         graph = [_entity("User", user.id, {"tenant": user.tenant}, roles), _entity("Run", "run", run)]
         try:
-            entities = Entities.from_json_str(json.dumps(graph), self._files.schema)
+            entities = Entities.from_json_str(json.dumps(graph), self.files.schema)
         except ValueError as problem:
             return self._deny(str(problem))
         request = _ask_for(("User", user.id), action, ("Run", "run")) | {"context": context}
@@ -167,7 +167,7 @@ class PolicyEngine:
 
     def _with_agent(self, name: str, kind: str) -> Entities:
         agent = _entity("Agent", name, {}, [_uid("AgentKind", kind)])
-        return self._base.with_added_json_str(json.dumps([agent]), self._files.schema)
+        return self._base.with_added_json_str(json.dumps([agent]), self.files.schema)
 
     def _ask(self, request: Mapping[str, Any], entities: Entities, *, approved: bool) -> AuthzResult:
         context = request["context"] | {"approved": approved}
@@ -175,7 +175,7 @@ class PolicyEngine:
 
     def _authorize(self, request: dict[str, Any], entities: Entities) -> AuthzResult:
         policies = self._about(request["action"]["id"])
-        answer = is_authorized(request, policies, entities, self._files.schema)
+        answer = is_authorized(request, policies, entities, self.files.schema)
         if answer.diagnostics.errors and answer.allowed:
             # A forbid that fails to evaluate is skipped by Cedar, so its Allow is worth nothing.
             errors = {"diagnostics": {"errors": answer.diagnostics.errors}}
@@ -198,10 +198,10 @@ class PolicyEngine:
         return Decision(Effect.DENY, (), self.version, reason)
 
     def _ids(self, answer: AuthzResult) -> tuple[str, ...]:
-        return tuple(sorted(self._files.ids[key] for key in answer.diagnostics.reasons))
+        return tuple(sorted(self.files.ids[key] for key in answer.diagnostics.reasons))
 
     def _reason(self, ids: Iterable[str]) -> str:
-        return " ".join(reason for name in ids if (reason := self._files.reasons.get(name)))
+        return " ".join(reason for name in ids if (reason := self.files.reasons.get(name)))
 
 
 def _ask_for(principal: tuple[str, str], action: str, resource: tuple[str, str]) -> dict[str, Any]:

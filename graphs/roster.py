@@ -13,7 +13,7 @@ from langgraph.pregel import Pregel
 from governance.cedar_schema import SEAM_ACTIONS
 from governance.identity import read_users
 from governance.limits import load_limits
-from governance.policy_files import POLICIES, read_policies
+from governance.policy import POLICIES, load_policy
 from governance.policy_names import unknown_names
 from governance.principals import AgentIdentity
 from governance.settings import Settings
@@ -46,7 +46,7 @@ def roster(graph: Any) -> list[Agent | AgentIdentity]:
 def misfits(application: Domain, folders: Sequence[Path] = (POLICIES,)) -> list[str]:
     """What agents lack that a run would be refused, and the names in policies and limits that nobody has."""
     teams = {name: roster(application.graph(name)) for name in application.graphs}
-    permits = read_policies(folders, application.tools.surfaces()).permits()
+    permits = load_policy(folders, application.tools.surfaces() or None).files.permits()
     contracts = application.admission.contracts
     found = [
         f"{name}: agent {agent.name}: {flaw}"
@@ -85,7 +85,7 @@ def _lacking(
         if not any(not actions or "call_model" in actions for actions in may):
             yield f"no policy permits {agent.kind} agents to call_model; permit it"
     for tool in (tool.name for tool in agent.tools):
-        if tool not in tools:
+        if tools and tool not in tools:
             yield f"its tool {tool} isn't in the domain's Toolbox; add it"
         elif tool not in contract:
             yield f"its tool {tool} isn't in the graph's contract; add it in admission"

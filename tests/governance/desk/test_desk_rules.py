@@ -478,6 +478,6 @@ def test_the_rest_works_without_the_desk(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_policies_about_other_tools_change_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = load_policy(tools=TOOLS)
-    monkeypatch.setattr(whole, "_about", lambda _action: whole._files.policies)
+    monkeypatch.setattr(whole, "_about", lambda _action: whole.files.policies)
     for approved in (False, True):
         assert whole.decide(case.act, approved=approved) == engine().decide(case.act, approved=approved)
