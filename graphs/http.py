@@ -120,14 +120,13 @@ def _people(store: ControlStore) -> Identity:
 
 
 async def _logged(handler: Handler, ctx: Auth.types.AuthContext, value: Value) -> Any:
-    user, act = user_of(ctx), f"{ctx.resource}.{ctx.action}"
     try:
         seen = await handler(ctx, value)
     except Barred as error:
         body = {"thread": str(value.get("thread_id")), "reason": str(error)}
-        await control().note_refusal(user, act, body)
+        await control().note_refusal(user_of(ctx), f"{ctx.resource}.{ctx.action}", body)
         raise
-    await note_hidden(user, act, value, seen)
+    await note_hidden(user_of(ctx), f"{ctx.resource}.{ctx.action}", value, seen)
     return seen
 
 

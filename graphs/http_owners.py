@@ -37,10 +37,9 @@ async def note_hidden(user: User, act: str, value: Mapping[str, Any], seen: Mapp
     """
     plane = control()
     for thread in map(str, value.get("thread_ids") or filter(None, [value.get("thread_id")])):
-        people = await plane.store.read(lambda tx, thread=thread: people_on(tx, thread))  # type: ignore[misc]
-        theirs = next((each for each in map(owner, people) if not seen.items() <= each.items()), None)
-        if theirs:
-            await plane.note_refusal(user, act, {"thread": thread, **theirs})
+        for person in await plane.store.read(lambda tx, thread=thread: people_on(tx, thread)):  # type: ignore[misc]
+            if not seen.items() <= owner(person).items():
+                await plane.note_refusal(user, act, {"thread": thread, **owner(person)})
 
 
 @dataclass

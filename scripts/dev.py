@@ -25,17 +25,13 @@ def main() -> None:
     try:
         fcntl.flock(checkout, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.exit(
-            f"{Path.cwd()} is already served, and two servers would overwrite each other's .langgraph_api: "
-            "end that server first, or start the second in a checkout of its own"
-        )
+        sys.exit(f"{Path.cwd()} is already served: end that server first, or serve another checkout")
     os.set_inheritable(checkout, True)
-    with socket.socket(socket.AF_INET6 if ":" in asked.host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((asked.host, asked.port))
-        except OSError as error:
-            sys.exit(f"port {asked.port} of {asked.host} is taken ({error}); try make dev PORT=8123")
+    try:
+        family = socket.AF_INET6 if ":" in asked.host else socket.AF_INET
+        socket.create_server((asked.host, asked.port), family=family).close()
+    except OSError as error:
+        sys.exit(f"port {asked.port} of {asked.host} is taken ({error}); try make dev PORT=8123")
     lists = Path(".langgraph_api")
     lists.mkdir(mode=0o700, exist_ok=True)
     lists.chmod(0o700)
