@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 from evals import few_shot, tau2
 from evals.datasets import sha256
 from evals.public import read_banking77, read_clinc150
-from evals.rows import Experiment, Row
-from evals.versions import git_sha, versions
-from governance.clock import stamp
+from evals.rows import Experiment
+from evals.versions import experiment
 from governance.errors import InvalidInput
 
 LIMIT = 600
 """Cases that are evaluated unless more are asked for; half a minute of one core."""
-
-Notify = Callable[[Row, int, int], None]
 
 READERS = {"clinc150": read_clinc150, "banking77": read_banking77}
 NAMES = (*READERS, "tau2")
@@ -33,7 +27,7 @@ ABOUT = {
 
 
 def evaluate(
-    name: str, data: Path, *, limit: int = LIMIT, notify: Notify = lambda _row, _done, _total: None
+    name: str, data: Path, *, limit: int = LIMIT, notify: few_shot.Notify = lambda _row, _done, _total: None
 ) -> Experiment:
     """Evaluate a public set that lies at a local path.
 
@@ -54,14 +48,4 @@ def evaluate(
         model, rows = tau2.model(results), tau2.rows(results, limit)
     else:
         model, rows = few_shot.MODEL, few_shot.evaluate(READERS[name](data), limit, notify)
-    now = datetime.now(UTC)
-    return Experiment(
-        id=f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
-        created=stamp(now),
-        git_sha=git_sha(),
-        datasets={name: sha256(data)},
-        policy="",
-        model=model,
-        versions=versions(),
-        rows=rows,
-    )
+    return experiment(rows, {name: sha256(data)}, model)

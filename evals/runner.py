@@ -10,19 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from uuid import uuid4
 
 from evals.cache import Cache
 from evals.datasets import sha256
 from evals.rows import Experiment, Row, home
 from evals.sinks import untraced
 from evals.suites import Item, Setting, Suite, bench
-from evals.versions import git_sha, versions
+from evals.versions import experiment, versions
 from evals.workers import processes
-from governance.clock import stamp
 from governance.policy import load_policy
 from graphs.domain import domain
 from models.door import configured
@@ -98,17 +95,9 @@ def evaluate(plan: Plan, notify: Notify = lambda _row, _done, _total: None) -> E
         for item, row in _rows(wanted, plan, rows_of, folder):
             rows[item.suite, item.id, row.repetition] = row
             notify(row, len(rows), len(wanted))
-        now = datetime.now(UTC)
-        return Experiment(
-            id=f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
-            created=stamp(now),
-            git_sha=git_sha(),
-            datasets={suite.name: sha256(suite.dataset) for suite in plan.suites},
-            policy=_policy(),
-            model=model,
-            versions=known,
-            rows=tuple(rows[item.suite, item.id, n] for item, n in wanted),
-        )
+        datasets = {suite.name: sha256(suite.dataset) for suite in plan.suites}
+        ordered = [rows[item.suite, item.id, n] for item, n in wanted]
+        return experiment(ordered, datasets, model, policy=_policy(), known=known)
 
 
 def _rows(

@@ -5,7 +5,12 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
+
+from evals.rows import Experiment, Row
+from governance.clock import stamp
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("governance", "models", "memory", "tools", "nodes", "graphs", "evals")
@@ -24,6 +29,24 @@ def git_sha() -> str:
     """The commit that is checked out, with `+` where files differ from it; `unknown` outside a checkout."""
     sha, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
     return f"{sha}{'+' if changes else ''}" if sha else "unknown"
+
+
+def experiment(
+    rows: Iterable[Row],
+    datasets: Mapping[str, str],
+    model: str,
+    *,
+    policy: str = "",
+    known: Mapping[str, str] | None = None,
+) -> Experiment:
+    """Put rows together with everything that they depend on.
+
+    Args:
+        known: Versions, if they were taken before the rows were made.
+    """
+    now = datetime.now(UTC)
+    name, depends = f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}", known or versions()
+    return Experiment(name, stamp(now), git_sha(), datasets, policy, model, depends, tuple(rows))
 
 
 def _git(*command: str) -> str:
