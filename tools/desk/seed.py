@@ -103,13 +103,5 @@ def _premiums(ledger: Ledger, rng: random.Random, policy: Entry) -> None:
 
 
 def _premium(ledger: Ledger, policy: Entry, half: str, issued: dt.date, status: str) -> None:
-    ledger.invoice(
-        policy,
-        kind="premium",
-        description=f"Premium {half}",
-        amount=policy["premium"],
-        issued_on=issued,
-        due_on=issued + dt.timedelta(days=30),
-        status=status,
-        paid_on=issued + dt.timedelta(days=6) if status == "paid" else None,
-    )
+    paid = issued + dt.timedelta(days=6) if status == "paid" else None
+    ledger.premium(policy, half, issued, issued + dt.timedelta(days=30), status, paid)

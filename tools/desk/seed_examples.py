@@ -32,9 +32,9 @@ def add_examples(ledger: Ledger) -> None:
         ledger, home[1], "Karosserie Brandt", "Collision: front wing, bumper and headlamp, repair", 324_000
     )
     _repair(ledger, home[2], "Rohrdienst Nord", "Water damage: leaking boiler, repair", 91_000)
-    _premium(ledger, home[3], "Premium 2026-H1", 6_200, dt.date(2026, 1, 20))
-    _premium(ledger, sofias, "Premium 2026-H1", 11_840, dt.date(2026, 1, 12))
-    _premium(ledger, sofias, "Premium 2026-H1", 11_840, dt.date(2026, 1, 14))
+    _premium(ledger, home[3], dt.date(2026, 1, 20))
+    _premium(ledger, sofias, dt.date(2026, 1, 12))
+    _premium(ledger, sofias, dt.date(2026, 1, 14))
     _repair(ledger, viktors, "Quayside Veterinary Clinic", "Vet: stitches and antibiotics", 24_000)
     ledger.note(
         sofia["customer_id"],
@@ -104,14 +104,5 @@ def _repair(ledger: Ledger, policy: Entry, vendor: str, description: str, amount
     )
 
 
-def _premium(ledger: Ledger, policy: Entry, description: str, amount: int, paid_on: dt.date) -> None:
-    ledger.invoice(
-        policy,
-        kind="premium",
-        description=description,
-        amount=amount,
-        issued_on=dt.date(2026, 1, 2),
-        due_on=dt.date(2026, 1, 31),
-        status="paid",
-        paid_on=paid_on,
-    )
+def _premium(ledger: Ledger, policy: Entry, paid_on: dt.date) -> None:
+    ledger.premium(policy, "2026-H1", dt.date(2026, 1, 2), dt.date(2026, 1, 31), "paid", paid_on)

@@ -69,6 +69,20 @@ class Ledger:
         start: Entry = {"invoice_number": self.number("INV"), "vendor": None, "paid_on": None}
         return self._add("invoices", start | _owner(policy) | fields)
 
+    def premium(
+        self,
+        policy: Entry,
+        half: str,
+        issued_on: dt.date,
+        due_on: dt.date,
+        status: str,
+        paid_on: dt.date | None,
+    ) -> Entry:
+        """Write the invoice of a policy's premium for a half-year, such as `2026-H1`."""
+        fields: Entry = {"kind": "premium", "description": f"Premium {half}", "amount": policy["premium"]}
+        dates = {"issued_on": issued_on, "due_on": due_on, "paid_on": paid_on}
+        return self.invoice(policy, **fields, **dates, status=status)
+
     def claim(self, policy: Entry, **fields: Any) -> Entry:
         """Write a claim; what only settled claims have may be left out."""
         start: Entry = {"claim_id": self.number("CL"), "invoice_number": None, "payable": None}
