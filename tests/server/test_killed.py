@@ -25,7 +25,7 @@ def test_an_answer_after_kill_9_reaches_a_run_that_the_new_server_never_saw(tmp_
         assert sam.get(f"/threads/{thread}").status_code == 404
         # Nobody else can take the forgotten thread's place, and its checkpoints with it.
         assert mia.post("/threads", thread_id=thread).status_code == 409
-        assert mia.run(thread, "small", input=REQUEST, if_not_exists="create").status_code == 409
+        assert mia.run(thread, "small", input=REQUEST, if_not_exists="create").status_code == 403
         assert refunds(server) == 0
 
         ended = lena.answer(thread, yes(interrupt), if_not_exists="create")
