@@ -22,7 +22,7 @@ dev: setup  ## Serve all graphs with LangGraph's development server (PORT=2024)
 	    $(python) scripts/dev.py --no-browser --no-reload --port $(PORT) --n-jobs-per-worker 10 $(ARGS)
 
 test: setup  ## Run the tests (ARGS="-k approval" for some of them)
-	$(python) -m pytest -m "not slow" -n 2 --dist worksteal $(ARGS)
+	$(python) -m pytest -m "not slow" -n 3 --dist worksteal $(ARGS)
 
 test-slow: setup  ## Run the tests that take minutes
 	$(python) -m pytest -m slow $(ARGS)

@@ -53,7 +53,7 @@ def _table(
 ) -> Table:
     note = f" ({suite.labelled})" if suite.labelled else ""
     table = Table(title=f"{suite.name}: {suite.about}{note}", title_justify="left")
-    table.add_column("metric")
+    table.add_column("metric", no_wrap=True)
     splits = [split for split in SPLITS if counts[suite.name, split]]
     for split in splits:
         table.add_column(f"{split} (n={counts[suite.name, split]})", justify="right")
