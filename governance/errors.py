@@ -107,8 +107,11 @@ class ControlUnavailable(TowerError):
     """The control plane can't answer (store, policy or key unreadable); nothing may act."""
 
 
-class ModelUnavailable(ControlUnavailable):
-    """The model's server isn't there or turns us away; the run stops until an operator mends it."""
+class ModelUnavailable(ControlUnavailable, RuntimeError):
+    """The model's server isn't there or turns us away; the run stops until an operator mends it.
+
+    A `RuntimeError` as well, since LangGraph's server tells its clients the words of no error of ours.
+    """
 
 
 class ReleaseChanged(TowerError):
