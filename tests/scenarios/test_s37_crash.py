@@ -62,7 +62,7 @@ def test_every_pattern_survives_kill_9(backend: str):
 @pytest.mark.scenario(37)
 def test_the_campaign_notices_a_journal_that_forgets():
     done = campaign(
-        "-c", WITHOUT_MEMORY, "--kills", "12", "--short", "--backends", "sqlite", "--only", "single"
+        "-c", WITHOUT_MEMORY, "--kills", "40", "--short", "--backends", "sqlite", "--only", "single"
     )
 
     assert done.returncode == 1
