@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -547,13 +548,13 @@ def test_keys_that_open_nothing_are_counted_in_few_entries(server: Server):
 
 def test_a_person_whose_roles_changed_goes_on_with_their_own_run(server: Server, sam: Client):
     thread, interrupt = sam.asks()
-    with sqlite3.connect(server.home / "control.db") as db:
+    with closing(sqlite3.connect(server.home / "control.db")) as db, db:
         (roles,) = db.execute("SELECT roles FROM users WHERE id = 'sam'").fetchone()
         db.execute("UPDATE users SET roles = '[\"claims-handler\"]' WHERE id = 'sam'")
     try:
         again = sam.run(thread, input=None)
     finally:
-        with sqlite3.connect(server.home / "control.db") as db:
+        with closing(sqlite3.connect(server.home / "control.db")) as db, db:
             db.execute("UPDATE users SET roles = ? WHERE id = 'sam'", (roles,))
 
     assert again.status_code == 200, again.text
