@@ -28,7 +28,7 @@ test-slow: setup  ## Run the tests that take minutes
 	$(python) -m pytest -m slow $(ARGS)
 
 matrix: setup  ## Print which control holds for which pattern, each tried with the control switched off too
-	TOWER_MATRIX=1 $(python) -m pytest tests/matrix -n 2 -q $(ARGS)
+	MATRIX=1 $(python) -m pytest tests/matrix -n 2 -q $(ARGS)
 
 crash: setup  ## Kill runs of every pattern and judge what they left (ARGS="--kills 20" for fewer)
 	$(python) scripts/crash.py $(ARGS)

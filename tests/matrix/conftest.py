@@ -47,7 +47,7 @@ def world(policy: PolicyEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table, where all of it was run."""
-    if not os.environ.get("TOWER_MATRIX"):
+    if not os.environ.get("MATRIX"):
         return
     ended = {
         report.nodeid.partition("::")[2]: word

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from tests.matrix.switches import SWITCHES
 from tests.matrix.table import markdown
 from tests.matrix.world import World
 
+ROOT = Path(__file__).parent.parent.parent
 IN_EVERY_RUN = {"sequential", "concurrent"}
 """Of the others, cells with the control switched off are left to `make matrix`."""
 
@@ -46,6 +50,16 @@ async def test_red_when_off(world: World, crew: Crew, control: str, monkeypatch:
 
 
 def test_the_readme_shows_the_table():
-    readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert markdown() in readme
+
+
+def test_the_campaign_prints_the_table():
+    """As `make matrix` calls it; nothing was run here, so each cell that is asked says so."""
+    command = [sys.executable, "-m", "pytest", "tests/matrix/test_matrix.py", "-q", "--collect-only"]
+    ran = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"MATRIX": "1"}, capture_output=True, text=True, check=True
+    )
+
+    assert "| dissent | - | - | - | ? | ? | - | - | - | - |" in ran.stdout
