@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.configuration import OPERATOR
+from cli.terminal import DEFAULT_USER, As, Exit, Json, dump, finish, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,13 +24,13 @@ def budget(
 ) -> None:
     """Show what was spent and what is left.
 
-    By run, by agent, by model and tool.
+    By run, by agent, by model and tool. A tenant's takes an operator's key (that of otto, in development).
     """
 
     async def work() -> int:
         from cli.session import session
 
-        async with session(user) as opened:
+        async with session(user, DEFAULT_USER if run_id else OPERATOR) as opened:
             if run_id:
                 await opened.record(run_id)
             else:

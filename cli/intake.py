@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from evals.expectations import read_manifest
+from governance.errors import InvalidInput
 from graphs.domain import domain
 from nodes.admission import Request
 from nodes.intake import read_document
@@ -24,6 +27,16 @@ async def request_of(what: Sequence[str], customer: str | None, vouched: str) ->
     texts = [part for part in what if not _means_file(part)]
     documents = [await read_document(Path(part)) for part in what if _means_file(part)]
     return Request("\n\n".join(texts), documents, customer, vouched)
+
+
+def beside(what: Sequence[str]) -> tuple[str, str] | None:
+    """The customer whom the `manifest.toml` beside a document names for it, and who vouches."""
+    for path in [Path(part) for part in what if _means_file(part)]:
+        with suppress(InvalidInput):  # another kind of file of that name
+            for listed in read_manifest(path.parent / "manifest.toml"):
+                if listed.file == path.name and listed.customer:
+                    return listed.customer, listed.vouched
+    return None
 
 
 def _means_file(part: str) -> bool:

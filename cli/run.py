@@ -25,7 +25,10 @@ def start(
     graph: Annotated[str, typer.Option(help="Which graph; the front door picks one by itself.")] = "adaptive",
     user: As = None,
     customer: Annotated[
-        str | None, typer.Option(help="The customer whom you vouch for, such as C-10001.")
+        str | None,
+        typer.Option(
+            help="The customer whom you vouch for, such as C-10001; else the one in manifest.toml beside it."
+        ),
     ] = None,
     vouched: Annotated[str, typer.Option(help="How the customer was verified, such as post-room.")] = "user",
     after: Annotated[
@@ -36,12 +39,14 @@ def start(
     """Run a request: a letter, an e-mail, a PDF, a question in words."""
 
     async def work() -> int:
-        from cli.intake import request_of
+        from cli.intake import beside, request_of
         from cli.session import session
 
         async with session(user) as opened:
             last = (await opened.record(after)).run if after else None
-            request = await request_of(what, customer or (last.subject if last else None), vouched)
+            known = customer or (last.subject if last else None)
+            whose, how = (known, vouched) if known else beside(what) or (None, vouched)
+            request = await request_of(what, whose, how)
             return await _start(opened, last.graph if last else graph, request, last, json=json)
 
     finish(work())
@@ -132,6 +137,8 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
 
     if status:
         say(outcome(record, masked(record)), f"\nMore: tower show {record.run.id}")
+        if not record.run.subject and exit_code(status) == Exit.REFUSED:
+            say("No customer is known here. If you vouch for one: tower run … --customer ID")
     for asked in waiting:
         verbs = "|".join(verb for verb in asked.allowed if verb != "respond")
         say("", request(asked), f"\nAnswer: tower {verbs} {asked.id} --as USER")

@@ -74,6 +74,21 @@ def test_usage_is_exit_2(tower: Tower) -> None:
     assert tower("edit", "apr-none", "--as", "lena").returncode == 2
 
 
+def test_the_post_room_may_say_beside_a_letter_whose_it_is(
+    tower: Tower, large_claim: Expectation, tmp_path: Path
+) -> None:
+    letter = ROOT / "examples/inbox" / large_claim.file
+    beside = tower.json("run", str(letter))
+    alone = tmp_path / letter.name
+    alone.write_bytes(letter.read_bytes())
+    (tmp_path / "manifest.toml").write_text("[build]\nof = 'something else'")
+    refused = tower("run", str(alone))
+
+    assert (beside["customer"], len(beside["approvals"])) == (large_claim.customer, 1)
+    assert (refused.returncode, "--customer" in refused.stdout) == (4, True)
+    assert tower("budget").returncode == 0
+
+
 def test_an_interrupt_says_how_to_go_on(tower: Tower, small_claim: Expectation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # a model that never answers
         tower.env["OPENAI_BASE_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
