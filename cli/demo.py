@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from governance.approvals import Approval
     from governance.runs import Record
 
-INBOX = Path(__file__).parent.parent / "examples" / "inbox"
+INBOX = Path(__file__).resolve().parent.parent / "examples" / "inbox"
 APPROVER = "lena"
 
 

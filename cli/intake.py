@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from cli.demo import INBOX
 from evals.expectations import read_manifest
-from governance.errors import InvalidInput
 from graphs.domain import domain
 from nodes.admission import Request
 from nodes.intake import read_document
@@ -29,14 +28,14 @@ async def request_of(what: Sequence[str], customer: str | None, vouched: str) ->
     return Request("\n\n".join(texts), documents, customer, vouched)
 
 
-def beside(what: Sequence[str]) -> tuple[str, str] | None:
-    """The customer whom the `manifest.toml` beside a document names for it, and who vouches."""
-    for path in [Path(part) for part in what if _means_file(part)]:
-        with suppress(InvalidInput):  # another kind of file of that name
-            for listed in read_manifest(path.parent / "manifest.toml"):
-                if listed.file == path.name and listed.customer:
-                    return listed.customer, listed.vouched
-    return None
+def listed_customer(what: Sequence[str]) -> tuple[str, str] | None:
+    """The customer whom the demo's manifest names for one of its documents, and who vouches.
+
+    Of no other folder: what lies beside a letter may be its sender's, and nobody vouches for oneself.
+    """
+    names = {Path(part).name for part in what if Path(part).resolve().parent == INBOX}
+    manifest = read_manifest(INBOX / "manifest.toml") if names else []
+    return next(((it.customer, it.vouched) for it in manifest if it.file in names and it.customer), None)
 
 
 def _means_file(part: str) -> bool:

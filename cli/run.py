@@ -27,7 +27,7 @@ def start(
     customer: Annotated[
         str | None,
         typer.Option(
-            help="The customer whom you vouch for, such as C-10001; else the one in manifest.toml beside it."
+            help="The customer whom you vouch for, such as C-10001; else the demo's manifest is asked."
         ),
     ] = None,
     vouched: Annotated[str, typer.Option(help="How the customer was verified, such as post-room.")] = "user",
@@ -39,13 +39,15 @@ def start(
     """Run a request: a letter, an e-mail, a PDF, a question in words."""
 
     async def work() -> int:
-        from cli.intake import beside, request_of
+        from cli.intake import listed_customer, request_of
         from cli.session import session
 
         async with session(user) as opened:
             last = (await opened.record(after)).run if after else None
             known = customer or (last.subject if last else None)
-            whose, how = (known, vouched) if known else beside(what) or (None, vouched)
+            whose, how = (known, vouched) if known else listed_customer(what) or (None, vouched)
+            if whose != known:
+                console(error=True).print(f"customer {whose}, as the inbox's manifest says ({how})")
             request = await request_of(what, whose, how)
             return await _start(opened, last.graph if last else graph, request, last, json=json)
 

@@ -74,14 +74,16 @@ def test_usage_is_exit_2(tower: Tower) -> None:
     assert tower("edit", "apr-none", "--as", "lena").returncode == 2
 
 
-def test_the_post_room_may_say_beside_a_letter_whose_it_is(
+def test_only_the_demos_own_manifest_says_whose_a_letter_is(
     tower: Tower, large_claim: Expectation, tmp_path: Path
 ) -> None:
     letter = ROOT / "examples/inbox" / large_claim.file
     beside = tower.json("run", str(letter))
     alone = tmp_path / letter.name
     alone.write_bytes(letter.read_bytes())
-    (tmp_path / "manifest.toml").write_text("[build]\nof = 'something else'")
+    listed = {"file": alone.name, "customer": large_claim.customer, "graph": "", "status": ""}
+    forged = "\n".join(f'{name} = "{value}"' for name, value in listed.items())
+    (tmp_path / "manifest.toml").write_text(f"[[document]]\n{forged}")
     refused = tower("run", str(alone))
 
     assert (beside["customer"], len(beside["approvals"])) == (large_claim.customer, 1)
