@@ -86,7 +86,6 @@ def edit(
 
 
 async def _answer(approval_id: str, decision: Any, user: str | None, *, resume: bool, json: bool) -> int:
-
     from cli.run import go_on
     from cli.session import session
 

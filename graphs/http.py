@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 from langgraph_sdk import Auth
@@ -207,7 +207,7 @@ async def _update_thread(ctx: Auth.types.AuthContext, value: Value) -> Filter:
 async def _delete_thread(ctx: Auth.types.AuthContext, value: Value) -> Filter:
     user, threads = user_of(ctx), value.get("thread_ids") or [value.get("thread_id")]
     for thread in map(str, threads):
-        for record in await control().store.read(lambda tx, thread=thread: runs_on(tx, thread)):  # type: ignore[misc]
+        for record in await control().store.read(partial(runs_on, thread_id=thread)):
             # Of another person's thread nothing is said; the filter below leaves it alone.
             if record.state != ENDED and owner(record.run.user) == owner(user):
                 msg = f"run {record.run.id} on thread {thread} isn't over; its checkpoints are still needed"

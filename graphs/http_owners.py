@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any
@@ -37,7 +38,7 @@ async def note_hidden(user: User, act: str, value: Mapping[str, Any], seen: Mapp
     """
     plane = control()
     for thread in map(str, value.get("thread_ids") or filter(None, [value.get("thread_id")])):
-        for person in await plane.store.read(lambda tx, thread=thread: people_on(tx, thread)):  # type: ignore[misc]
+        for person in await plane.store.read(partial(people_on, thread_id=thread)):
             if not seen.items() <= owner(person).items():
                 await plane.note_refusal(user, act, {"thread": thread, **owner(person)})
 

@@ -20,7 +20,7 @@ from governance.runs import ENDED, Record
 from governance.threads import concerns, runs_on
 from graphs.domain import Domain
 from graphs.http_owners import Barred, owner
-from graphs.http_words import beside, masked
+from graphs.http_words import kept_words, masked
 from memory.checkpoints import server_checkpointer
 from nodes.admission import request_from
 from nodes.place import RUN_KEY
@@ -68,7 +68,7 @@ class RunRequest:
         await self.application.prepare()
         # All that can be refused is, before a run is opened or an answer recorded.
         await self._check_checkpoint()
-        words, kwargs = await beside(self.user, self.value), self.value["kwargs"]
+        words, kwargs = await kept_words(self.user, self.value), self.value["kwargs"]
         if kwargs.get("command"):
             run = await self._answered(kwargs["command"])
         elif kwargs.get("input") is None:

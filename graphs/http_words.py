@@ -30,7 +30,7 @@ async def masked(user: User, words: Json) -> Json:
     return await control().vault.tokenise_json(user.tenant, words, {})
 
 
-async def beside(user: User, value: Mapping[str, Any]) -> Json:
+async def kept_words(user: User, value: Mapping[str, Any]) -> Json:
     """What is kept of a run's context, metadata and tags, in this order.
 
     Raises:

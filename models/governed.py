@@ -75,7 +75,7 @@ async def _answer(
     """One model's answer, from the journal where it was given before."""
     plane = control()
     said = ""
-    asked = " (of OPENAI_BASE_URL, with OPENAI_API_KEY)" if choice.provider == "openai" else ""
+    settings = " (of OPENAI_BASE_URL, with OPENAI_API_KEY)" if choice.provider == "openai" else ""
     for _ in range(attempts):
         try:
             clearance = await plane.clear(act)
@@ -96,7 +96,7 @@ async def _answer(
             if cancelled:
                 raise
             if away:
-                msg = f"{choice.provider} model {choice.model}{asked} is a matter for an operator: {error}"
+                msg = f"{choice.provider} model {choice.model}{settings} is a matter for an operator: {error}"
                 raise ModelUnavailable(msg) from error
             continue
         if ended := _cut_off(answer):
@@ -105,7 +105,7 @@ async def _answer(
             continue
         await asyncio.shield(plane.settle(clearance, message_to_dict(answer), _used(choice, answer)))
         return answer
-    msg = f"{choice.provider} model {choice.model}{asked} failed {attempts} times: {said}"
+    msg = f"{choice.provider} model {choice.model}{settings} failed {attempts} times: {said}"
     raise ModelFailed(msg)
 
 

@@ -19,8 +19,8 @@ from nodes.agent import Grounds, work
 from nodes.deliver import SPOKESMAN
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, GaveUp, fault, misfit
-from nodes.human_agent import wanted
-from nodes.state import Context, Fault, Question, RunState
+from nodes.human_agent import question
+from nodes.state import Context, Fault, RunState
 from nodes.step import Node
 from nodes.team import Agent
 from nodes.turn import HANDED_OVER, Handoff, Turn, turn_for
@@ -145,7 +145,7 @@ def _settled_by(agent: Agent, error: Exception, *, human: bool, then: str) -> tu
     """Who settles what went wrong: a person, where that is possible and a person could."""
     why = fault(agent.name, error)
     if human and isinstance(error, (GaveUp, ModelFailed)) and why["status"] == Status.FAILED:
-        return "escalate", {"question": _question(agent, why["reason"], {"answer": ""})}
+        return "escalate", {"question": question(agent, agent.name, why["reason"], {"answer": ""})}
     return then, {"faults": [why]}
 
 
@@ -161,14 +161,10 @@ def _take_answer(agent: Agent, state: RunState, update: dict[str, Any], then: st
     elif not str(values.get("answer", "")).strip():
         problem = "answer: give the answer in words"
     if problem:
-        return Command(goto="escalate", update=update | {"question": _question(agent, problem, values)})
+        return Command(
+            goto="escalate", update=update | {"question": question(agent, agent.name, problem, values)}
+        )
     return Command(goto=then, update=update | {"results": {agent.name: values}})
-
-
-def _question(agent: Agent, reason: str, values: dict[str, Any]) -> Question:
-    status = Status.FAILED.value
-    asked: Question = {"step": agent.name, "reason": reason, "values": values, "on_reject": status}
-    return {**asked, "wants": wanted(agent.returns)} if agent.returns else asked
 
 
 def _moved(message: AnyMessage) -> TypeGuard[ToolMessage]:

@@ -22,6 +22,7 @@ from governance.limits import ApprovalRules, Person
 from governance.outcome import Status
 from nodes.faults import GaveUp, misfit
 from nodes.review import decided
+from nodes.state import Question
 from nodes.team import Agent
 from nodes.turn import Turn
 
@@ -152,6 +153,14 @@ def wanted(schema: type[BaseModel]) -> str:
         + (f": {spec['description']})" if spec.get("description") else ")")
         for name, spec in properties.items()
     )
+
+
+def question(
+    agent: Agent, step: str, reason: str, values: dict[str, Any], on_reject: Status = Status.FAILED
+) -> Question:
+    """What a person is asked at `escalate` in an agent's place."""
+    asked: Question = {"step": step, "reason": reason, "values": values, "on_reject": on_reject.value}
+    return {**asked, "wants": wanted(agent.returns)} if agent.returns else asked
 
 
 async def _take(act: Act, approval: Approval) -> Any:

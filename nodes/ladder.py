@@ -104,7 +104,8 @@ def weigh_node(chooser: Agent, jobs: Mapping[str, Job], max_climbs: int) -> Node
         job, outcome, limits = jobs[choice["job"]], results[name], control().limits.front_door
         actor = await actor_at(chooser.identity, WEIGH, state, config)
         position = "/".join(filter(None, (path_of(config), name, str(state["visits"][name] - 1))))
-        done = {each.action for each in await control().effects(actor.run.id) if each.state == State.DONE}
+        effects = await control().effects(actor.run.id) if job.effect else ()
+        done = {each.action for each in effects if each.state == State.DONE}
         flaw = gate(outcome, job, limits, done)
         spent = await effort(control(), actor.run, position)
         await _remember(actor, position, job, name, outcome, flaw, spent)

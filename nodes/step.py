@@ -17,8 +17,8 @@ from models.governed import ModelFailed
 from nodes.agent import Check, lookup_of, work
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault, misfit
-from nodes.human_agent import wanted
-from nodes.state import Context, Fault, Question, RunState
+from nodes.human_agent import question
+from nodes.state import Context, Fault, RunState
 from nodes.team import Agent
 from nodes.turn import turn_for
 
@@ -60,10 +60,10 @@ def step_node(step: Step, then: str) -> Node:
             else:
                 result, refused = await _try_agents(step, state, config, runtime.context)
         except Contradiction as error:
-            asked = _question(step, str(error), error.result, Status.REJECTED)
+            asked = question(step.agent, step.name, str(error), error.result, Status.REJECTED)
             return Command(goto="escalate", update=visited | {"question": asked})
         except (GaveUp, ModelFailed) as error:
-            asked = _question(step, str(error), {}, Status.FAILED)
+            asked = question(step.agent, step.name, str(error), {})
             return Command(goto="escalate", update=visited | {"question": asked})
         except STEP_ERRORS as error:
             return Command(goto="deliver", update=visited | {"faults": [fault(step.name, error)]})
@@ -103,11 +103,6 @@ async def _take_answer(
     if problems:
         raise Contradiction(problems, values)
     return result.model_dump(mode="json")
-
-
-def _question(step: Step, reason: str, values: dict[str, Any], on_reject: Status) -> Question:
-    asked: Question = {"step": step.name, "reason": reason, "values": values, "on_reject": on_reject.value}
-    return {**asked, "wants": wanted(step.agent.returns)} if step.agent.returns else asked
 
 
 def _in_words(result: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from tools.desk.claims import open_claim
 from tools.desk.customers import find_customer
 from tools.desk.letters import send_letter
 from tools.desk.payments import pay_claim
-from tools.desk.policies import why
+from tools.desk.policies import amount_reason
 from tools.desk.settlement import settle_claim
 
 Results = Mapping[str, Any]
@@ -37,7 +37,9 @@ def _reason(results: Results) -> str:
     What whoever drafts the decision gives as the reason is on file, and nobody's letter.
     """
     cover = results["coverage"]
-    return why(results["decide"]["payable"], cover["limit"]) if cover["covered"] else str(cover["reason"])
+    if not cover["covered"]:
+        return str(cover["reason"])
+    return amount_reason(results["decide"]["payable"], cover["limit"])
 
 
 def _settlement(results: Results, _run: Run) -> dict[str, Any]:

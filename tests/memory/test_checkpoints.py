@@ -144,9 +144,8 @@ async def test_rollback_frees_blobs(postgres: str, url: str) -> None:
     assert count(url, "checkpoint_blobs", "t") == 0
 
 
-async def test_a_database_that_was_away_costs_no_run(postgres: str, url: str) -> None:
-    if url.startswith("sqlite"):
-        pytest.skip("a file isn't away")
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+async def test_a_database_that_was_away_costs_no_run(url: str) -> None:
     async with open_checkpointer(url) as saver:
         await build(saver).ainvoke(message("x"), config("t", "r1"), durability="sync")
         with psycopg.connect(url, autocommit=True) as other:

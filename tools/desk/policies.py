@@ -179,11 +179,11 @@ def assessment(policy: PolicyRow, peril: Peril, loss_date: dt.date, amount: int)
         decision="approve" if payable else "decline",
         deductible=policy.deductible,
         limit=terms.limit,
-        reason=terms.problem or why(payable, terms.limit),
+        reason=terms.problem or amount_reason(payable, terms.limit),
     )
 
 
-def why(payable: int, limit: int) -> str:
+def amount_reason(payable: int, limit: int) -> str:
     """Why just that is payable for a loss that is covered."""
     if not payable:
         return "the amount is within the deductible"

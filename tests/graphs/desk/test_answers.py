@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -10,7 +9,6 @@ from uuid import uuid4
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from governance.control import control, use_control
 from governance.principals import User
 from graphs.domain import domain
 from models.door import use_model
@@ -20,17 +18,9 @@ from nodes.desk.checks import facts_agree
 from nodes.desk.results import ClaimFacts
 from nodes.place import RUN_KEY
 
+pytestmark = pytest.mark.usefixtures("prepared")
 SAM = User("sam", "harbor", frozenset({"customer-agent"}))
 HORSE = "What does it cost per month to insure a horse with you?"
-
-
-@pytest.fixture(autouse=True)
-async def desk() -> AsyncIterator[None]:
-    await domain().prepare()
-    yield
-    use_model(None)
-    control().close()
-    use_control(None)
 
 
 async def asked(**answer: Any) -> dict[str, Any]:

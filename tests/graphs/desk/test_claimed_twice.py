@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from governance.control import control, use_control
-from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
 from tests.graphs.desk.legs import Legs
 
+pytestmark = pytest.mark.usefixtures("prepared")
 FACTS = {
     "policy_number": "HM-200015",
     "peril": "collision",
@@ -25,15 +22,6 @@ FACTS = {
 
 class Intake(Legs):
     graph_name = "sequential"
-
-
-@pytest.fixture(autouse=True)
-async def desk() -> AsyncIterator[None]:
-    await domain().prepare()
-    yield
-    use_model(None)
-    control().close()
-    use_control(None)
 
 
 async def test_a_claimed_invoice_is_escalated_with_its_claim_and_nothing_is_opened():

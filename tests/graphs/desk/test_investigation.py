@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Mapping
@@ -21,7 +20,6 @@ from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
 from tests.graphs.desk.legs import Legs
-from tools.desk.database import Desk as Records
 
 MIA = User("mia", "lakeside", frozenset({"customer-agent"}))
 LEAD = "Find out why numbers"
@@ -44,22 +42,6 @@ class Desk(Legs):
         action = self.state["__interrupt__"][0].value["action_requests"][0]
         edited = {"name": action["name"], "args": action["args"] | changes}
         return await super().answer(kind, edited_action=edited)
-
-
-@pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The desk's records, seeded once for this file."""
-    path = tmp_path_factory.mktemp("seeded") / "desk.db"
-    records = Records(f"sqlite:///{path}")
-    records.ensure()
-    records.close()
-    return path
-
-
-@pytest.fixture
-def records(seeded: Path, tower_home: Path) -> None:
-    tower_home.mkdir()
-    shutil.copy(seeded, tower_home / "desk.db")
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
 from tests.graphs.desk.legs import Legs
-from tools.desk.database import Desk as Records
 
 CUSTOMER = "C-10005"
 TRIAGED = call("transfer_to_billing", reason="an invoice")
@@ -47,21 +44,6 @@ class Service(Legs):
 
 class Alone(Service):
     graph_name = "single"
-
-
-@pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("seeded") / "desk.db"
-    records = Records(f"sqlite:///{path}")
-    records.ensure()
-    records.close()
-    return path
-
-
-@pytest.fixture
-def records(seeded: Path, tower_home: Path) -> None:
-    tower_home.mkdir()
-    shutil.copy(seeded, tower_home / "desk.db")
 
 
 @pytest.fixture(autouse=True)
