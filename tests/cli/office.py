@@ -53,7 +53,10 @@ def _policies(folder: Path) -> Path:
             if path.is_file():
                 shutil.copy(path, draft)
         (draft / "users.toml").write_text(PEOPLE)
-        draft.rename(folder)
+        try:
+            draft.rename(folder)
+        except OSError:  # another process was first
+            shutil.rmtree(draft)
     return folder
 
 

@@ -139,11 +139,13 @@ def test_two_watchers_handle_it_once(office: Tower, inbox: Path, tmp_path: Path)
         or not any("Another watcher" in text for text in said)
     ):
         time.sleep(0.05)
+    errors = []
     for watcher, reader in zip(watchers, readers, strict=True):
         watcher.send_signal(signal.SIGKILL)
         reader.join()
-        watcher.communicate()
+        errors.append(watcher.communicate()[1])
 
+    assert errors == ["", "", ""]
     assert (runs(office), refunds(office)) == (1, 1)
     assert sum("Another watcher" in text for text in said) == 1
 
