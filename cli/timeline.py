@@ -59,7 +59,7 @@ def moments(entries: Iterable[Entry]) -> list[Moment]:
     ]
 
 
-def _what(entry: Entry) -> str:  # noqa: C901, PLR0911 - a table of wordings
+def _what(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of wordings
     body = entry.get("body", {})
     match entry["kind"]:
         case "run_opened":
@@ -79,6 +79,9 @@ def _what(entry: Entry) -> str:  # noqa: C901, PLR0911 - a table of wordings
             return f"{_past(entry.get('decision', ''))} {entry.get('action')}{said}"
         case "invalid_output":
             return f"{body.get('agent')} gave an invalid result: {body.get('problem')}"
+        case "unsure":
+            who = f"{body.get('then')} agent"
+            return f"{body.get('agent')} is {body.get('confidence')} % sure: the {who} looks once more"
         case "reconciled":
             return f"settles on {body.get('choice')}, by {body.get('by')}"
         case "dissent":

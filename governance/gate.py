@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from governance import agents, approvals, journal, rates, runs, situation, timers
+from governance import agents, approvals, confidence, journal, rates, runs, situation, timers
 from governance.acts import Act, Clearance, Cost, Decision, Effect, Json, Seam
 from governance.approvals import CONSUMED, EXPIRED, REJECTED, Approval
 from governance.audit import AuditLog, Entry
@@ -85,7 +85,8 @@ class Gate:
     def judge(self, tx: Tx, act: Act, *, approved: bool) -> Decision:
         """Policy's decision, with what the run's own effects have added to its trusted sets."""
         added = runs.added_trust(tx, act.actor.run.id) if act.seam is Seam.TOOL else {}
-        return self.policy.decide(act, approved=approved, also_trusted=added)
+        decision = self.policy.decide(act, approved=approved, also_trusted=added)
+        return decision if approved else confidence.held(decision, act, self.limits.confidence)
 
     def settle(
         self, tx: Tx, clearance: Clearance, result: str, used: Cost, trusts: Mapping[str, Collection[str]]
@@ -205,17 +206,17 @@ class Gate:
             raise denied(act, decision)
         grant = approvals.grant_for(tx, act, decision.version)
         if grant is None:
-            raise self._missing(tx, act)
+            raise self._missing(tx, act, decision.reason)
         approved = self.judge(tx, act, approved=True)
         if approved.effect is not Effect.ALLOW:
             raise denied(act, approved)
         return approved, grant
 
-    def _missing(self, tx: Tx, act: Act) -> TowerError:
+    def _missing(self, tx: Tx, act: Act, why: str) -> TowerError:
         """Ask a person, or say what the person said."""
         found = approvals.existing(tx, act, self.policy.version, self.clock())
         if found is None or (found.state == CONSUMED and not found.edited):
-            description = f"{act.actor.agent.name} asks to {act.action}"
+            description = f"{act.actor.agent.name} asks to {act.action}. {why}"
             found = self._create(tx, act, description, REVIEW, self.limits.approvals, act.actor.run.user.id)
         if found.state in {REJECTED, EXPIRED}:
             return ApprovalRejected(found.id, found.reason)
@@ -235,9 +236,8 @@ class Gate:
             requester=requester,
             now=self.clock(),
         )
-        entry = Entry.of_act(
-            "approval_requested", act, approval=approval.id, args=dict(act.args), roles=list(approval.roles)
-        )
+        body: dict[str, Json] = {"args": dict(act.args), "roles": list(approval.roles)}
+        entry = Entry.of_act("approval_requested", act, approval=approval.id, **body)
         self.audit.append(tx, replace(entry, policy_version=approval.policy_version))
         return approval
 

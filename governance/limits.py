@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from governance.acts import Cost
+from governance.confidence import ConfidenceRule
 from governance.errors import ControlUnavailable
 from governance.front_door import FrontDoor
 from governance.settings import Settings
@@ -20,7 +21,6 @@ UNITS = tuple(unit.name for unit in fields(Cost))
 RATED = ("tool", "agent", "user", "tenant")
 """What may have a rate."""
 _STRICT = ConfigDict(extra="forbid")
-_MILLION = 1_000_000
 
 
 @with_config(_STRICT)
@@ -159,6 +159,7 @@ class Limits:
     Attributes:
         workers: Worker of a supervisor → its limits.
         people: Name of a person's place in a team → who answers there.
+        confidence: Tool → how sure the results must be that a call of it rests on.
         degrade_at: Share of the run's budget (0 to 1) from which the degrade step applies.
         degrade: The degrade step: model role → the cheaper role that answers in its place.
         rates: `tool:NAME`, `agent:NAME`, `user:NAME`, `tenant:NAME`, or `tool:*` for each of them.
@@ -176,6 +177,7 @@ class Limits:
     approvals: ApprovalRules = ApprovalRules()
     workers: Mapping[str, WorkerLimit] = field(default_factory=dict)
     people: Mapping[str, Person] = field(default_factory=dict)
+    confidence: Mapping[str, ConfidenceRule] = field(default_factory=dict)
     front_door: FrontDoor = field(default_factory=FrontDoor)
     degrade_at: Annotated[float, Field(ge=0, le=1)] = 0.8
     degrade: Mapping[str, str] = field(default_factory=dict)
@@ -206,7 +208,7 @@ class Limits:
     def price(self, model: str, tokens_in: int, tokens_out: int) -> int:
         """Micros that these tokens cost, rounded up; an unknown model costs the default price."""
         price = self.prices.get(model) or self.prices["default"]
-        return -(-(tokens_in * price.input + tokens_out * price.output) // _MILLION)
+        return -(-(tokens_in * price.input + tokens_out * price.output) // 1_000_000)
 
 
 _LIMITS = TypeAdapter(Limits)

@@ -67,7 +67,8 @@ def _in_policy(text: str) -> Iterator[tuple[int, str, str]]:
 def _in_limits(limits: Limits) -> Iterator[tuple[str, str]]:
     rules, people = limits.approvals, limits.people.values()
     roles = chain(rules.roles, *rules.actions.values(), *(p.roles + p.deputy for p in people))
-    named = {"Role": roles, "action": rules.actions, "Person": limits.people, "Agent": limits.workers}
+    actions = (*rules.actions, *limits.confidence)
+    named = {"Role": roles, "action": actions, "Person": limits.people, "Agent": limits.workers}
     yield from ((kind, name) for kind, names in named.items() for name in names)
     rated = (rate.partition(":") for rate in limits.rates)
     yield from ((kind.capitalize(), name) for kind, _, name in rated if name != "*")

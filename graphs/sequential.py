@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START
 from langgraph.runtime import Runtime
 
-from graphs.pattern import Graph, add, check_names, new_graph
+from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from nodes.action import Action, action_node, review_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
@@ -29,14 +29,15 @@ def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer
         compose: From the results to the outcome.
 
     Raises:
-        PatternError: No steps, or two of one name.
+        PatternError: No steps, two of one name, or an act that rests on what isn't a step before it.
     """
     check_names([step.name for step in steps])
+    _check_rests(steps)
     thinking = tuple(step.name for step in steps if isinstance(step, Step))
     g = new_graph()
-    for step, then in zip(steps, [*map(_entry, steps[1:]), "deliver"], strict=True):
+    for at, (step, then) in enumerate(zip(steps, [*map(_entry, steps[1:]), "deliver"], strict=True)):
         if isinstance(step, Step):
-            node = _told_once(step_node(step, then))
+            node = _told_once(step_node(step, then, _leads_to(step, steps[at:])))
             add(g, step.name, node, to=[then, "escalate", "deliver"])
             continue
         if step.review:
@@ -47,6 +48,19 @@ def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer
     g.add_edge(START, _entry(steps[0]))
     g.add_edge("deliver", END)
     return g
+
+
+def _leads_to(step: Step, later: Sequence[Step | Action]) -> list[str]:
+    return [act.name for act in later if isinstance(act, Action) and step.name in act.rests_on]
+
+
+def _check_rests(steps: Sequence[Step | Action]) -> None:
+    for at, act in enumerate(steps):
+        before = {step.name for step in steps[:at] if isinstance(step, Step)}
+        lacking = [name for name in getattr(act, "rests_on", ()) if name not in before]
+        if lacking:
+            msg = f"{act.name} rests on {', '.join(lacking)}, and no step before it is called so"
+            raise PatternError(msg)
 
 
 def _entry(step: Step | Action) -> str:

@@ -13,6 +13,7 @@ from langgraph.types import Command
 from governance.acts import Effect
 from governance.control import control
 from governance.principals import Run
+from nodes.confidence import least_sure
 from nodes.faults import STEP_ERRORS, fault
 from nodes.place import actor_at, current_run
 from nodes.review import carry_out, decided
@@ -33,12 +34,14 @@ class Action:
     Attributes:
         agent: In whose name; its kind is what policy judges.
         review: A node before it shows the act to a person, if policy wants one.
+        rests_on: The steps whose confidence policy holds the act to; the least of them counts.
     """
 
     agent: Agent
     tool: Tool
     args: Arguments
     review: bool = False
+    rests_on: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -50,6 +53,11 @@ class Action:
         results = state.get("results", {})
         approved: dict[str, Any] | None = results.get(f"approved_{self.name}")
         return approved or self.args(results, run)
+
+    def sure(self, state: RunState) -> int | None:
+        """How sure the results are that it rests on, in percent; None where none of them says."""
+        results = state.get("results", {})
+        return least_sure(results.get(step, {}) for step in self.rests_on)
 
 
 def action_node(action: Action, then: str) -> Node:
@@ -63,7 +71,7 @@ def action_node(action: Action, then: str) -> Node:
             return Command(goto=then, update=visited)
         actor = await actor_at(action.agent.identity, action.name, state, config)
         try:
-            result = await carry_out(action.tool, args, actor=actor, sequence=1)
+            result = await carry_out(action.tool, args, actor=actor, sequence=1, sure=action.sure(state))
         except STEP_ERRORS as error:
             return Command(goto="deliver", update=visited | {"faults": [fault(action.name, error)]})
         return Command(goto=then, update=visited | {"results": {action.name: result}})
@@ -82,11 +90,13 @@ def review_node(action: Action) -> Node:
         if args is None:
             return Command(goto=action.name, update=visited)
         try:
-            act = act_for(action.tool, args, await actor_at(action.agent.identity, place, state, config), 1)
+            actor = await actor_at(action.agent.identity, place, state, config)
+            act = act_for(action.tool, args, actor, 1, action.sure(state))
             # A "no" from policy is met at the action itself, where it is cleared and logged.
-            if (await control().assess(act)).effect is not Effect.APPROVE:
+            decision = await control().assess(act)
+            if decision.effect is not Effect.APPROVE:
                 return Command(goto=action.name, update=visited)
-            asked = await control().request_approval(act, action.tool.description)
+            asked = await control().request_approval(act, f"{action.tool.description} {decision.reason}")
             approval = await decided(asked.id)
         except STEP_ERRORS as error:
             return Command(goto="deliver", update=visited | {"faults": [fault(place, error)]})

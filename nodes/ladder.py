@@ -20,6 +20,7 @@ from governance.principals import Actor
 from nodes.agent import NEEDS_MODEL
 from nodes.choose import Choice, clear_choice, ruled_out
 from nodes.climb import ABOVE_KEY, hindrance
+from nodes.confidence import least_sure
 from nodes.delegate import Compiled, run_nested
 from nodes.faults import STEP_ERRORS, fault
 from nodes.place import actor_at, path_of
@@ -54,18 +55,11 @@ def gate(outcome: Mapping[str, Any], job: Job, limits: FrontDoor, done: Collecti
         return f"{status} without a source"
     if job.effect and job.effect not in done:
         return f"{status}, but nothing is on record; {job.name} takes {job.effect}"
-    sure = _confidence(outcome["result"])
+    result = outcome["result"]
+    sure = least_sure([result, *(part for part in result.values() if isinstance(part, Mapping))])
     if sure is not None and sure < limits.confidence:
         return f"{status}, but only {sure} % sure, and {limits.confidence} % are asked for"
     return ""
-
-
-def _confidence(result: Mapping[str, Any]) -> int | None:
-    """The least sure of the numbers called `confidence` in a result and in what it is made of."""
-    parts = [result, *(part for part in result.values() if isinstance(part, Mapping))]
-    return min(
-        (part["confidence"] for part in parts if isinstance(part.get("confidence"), int)), default=None
-    )
 
 
 def rung_node(name: str, graph: Compiled, chooser: Agent, max_climbs: int) -> Node:

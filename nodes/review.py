@@ -42,7 +42,9 @@ async def settled(key: str) -> None:
         interrupt(doubt_request(effect))
 
 
-async def carry_out(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: int) -> Json:
+async def carry_out(
+    tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: int, sure: int | None = None
+) -> Json:
     """Call a tool; where that needs a person's yes, wait for it, then call what the person approved.
 
     Where nobody knows whether it was done, wait until a person has said so.
@@ -52,7 +54,7 @@ async def carry_out(tool: Tool, args: Mapping[str, Json], *, actor: Actor, seque
     """
     while True:
         try:
-            return await call(tool, args, actor=actor, sequence=sequence)
+            return await call(tool, args, actor=actor, sequence=sequence, sure=sure)
         except ApprovalRequired as needed:
             args = (await decided(needed.approval_id)).args
         except EffectUnknown as doubt:

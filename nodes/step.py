@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +12,23 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 from pydantic import ValidationError
 
+from governance.confidence import FACT
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import Check, lookup_of, work
+from nodes.confidence import Evidence, look_again, rated, rule_for
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault, misfit
 from nodes.human_agent import question
 from nodes.state import Context, Fault, RunState
 from nodes.team import Agent
-from nodes.turn import turn_for
+from nodes.turn import Turn, turn_for
 
 Node = Callable[..., Awaitable[Any]]
 """What every node of a pattern is: `async (state, config, runtime)`, or without the runtime."""
+
+CERTAIN = 100
+"""A person who gives the values answers for them."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,14 @@ class Step:
         check: Holds the result against the records.
         repairs: How often the agent may try again after an invalid result.
         fallback: Another agent with the same schema; after it a person is asked.
+        evidence: Says how much of a result is borne out; it is no surer than that.
     """
 
     agent: Agent
     check: Check | None = None
     repairs: int = 2
     fallback: Agent | None = None
+    evidence: Evidence | None = None
 
     @property
     def name(self) -> str:
@@ -48,8 +55,12 @@ class Step:
         return self.agent.name
 
 
-def step_node(step: Step, then: str) -> Node:
-    """Make the node of a step, which goes on to `then`, to `escalate` or to `deliver`."""
+def step_node(step: Step, then: str, leads_to: Collection[str] = ()) -> Node:
+    """Make the node of a step, which goes on to `then`, to `escalate` or to `deliver`.
+
+    Args:
+        leads_to: The tools that are called on its result, whose rules say how sure it must be.
+    """
 
     async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
         visited = {"visits": {step.name: 1}}
@@ -58,7 +69,7 @@ def step_node(step: Step, then: str) -> Node:
             if step.name in state.get("answers", {}):
                 result = await _take_answer(step, state, config, runtime.context)
             else:
-                result, refused = await _try_agents(step, state, config, runtime.context)
+                result, refused = await _try_agents(step, leads_to, state, config, runtime.context)
         except Contradiction as error:
             asked = question(step.agent, step.name, str(error), error.result, Status.REJECTED)
             return Command(goto="escalate", update=visited | {"question": asked})
@@ -76,14 +87,23 @@ def step_node(step: Step, then: str) -> Node:
 
 
 async def _try_agents(
-    step: Step, state: RunState, config: RunnableConfig, context: Context | None
+    step: Step,
+    leads_to: Collection[str],
+    state: RunState,
+    config: RunnableConfig,
+    context: Context | None,
 ) -> tuple[dict[str, Any], list[Fault]]:
-    result, turn = await first_valid(
-        step.agent,
-        step.fallback,
-        lambda agent: turn_for(agent, step.name, state, config, context),
-        lambda turn: work(turn, check=step.check, state=state, repairs=step.repairs),
-    )
+    async def begin(agent: Agent) -> Turn:
+        return await turn_for(agent, step.name, state, config, context)
+
+    async def attempt(turn: Turn) -> dict[str, Any]:
+        result = await work(turn, check=step.check, state=state, repairs=step.repairs)
+        return rated(result, step.evidence(result, state) if step.evidence else {})
+
+    result, turn = await first_valid(step.agent, step.fallback, begin, attempt)
+    rule = rule_for(leads_to)
+    if rule and FACT in result:
+        result, turn = await look_again(result, turn, rule, step.fallback, begin, attempt)
     return result, turn.refused
 
 
@@ -102,7 +122,8 @@ async def _take_answer(
     problems = await step.check(result, state, lookup_of(turn)) if step.check else ()
     if problems:
         raise Contradiction(problems, values)
-    return result.model_dump(mode="json")
+    given = result.model_dump(mode="json")
+    return given | {FACT: CERTAIN} if FACT in given else given
 
 
 def _in_words(result: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from governance.acts import Act, Clearance, Cost, Json, Seam
+from governance.confidence import FACT
 from governance.control import control
 from governance.errors import BreakerOpen, EffectUnknown, TowerError
 from governance.principals import Actor
@@ -35,8 +36,13 @@ ATTEMPTS = 2
 """Of what may be repeated; each is cleared and budgeted."""
 
 
-def act_for(tool: Tool, args: Mapping[str, Json], actor: Actor, sequence: int) -> Act:
+def act_for(
+    tool: Tool, args: Mapping[str, Json], actor: Actor, sequence: int, sure: int | None = None
+) -> Act:
     """What calling `tool` means to the control plane; arguments are checked against its schema.
+
+    Args:
+        sure: Percent; how sure the results are that the arguments come from, where they say so.
 
     Raises:
         InvalidArguments: They don't fit.
@@ -58,10 +64,13 @@ def act_for(tool: Tool, args: Mapping[str, Json], actor: Actor, sequence: int) -
         sequence=sequence,
         cost=Cost(tool_calls=1),
         repeatable=tool.idempotent or not tool.writes,
+        facts={} if sure is None else {FACT: sure},
     )
 
 
-async def call(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: int) -> Json:
+async def call(
+    tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: int, sure: int | None = None
+) -> Json:
     """Call a tool for an agent.
 
     What may be repeated is tried again under the same key where an attempt was lost. An effect that
@@ -69,6 +78,7 @@ async def call(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: 
 
     Args:
         args: Personal values as tokens; they are revealed only inside the execution.
+        sure: See `act_for`.
 
     Returns:
         The result as JSON, personal values as tokens.
@@ -78,7 +88,7 @@ async def call(tool: Tool, args: Mapping[str, Json], *, actor: Actor, sequence: 
         Denied, ApprovalRequired, ApprovalRejected, BudgetExhausted, RateLimited: From the control plane.
         EffectUnknown: It may have been done.
     """
-    act = act_for(tool, args, actor, sequence)
+    act = act_for(tool, args, actor, sequence, sure)
     lost = ""
     left = ATTEMPTS if act.repeatable else 1
     while True:

@@ -10,6 +10,7 @@ from graphs.sequential import sequential
 from nodes.action import Action
 from nodes.desk import checks
 from nodes.desk.agents import ASSESS, CLAIMS, COVERAGE, DECIDE, EXTRACT, LETTERS
+from nodes.desk.letter import in_the_letter
 from nodes.step import Step
 from tools.desk.claims import open_claim
 from tools.desk.customers import find_customer
@@ -95,12 +96,12 @@ def told(results: Results) -> dict[str, Any]:
 graph = sequential(
     [
         Action(CLAIMS, find_customer, _customer),
-        Step(EXTRACT, check=checks.facts_agree),
+        Step(EXTRACT, check=checks.facts_agree, evidence=in_the_letter),
         Action(CLAIMS, open_claim, _claim),
         Step(COVERAGE, check=checks.coverage_agrees),
         Step(ASSESS, check=checks.amount_agrees),
         Step(DECIDE, check=checks.decision_follows),
-        Action(CLAIMS, settle_claim, _settlement),
+        Action(CLAIMS, settle_claim, _settlement, rests_on=("extract", "coverage")),
         Action(CLAIMS, pay_claim, _payment, review=True),
         Action(LETTERS, send_letter, _letter),
     ],

@@ -22,6 +22,9 @@ BEYOND = "needs a language model"
 NOT_VALID = "That was not a valid result: "
 """How an agent is told what to mend: an order, and not the words of whoever asked."""
 
+LOOK_AGAIN = "Look once more: "
+"""How an agent is told to read everything again; whoever reads everything each time learns nothing by it."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -138,6 +141,8 @@ def read(messages: Sequence[BaseMessage]) -> Facts:
             # What follows an error is about the error, not about the request.
             if message.text.startswith(NOT_VALID):
                 facts.job += f"\n{message.text.removeprefix(NOT_VALID)}"
+                continue
+            if message.text.startswith(LOOK_AGAIN):
                 continue
             said, documents, blocks = _take_apart(message.text)
             turns[-1] += [said] if said else []

@@ -1,0 +1,77 @@
+"""Confidence: a result is no surer than its evidence, and looked at once more where policy says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from langchain_core.messages import HumanMessage
+
+from governance.confidence import FACT, ConfidenceRule
+from governance.control import control
+from models.governed import ModelFailed
+from models.offline.facts import LOOK_AGAIN
+from nodes.fallback import Begin, Work
+from nodes.faults import Contradiction, GaveUp
+from nodes.team import Agent
+from nodes.turn import Turn
+
+Evidence = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, bool]]
+"""Given a result and the state: value of the result → whether what was written or read bears it out."""
+
+
+def least_sure(results: Iterable[Mapping[str, Any]]) -> int | None:
+    """The least sure of the results that say how sure they are, in percent; None where none does."""
+    return min((each[FACT] for each in results if isinstance(each.get(FACT), int)), default=None)
+
+
+def rated(result: dict[str, Any], found: Mapping[str, bool]) -> dict[str, Any]:
+    """The result, no surer than its evidence: the weakest value counts as much as all of them together."""
+    if FACT not in result or all(found.values()):
+        return result
+    return result | {FACT: min(result[FACT], 50 * sum(found.values()) // len(found))}
+
+
+def rule_for(tools: Collection[str]) -> ConfidenceRule | None:
+    """The strictest of the rules for these tools; None where none has one."""
+    rules = control().limits.confidence
+    return max((rules[name] for name in tools if name in rules), key=lambda rule: rule.least, default=None)
+
+
+async def look_again(
+    first: dict[str, Any],
+    turn: Turn,
+    rule: ConfidenceRule,
+    fallback: Agent | None,
+    begin: Begin,
+    work: Work,
+) -> tuple[dict[str, Any], Turn]:
+    """Let those whom the rule names look once more, until one is sure enough; the surest result counts.
+
+    The threshold isn't told to any of them. After a write nobody looks again, and a look that comes
+    to nothing leaves what was found before it.
+    """
+    best = first
+    for who in rule.before_asking:
+        if best[FACT] >= rule.least or turn.wrote:
+            break
+        if who == "another" and fallback in (None, turn.agent):
+            continue
+        doubt = {"agent": turn.agent.name, "confidence": best[FACT], "then": who}
+        await control().note(turn.actor.run, "unsure", doubt)
+        if who == "another" and fallback:
+            refused, turn = turn.refused, await begin(fallback)
+            turn.refused = refused
+        else:
+            turn.new.append(HumanMessage(f"{LOOK_AGAIN}you are {best[FACT]} % sure. {_HOW}"))
+        try:
+            best = max(best, await work(turn), key=lambda result: int(result[FACT]))
+        except (Contradiction, GaveUp, ModelFailed):
+            continue
+    return best, turn
+
+
+_HOW = (
+    "Read what was written and what is on record again, above all where you were in doubt or went beyond it,"
+    " and give the final answer again, with how sure you are now."
+)
