@@ -17,6 +17,8 @@ from evals.datasets import SETS, Case, Labelled, Pair, Question, ToolCase, Utter
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of character trigrams from which two texts are nearly the same."""
 
+CHANGED = "the file isn't the one of the index"
+
 
 def verify(folder: Path, documents: Path, taught: Mapping[str, Sequence[str]] | None = None) -> list[str]:
     """Say what is wrong with the files; an empty list is good.
@@ -31,6 +33,8 @@ def verify(folder: Path, documents: Path, taught: Mapping[str, Sequence[str]] | 
     """
     index = tomllib.loads((folder / "index.toml").read_text(encoding="utf-8"))
     found = [f"{name}: {finding}" for name in SETS for finding in _findings(name, index, folder, documents)]
+    hashes = index["hashes"].items()
+    found += [f"{name}: {CHANGED}" for name, sha in hashes if sha256(folder / f"{name}.jsonl") != sha]
     return found + [
         f"{name}: {finding}"
         for name, texts in (taught or {}).items()
@@ -48,7 +52,7 @@ def _taught(name: str, folder: Path, texts: Sequence[str]) -> Iterator[str]:
 def _findings(name: str, index: Mapping[str, Any], folder: Path, documents: Path) -> Iterator[str]:
     entry = index["sets"][name]
     if sha256(folder / f"{name}.jsonl") != entry["sha256"]:
-        yield "the file isn't the one of the index"
+        yield CHANGED
     rows: list[Labelled] = load(name, folder)
     yield from (f"{id_} is there {n} times" for id_, n in Counter(r.id for r in rows).items() if n > 1)
     counts = {"rows": len(rows), "hard": sum(r.hard for r in rows), "classes": Counter(map(class_of, rows))}

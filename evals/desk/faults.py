@@ -66,6 +66,12 @@ _OF_COMPONENTS: tuple[tuple[str, str, Mapping[str, int], Plant], ...] = (
     ("raised authority", "one cent more is paid without a yes", {POLICY: ALL}, _edit("<= 50000", "<= 50001")),
     ("forgotten approval", "any amount is paid without a yes", {POLICY: ALL}, _edit(_APPROVED, _PAID)),
     ("lost authority", "who has the last word loses it", {AGGREGATION: ALL}, planting.lost_authority),
+    (
+        "lowered threshold",
+        "a claim is settled that is one percent less sure",
+        {POLICY: ALL},
+        lambda: policies(edited("desk/limits.toml", "least = 60", "least = 59")),
+    ),
     ("budget off by one", "each tool once less than the contract", {POLICY: ALL}, planting.one_call_less),
 )
 

@@ -33,6 +33,7 @@ class PolicyCase(Labelled):
     customer_id: str | None
     tool: str
     args: dict[str, Any]
+    sure: int | None = None
     expected: str
     note: str
 
@@ -75,7 +76,7 @@ async def _said(case: PolicyCase, run: Run) -> tuple[str, str]:
     agent = AgentIdentity(case.kind, case.kind, "evaluation", "evaluation")
     await control().register_agent(agent)
     try:
-        decision = await control().assess(act_for(tool, args, Actor(agent, run, "policy/0"), 1))
+        decision = await control().assess(act_for(tool, args, Actor(agent, run, "policy/0"), 1, case.sure))
     except InvalidArguments as error:
         return NEVER, str(error)
     return decision.effect.value, decision.reason or ", ".join(decision.policies)
