@@ -90,7 +90,7 @@ def _edit(folder, name, change):
         ("routing", lambda rows: rows[1].update(id="R-0001"), "R-0001 is there 2 times"),
         ("routing", lambda rows: rows[0].update(intent="gossip"), "names 'gossip'"),
         ("routing", lambda rows: rows[0].update(text=rows[1]["text"] + "!"), "are near-duplicates"),
-        ("policy", lambda rows: rows[0].update(expected="allow"), "policy: the file isn't the one"),
+        ("policy", lambda rows: rows[0].update(expected="deny"), "policy: the file isn't the one"),
         ("tools", lambda rows: rows[0]["forbidden"].append("print_money"), "names 'print_money'"),
         ("retrieval", lambda rows: rows[0].update(relevant=["home-wording § 9.9"]), "§ 9.9"),
         ("cases", lambda rows: [r.update(split="dev") for r in rows], "not a third is held out"),
