@@ -66,6 +66,7 @@ app.command("demo")(demo.demo)
 def main() -> None:
     """Run the command; any error is one paragraph, and a traceback only with TOWER_DEBUG=1."""
     _decide_tracing()
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - closed by whoever started us
     try:
         app()
     except KeyboardInterrupt:

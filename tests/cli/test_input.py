@@ -103,6 +103,20 @@ def test_an_interrupt_says_how_to_go_on(tower: Tower, small_claim: Expectation) 
     assert tower.json("resume", run)["status"] == small_claim.status
 
 
+def test_a_closed_output_is_no_error(tower: Tower) -> None:
+    command = [sys.executable, "-m", "cli.main", "runs"]
+
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command],
+        env=tower.environment,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_help_loads_no_library_that_it_has_no_use_for() -> None:
     """A fresh interpreter, since the tests' own commands start with all of them loaded."""
     command = [sys.executable, "-X", "importtime", "-m", "cli.main", "--help"]
