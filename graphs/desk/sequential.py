@@ -20,6 +20,7 @@ from tools.desk.policies import amount_reason
 from tools.desk.settlement import settle_claim
 
 Results = Mapping[str, Any]
+LOWERED = "the person who approved it set a lower amount than was assessed"
 
 
 def _customer(_results: Results, run: Run) -> dict[str, Any] | None:
@@ -38,9 +39,10 @@ def _reason(results: Results) -> str:
     What whoever drafts the decision gives as the reason is on file, and nobody's letter.
     """
     cover = results["coverage"]
+    payable, paid = results["decide"]["payable"], results.get("pay_claim")
     if not cover["covered"]:
         return str(cover["reason"])
-    return amount_reason(results["decide"]["payable"], cover["limit"])
+    return LOWERED if paid and paid["amount"] < payable else amount_reason(payable, cover["limit"])
 
 
 def _settlement(results: Results, _run: Run) -> dict[str, Any]:

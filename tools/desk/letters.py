@@ -9,12 +9,13 @@ from string import Template as TextTemplate
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
+from sqlalchemy import select
 
 from tools.desk import lookup
 from tools.desk.applied import applied
 from tools.desk.database import Desk, next_number
 from tools.desk.errors import Contradiction, WrongState
-from tools.desk.records import LetterRow
+from tools.desk.records import LetterRow, PaymentRow
 from tools.desk.terms import ClaimId, CustomerId, LetterId, LetterStatus, Reason, Record, Template
 from tools.spec import Caller, EffectKey, Risk, tool
 
@@ -77,12 +78,13 @@ async def send_letter(  # the last three come from the gateway
         customer = lookup.customer(session, caller, customer_id)
         claim = lookup.claim(session, caller, claim_id) if claim_id else None
         _check_claim(template, customer, claim)
+        paid = _paid(session, claim_id)
         row = LetterRow(
             letter_id=next_number(session, "L"),
             customer_id=customer_id,
             claim_id=claim_id,
             template=template,
-            body=render(template, customer, claim, reason, desk.today()),
+            body=render(template, customer, claim, paid, reason, desk.today()),
             status="queued",
             leaves_at=(desk.clock() + CANCELLATION_WINDOW).isoformat(),
         )
@@ -116,11 +118,17 @@ async def cancel_letter(letter_id: LetterId, *, desk: Desk, key: EffectKey, call
 
 
 def render(
-    template: Template, customer: CustomerRow, claim: ClaimRow | None, reason: str, today: dt.date
+    template: Template,
+    customer: CustomerRow,
+    claim: ClaimRow | None,
+    paid: int | None,
+    reason: str,
+    today: dt.date,
 ) -> str:
     """Fill a letter's text from the records.
 
     Args:
+        paid: What was sent for the claim, which may be less than was approved; None if nothing was.
         reason: Stands in the letter as it is; empty leaves no gap.
     """
     values = {
@@ -139,7 +147,7 @@ def render(
             "peril": claim.peril.replace("_", " "),
             "loss_date": claim.loss_date.isoformat(),
             "amount": euros(claim.amount),
-            "payable": euros(claim.payable or 0),
+            "payable": euros(claim.payable or 0 if paid is None else paid),
         }
     return _text(template).substitute(values)
 
@@ -153,6 +161,11 @@ def euros(cents: int) -> str:
 def _text(template: Template) -> TextTemplate:
     path = resources.files("tools.desk") / "letters" / f"{template}.txt"
     return TextTemplate(path.read_text(encoding="utf-8"))
+
+
+def _paid(session: Session, claim_id: str | None) -> int | None:
+    sent = select(PaymentRow.amount).where(PaymentRow.claim_id == claim_id, PaymentRow.status == "sent")
+    return session.scalar(sent)
 
 
 def _check_claim(template: Template, customer: CustomerRow, claim: ClaimRow | None) -> None:

@@ -17,7 +17,10 @@ SETTLED = OPEN | {"settle_claim": {}}
     ("results", "said"),
     [
         (SETTLED | {"pay_claim": {"amount": 294_000}}, "paid 2,940.00 EUR. the amount less the deductible"),
-        (SETTLED | {"pay_claim": {"amount": 100_000}}, "paid 1,000.00 EUR. the amount less the deductible"),
+        (
+            SETTLED | {"pay_claim": {"amount": 100_000}},
+            "paid 1,000.00 EUR. the person who approved it set a lower amount than was assessed",
+        ),
         (
             SETTLED,
             "approved for 2,940.00 EUR, not paid. Pay with `tower call pay_claim`, or `tower undo` this run.",
