@@ -27,7 +27,7 @@ def least_sure(results: Iterable[Mapping[str, Any]]) -> int | None:
 
 def rated(result: dict[str, Any], found: Mapping[str, bool]) -> dict[str, Any]:
     """The result, no surer than its evidence: the weakest value counts as much as all of them together."""
-    if FACT not in result or all(found.values()):
+    if least_sure([result]) is None or all(found.values()):
         return result
     return result | {FACT: min(result[FACT], 50 * sum(found.values()) // len(found))}
 

@@ -16,7 +16,7 @@ from governance.confidence import FACT
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import Check, lookup_of, work
-from nodes.confidence import Evidence, look_again, rated, rule_for
+from nodes.confidence import Evidence, least_sure, look_again, rated, rule_for
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault, misfit
 from nodes.human_agent import question
@@ -102,7 +102,7 @@ async def _try_agents(
 
     result, turn = await first_valid(step.agent, step.fallback, begin, attempt)
     rule = rule_for(leads_to)
-    if rule and FACT in result:
+    if rule and least_sure([result]) is not None:
         result, turn = await look_again(result, turn, rule, step.fallback, begin, attempt)
     return result, turn.refused
 
