@@ -77,7 +77,7 @@ def test_names_that_exist_and_values_that_are_no_names_are_left_alone(folder):
         ('[people.medic]\nroles = ["claims-led"]', "line 2: nobody in users.toml has the role claims-led"),
         ('[people.medic]\nroles = ["auditor"]\ndeputy = ["ops"]', "line 3: nobody in users.toml has the"),
         ('[approvals]\nroles = ["aprover"]', "line 2: nobody in users.toml has the role aprover;"),
-        ("[confidence]\npay_clam = { least = 60 }", "line 2: there is no tool or action pay_clam; the nearest"),
+        ("[confidence]\npay_clam = { least = 60 }", "line 2: there is no tool or action pay_clam; the"),
         ('# asc_human\n[approvals.actions]\nasc_human = ["auditor"]', "line 3: there is no tool or action"),
         ("[workers.caseworc]\nseconds = 1", "line 1: no agent or pattern is called caseworc; the nearest is"),
         ('[rates]\n"tool:*" = {per_minute = 1}\n"tool:pay" = {per_minute = 1}', "line 3: there is no tool"),
