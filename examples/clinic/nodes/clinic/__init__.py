@@ -1,0 +1,1 @@
+"""The clinic's agents and its way in."""

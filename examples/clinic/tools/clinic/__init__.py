@@ -1,0 +1,1 @@
+"""The clinic's diary and the tools on it."""
