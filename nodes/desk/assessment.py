@@ -166,9 +166,29 @@ async def cost_agrees(verdict: Opinion, state: Mapping[str, Any], lookup: Lookup
     return problems
 
 
+async def signals_agree(verdict: Opinion, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
+    """It declines only with a signal on record, and never pays with a severe one."""
+    record = await lookup(claim_signals, claim_id=verdict.claim_id)
+    problems = list(await about_the_claim(verdict, state, lookup))
+    if (verdict.choice == "decline" and not record["signals"]) or (
+        verdict.choice == "pay" and record["severe"]
+    ):
+        problems.append(f"the verdict is {verdict.choice}, but the record says {record['reason']}")
+    return problems
+
+
+async def history_agrees(verdict: Opinion, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
+    """It declines only where cover was suspended, and pays only where it wasn't."""
+    record = await lookup(claim_history, claim_id=verdict.claim_id)
+    problems = list(await about_the_claim(verdict, state, lookup))
+    if (verdict.choice, record["suspended"]) in {("decline", False), ("pay", True)}:
+        problems.append(f"the verdict is {verdict.choice}, but the record says {record['reason']}")
+    return problems
+
+
 ASSESSORS = (
     Step(COVERAGE, check=cover_agrees),
-    Step(FRAUD, check=about_the_claim),
+    Step(FRAUD, check=signals_agree),
     Step(COST, check=cost_agrees),
-    Step(HISTORY, check=about_the_claim),
+    Step(HISTORY, check=history_agrees),
 )

@@ -133,3 +133,31 @@ async def test_a_cost_verdict_against_the_record_outweighs_nobody(desk):
     assert (run.outcome["status"], run.outcome["undone"]) == ("partial", ["cost"])
     assert run.outcome["result"]["choice"] == "pay"
     assert "the verdict is decline, but the record says" in str(run.outcome["reasons"])
+
+
+async def test_a_history_that_nobody_could_read_has_no_verdict(desk, monkeypatch):
+    monkeypatch.setenv("TOWER_HISTORY_URL", "http://127.0.0.1:9")  # nobody listens there
+
+    run = await desk.start("Please assess claim CL-400015", "C-10028")
+
+    assert (run.outcome["status"], run.outcome["undone"]) == ("partial", ["history"])
+    assert "history can't be reached" in str(run.outcome["reasons"])
+    assert run.choices == dict.fromkeys(("coverage", "fraud", "cost"), "pay")
+
+
+async def test_signals_and_history_on_record_are_not_explained_away(desk):
+    mine = "CL-400015"
+    said = {
+        "policy covers": [verdict("CoverOpinion", "pay", mine)],
+        "wrong with a claim": [verdict("FraudOpinion", "decline", mine)],
+        "amount of a claim": [verdict("CostOpinion", "pay", mine)],
+        "history of the customer": [verdict("HistoryOpinion", "decline", mine)],
+    }
+    use_model(ScriptedChatModel(scripts=said))
+
+    run = await desk.start(f"Please assess claim {mine}", "C-10028")
+
+    assert run.outcome["undone"] == ["fraud", "history"]
+    assert "the verdict is decline, but the record says dates, bill and policy fit" in str(
+        run.outcome["reasons"]
+    )
