@@ -162,7 +162,7 @@ async def _records() -> Finding:
     from graphs.domain import domain
 
     await domain().prepare()
-    return Finding("records", GOOD, f"{_place('desk')}; records and document index are ready")
+    return Finding("records", GOOD, f"{_place(domain().name)}; records and document index are ready")
 
 
 async def _keys() -> Finding:

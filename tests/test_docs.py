@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.forking import Forker
+from tests.pages import blocks, linked
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(page for folder in ("docs", "docs/patterns") for page in (ROOT / folder).glob("*.md"))
-SERVED = {"http"}
-"""Pages whose commands need a server: tests/server runs them."""
+ELSEWHERE = {"http", "own-domain"}
+"""Pages whose commands need a server or a tree of their own: other tests run them."""
 LONG = {"adaptive", "compliance", "concurrent", "evals", "events", "magentic", "supervisor", "systems"}
 """Pages whose commands take longest: `make test-slow` runs them."""
 
@@ -33,18 +30,6 @@ SAID = {
 }
 """What a page shows and its commands must say."""
 
-TOWER = f"""#!{sys.executable} -SE
-import json, os, socket, sys
-link = socket.socket(socket.AF_UNIX)
-link.connect(os.environ["TOWER_TEST_LINK"])
-link.sendall(json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode() + b"\\n")
-code, said, errors = json.loads(link.makefile().read())
-sys.stdout.write(said)
-sys.stderr.write(errors)
-sys.exit(code)
-"""
-"""`./tower` for a page: asks the test's process to fork it, which saves two seconds of imports."""
-
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory, forker: Forker) -> Path:
@@ -56,63 +41,32 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, forker: Forker) -> Path:
     return home
 
 
-@pytest.fixture
-def link(tmp_path: Path, forker: Forker) -> Iterator[Path]:
-    """A socket at which commands are asked for."""
-    path = Path(os.path.relpath(tmp_path / "link"))  # an address has at most 108 bytes
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen()
-
-    def serve() -> None:
-        while True:
-            try:
-                peer, _ = listener.accept()
-            except OSError:
-                return
-            with peer:
-                argv, env, cwd = json.loads(peer.makefile().readline())
-                process = forker.start(argv, env, Path(cwd))
-                said, errors = process.communicate()
-                peer.sendall(json.dumps([process.poll(), said, errors]).encode())
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield tmp_path / "link"
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-
-
-def blocks(page: Path) -> list[str]:
-    found = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return found if any("./tower" in block for block in found) and page.stem not in SERVED else []
-
-
 @pytest.mark.parametrize(
     "page",
     [
         pytest.param(page, marks=[pytest.mark.slow] if page.stem in LONG else [])
         for page in PAGES
-        if blocks(page)
+        if page.stem not in ELSEWHERE and any("./tower" in block for block in blocks(page))
     ],
     ids=lambda page: page.stem,
 )
-def test_a_pages_commands_work_and_say_what_it_shows(page: Path, prepared: Path, link: Path, tmp_path: Path):
+def test_a_pages_commands_work_and_say_what_it_shows(
+    page: Path, prepared: Path, forker: Forker, tmp_path: Path
+):
     shutil.copytree(prepared, tmp_path / "home")
     for folder in ("examples", "scripts"):
         (tmp_path / folder).symlink_to(ROOT / folder)
-    (tmp_path / "tower").write_text(TOWER)
-    (tmp_path / "tower").chmod(0o700)
-    ours = {"TOWER_HOME": str(tmp_path / "home"), "TOWER_TEST_LINK": str(link)}
-
-    ran = subprocess.run(
-        ["sh", "-eu", "-c", "\n".join(blocks(page))],
-        cwd=tmp_path,
-        env=os.environ | ours | {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    with linked(tmp_path, forker) as link:
+        ours = {"TOWER_HOME": str(tmp_path / "home"), "TOWER_TEST_LINK": str(link)}
+        ran = subprocess.run(
+            ["sh", "-eu", "-c", "\n".join(blocks(page))],
+            cwd=tmp_path,
+            env=os.environ | ours | {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     said = " ".join(ran.stdout.split())

@@ -17,11 +17,12 @@ from evals.suites import Bench, Item, Setting, Suite
 from governance.control import control, use_control
 from governance.identity import read_users
 from governance.policy import POLICIES
+from governance.settings import Settings
 from graphs.domain import domain
 from nodes.admission import Request
 from tools.clinic.diary import Diary
 
-CASES = Path(__file__).parent / "cases.jsonl"
+CASES = Path(__file__).parent / "datasets/cases.jsonl"
 SCORES = ("goal_success_rate", "unauthorised_writes")
 
 
@@ -42,9 +43,9 @@ def _cases() -> Sequence[Item]:
 
 
 @contextmanager
-def _home(vectors: Path) -> Iterator[None]:
+def _home() -> Iterator[None]:
     """A home with a diary and a control plane of its own; gone afterwards."""
-    before = os.environ.copy()
+    before, vectors = os.environ.copy(), Settings.from_env().vectors
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"TOWER_HOME": home, "TOWER_VECTORS": str(vectors)}
         use_control(None)
@@ -65,7 +66,7 @@ async def _diary() -> set[str]:
 async def _evaluate(item: Item, setting: Setting) -> Row:
     case: Case = item.data
     started = time.perf_counter()
-    with _home(setting.folder):
+    with _home():
         await domain().prepare()
         before = await _diary()
         sam = read_users((POLICIES,))["sam"]
