@@ -148,7 +148,9 @@ def drift(
 async def _observed(user: str | None, canary: str) -> Observed:
     import asyncio
 
+    from cli.evals_judgement import baselines
     from cli.session import session
+    from evals.baselines import read_baseline
     from evals.observations import add_canary, observe
     from evals.rows import home, ids, read
     from evals.standing import GOAL
@@ -160,9 +162,10 @@ async def _observed(user: str | None, canary: str) -> Observed:
 
         def fold() -> Observed:
             seen = observe(plane.audit.entries(tenant=tenant), plane.policy.writes)
-            kept = [read(home() / name) for name in ids()]
+            kept = [e for e in (read(home() / name) for name in ids()) if "graph" not in e.versions]
             scored = [(e.created, [row for row in e.rows if row.suite == canary]) for e in kept]
-            add_canary(seen, scored, GOAL)
+            accepted = [row for row in read_baseline(baselines()).rows if row.suite == canary]
+            add_canary(seen, scored, GOAL, accepted)
             return seen
 
         return await asyncio.to_thread(fold)

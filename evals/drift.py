@@ -49,7 +49,13 @@ def check(seen: Observed, limits: Drift, since: str = "") -> list[Signal]:
     since = since or seen.deployed
     others = len(seen.mixes) + len(seen.values)
     signals = [
-        _rate(name, [value for time, value in labels if time >= since], limits, len(seen.labels))
+        _rate(
+            name,
+            [value for time, value in labels if time >= since],
+            seen.rates.get(name, limits.pass_rate),
+            limits,
+            len(seen.labels),
+        )
         for name, labels in sorted(seen.labels.items())
     ]
     for name, mix in sorted(seen.mixes.items()):
@@ -59,13 +65,11 @@ def check(seen: Observed, limits: Drift, since: str = "") -> list[Signal]:
     return signals
 
 
-def _rate(name: str, labels: Sequence[float], limits: Drift, streams: int) -> Signal:
-    found = watch(labels, limits.pass_rate, alpha=limits.alpha / 2 / streams, horizon=limits.horizon)
+def _rate(name: str, labels: Sequence[float], rate: float, limits: Drift, streams: int) -> Signal:
+    found = watch(labels, rate, alpha=limits.alpha / 2 / streams, horizon=limits.horizon)
     said = "no observation yet"
     if labels:
-        said = (
-            f"{found.passed / found.n:.3f} passed, {limits.pass_rate:.3f} is due; capital {found.capital:.3g}"
-        )
+        said = f"{found.passed / found.n:.3f} passed, {rate:.3f} is due; capital {found.capital:.3g}"
     if found.alarm:
         said += f", and it reached {2 * streams / limits.alpha:.0f} at observation {found.alarm}"
     return Signal(name, "e-process", found.n, bool(found.alarm), said)

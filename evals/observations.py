@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from evals.rows import Row
+from evals.rows import Row, aggregate
 
 _UNDO = "undo"
+_SURE = 0.99
+"""The highest pass rate that is due; at 1 a single failure would be proof."""
 
 
 @dataclass(slots=True)
@@ -20,11 +23,13 @@ class Observed:
         labels: Stream → 1 where the work was right, 0 where a person or a canary says it wasn't.
         mixes: What is counted → category, such as the tool that was called.
         values: What is measured → number.
+        rates: Stream of labels → the pass rate that is due, where that isn't the one of `[drift]`.
     """
 
     labels: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     mixes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     values: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
     deployed: str = ""
     """When the policies changed last; empty if they never did."""
 
@@ -72,21 +77,34 @@ def observe(entries: Iterable[Mapping[str, Any]], writes: Callable[[str], bool])
     return seen
 
 
-def add_canary(seen: Observed, experiments: Iterable[tuple[str, Iterable[Row]]], metric: str) -> None:
-    """Add the labels of a scheduled suite.
+def add_canary(
+    seen: Observed,
+    experiments: Iterable[tuple[str, Iterable[Row]]],
+    metric: str,
+    accepted: Iterable[Row] = (),
+) -> None:
+    """Add the labels of a scheduled suite; what came from the cache is no new observation.
+
+    All rows of an experiment have one time, so a hash orders them: whether a case passed must not.
 
     Args:
-        experiments: When each was run, and its rows.
+        experiments: When each was run, and its rows; oldest first.
         metric: The score that says whether a case passed.
+        accepted: The suite's baseline; its mean over the cases that were run is the rate that is due.
     """
-    labels = [
-        (created, row.scores.get(metric, 0.0))
-        for created, rows in experiments
-        for row in rows
-        if metric in row.scores or row.error
-    ]
+    labels: dict[str, tuple[str, str, float]] = {}
+    cases = set()
+    for created, rows in experiments:
+        for row in rows:
+            if metric in row.scores or row.error:
+                place = hashlib.sha256(f"{created}/{row.case}/{row.repetition}".encode()).hexdigest()
+                labels.setdefault(row.run or place, (created, place, row.scores.get(metric, 0.0)))
+                cases.add(row.case)
     if labels:
-        seen.labels["canary"] = sorted(labels)
+        seen.labels["canary"] = [(created, score) for created, _, score in sorted(labels.values())]
+    rate, n = aggregate((row for row in accepted if row.case in cases), metric)
+    if n:
+        seen.rates["canary"] = min(max(rate, 1 - _SURE), _SURE)
 
 
 def _note(run: _Run | None, entry: Mapping[str, Any], writes: Callable[[str], bool]) -> None:

@@ -76,7 +76,7 @@ class Experiment:
         created: ISO 8601, UTC.
         datasets: Suite → SHA-256 of the file that its cases come from.
         policy: Version of the policy set.
-        versions: `agents`, `prompts`, `tools`, `code` → hash.
+        versions: `agents`, `prompts`, `tools`, `code` → hash; `graph`, if cases were started with another.
     """
 
     id: str

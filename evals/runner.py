@@ -83,7 +83,7 @@ def evaluate(plan: Plan, notify: Notify = lambda _row, _done, _total: None) -> E
     """
     with _model(plan.model), untraced():
         model = _model_name()
-        known = versions()
+        known = dict(versions()) | ({"graph": plan.graph} if plan.graph else {})
         depends = {"code": known["code"], "model": model, "graph": plan.graph}
         rows_of = Cache(home() / "cache.db", depends, reads=plan.cache)
         folder = home() / "stage"

@@ -98,7 +98,7 @@ class Drift:
 
     Attributes:
         alpha: Chance of a false alarm of a whole check, from one deploy to the next.
-        pass_rate: What a stream of labels must not fall below.
+        pass_rate: What a stream of labels must not fall below; a canary, what its baseline has.
         window: Observations that are compared with as many before them.
         horizon: Observations within which a drop is expected to be sought.
     """

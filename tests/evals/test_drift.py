@@ -123,6 +123,47 @@ def test_the_audit_log_becomes_streams():
     assert seen.deployed == "2026-11-21T10:00:06+00:00"
 
 
+def canary(nights, scores, accepted=()):
+    """What the check says of a suite that is run every night: all rows of a night have one time."""
+    seen = Observed()
+    experiments = [(f"2026-11-{night:02}", [*map(scored, enumerate(scores))]) for night in nights]
+    add_canary(seen, experiments, "goal", [*map(scored, enumerate(accepted))])
+    return check(seen, LIMITS)[0]
+
+
+def scored(case):
+    return row(f"K-{case[0]:03}", scores={"goal": case[1]})
+
+
+def test_a_healthy_canary_raises_no_alarm_and_a_bad_one_does():
+    healthy, bad = [0.0] * 6 + [1.0] * 114, [1.0] * 84 + [0.0] * 36
+
+    assert (canary([1], healthy).alarm, canary(range(1, 29), healthy).alarm) == (False, False)
+    assert canary([1], healthy[::-1]).alarm is False
+    assert (canary([1], bad).alarm, canary([1], bad[::-1]).alarm) == (True, True)
+
+
+def test_a_canary_is_due_what_was_accepted():
+    accepted, worse = [1.0] * 87 + [0.0] * 33, [1.0] * 60 + [0.0] * 60
+    perfect, one_less = [1.0] * 120, [0.0] + [1.0] * 119
+
+    assert canary(range(1, 29), accepted, accepted).alarm is False
+    assert canary([1, 2], worse, accepted).alarm is True
+    assert "0.725 is due" in canary([1], worse, accepted).said
+    assert canary([1], one_less, perfect).alarm is False
+    assert canary([1, 2], [0.0] * 12 + [1.0] * 108, perfect).alarm is True
+    # Only the easy cases are run: they are due what they reached.
+    assert "1.000 passed, 0.990 is due" in canary([1], perfect[:80], accepted).said
+
+
+def test_what_comes_from_the_cache_is_no_new_observation():
+    rows = [row("K-1", scores={"goal": 0.0}, run="run-1")]
+    seen = Observed()
+    add_canary(seen, [("2026-11-20", rows), ("2026-11-21", rows)], "goal")
+
+    assert seen.labels["canary"] == [("2026-11-20", 0.0)]
+
+
 def test_canaries_that_could_not_be_judged_did_not_pass():
     seen = Observed()
     rows = [row("K-1", scores={"goal": 1.0}), row("K-2", scores={}, error="Boom")]
