@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 from evals.rows import Experiment, Row
 from governance.clock import stamp
+from models.door import Choice
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("governance", "models", "memory", "tools", "nodes", "graphs", "evals")
@@ -23,6 +25,21 @@ def versions() -> Mapping[str, str]:
     found = {name: _hash((ROOT / folder).rglob(glob)) for name, (folder, glob) in PARTS.items()}
     every = (path for name in PACKAGES for path in (ROOT / name).rglob("*") if path.suffix in CODE)
     return found | {"code": _hash(every)}
+
+
+def model_name(choice: Choice) -> str:
+    """What tells a model from others of its name: also the hash of where it is asked, or of its file."""
+    if choice.provider == "local":
+        path = Path(os.environ.get("TOWER_LOCAL_GGUF", ""))
+        if not path.is_file():
+            return f"local/{path.name}@missing"
+        with path.open("rb") as file:
+            return f"local/{path.name}@{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+    name, url = f"{choice.provider}/{choice.model}", os.environ.get("OPENAI_BASE_URL")
+    if choice.provider == "openai" and url:
+        # It may hold a secret, so it isn't shown.
+        name += f"@{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+    return name
 
 
 def git_sha() -> str:

@@ -11,6 +11,7 @@ from evals.desk.probes import once
 from evals.desk.roles import JUDGE, shown
 from evals.desk.stage import asked
 from evals.rows import home
+from evals.versions import model_name
 from models.door import configured
 from nodes.admission import Request
 
@@ -21,8 +22,7 @@ class ModelJudge:
     """The model of the judge's role, with the rubric of its prompt."""
 
     def __init__(self) -> None:
-        chosen = configured("judge")
-        self.name = f"{chosen.provider}/{chosen.model} rubric {JUDGE.identity.version}"
+        self.name = f"{model_name(configured('judge'))} rubric {JUDGE.identity.version}"
         self._graph = once(JUDGE)
 
     async def compare(

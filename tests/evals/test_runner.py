@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sqlite3
-from contextlib import closing
+import threading
+from contextlib import ExitStack, closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from evals import runner, versions
@@ -96,10 +100,73 @@ def test_whatever_a_row_depends_on_has_it_judged_again(counter, monkeypatch, wha
         known = versions.versions()
         monkeypatch.setattr(runner, "versions", lambda: known | {"code": "other"})
     if what == "model":
-        monkeypatch.setattr(runner, "_model_name", lambda: "other/model")
+        monkeypatch.setattr(runner, "model_name", lambda _: "other/model")
     evaluate(plan(graph="single" if what == "graph" else ""))
 
     assert len(counter.judged) == (5 if what == "case" else 8)
+
+
+@pytest.fixture
+def endpoint():
+    """Start a stub that says its own name; returns its address and the paths that it was asked for."""
+    with ExitStack() as stack:
+
+        def start(name: str) -> tuple[str, list[str]]:
+            asked = []
+
+            class Stub(BaseHTTPRequestHandler):
+                def do_GET(self):
+                    asked.append(self.path)
+                    self.send_response(200)
+                    self.end_headers()
+                    self.wfile.write(name.encode())
+
+                def log_message(self, *_): ...
+
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Stub))
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            stack.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}", asked
+
+        yield start
+
+
+def test_two_endpoints_with_a_model_of_the_same_name_are_two_models(counter, monkeypatch, endpoint):
+    async def ask(item: Item, setting: Setting) -> Row:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            said = await client.get(os.environ["OPENAI_BASE_URL"])
+        return item.row(setting, "component", scores={}, expected=None, got=said.text)
+
+    asking = dataclasses.replace(runner.bench().suites[0], evaluate=ask)
+    told = dataclasses.replace(runner.bench(), suites=(asking,))
+    monkeypatch.setattr(runner, "bench", lambda: told)
+    monkeypatch.setenv("TOWER_MODEL", "same")
+    found, asked = [], []
+    for url, paths in map(endpoint, ("first", "second")):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        found += [evaluate(plan(cases=("a",))), evaluate(plan(cases=("a",)))]
+        asked.append(len(paths))
+
+    assert [e.rows[0].got for e in found] == ["first", "first", "second", "second"]
+    assert asked == [1, 1]
+    assert found[0].model.startswith("openai/same@")
+    assert found[0].model == found[1].model != found[2].model
+    assert "127.0.0.1" not in found[0].model
+
+
+def test_a_local_model_is_its_file(counter, monkeypatch, tmp_path):
+    monkeypatch.setenv("TOWER_LOCAL_GGUF", str(tmp_path / "small.gguf"))
+    models = []
+    for content in (b"one", b"two", None):
+        if content:
+            (tmp_path / "small.gguf").write_bytes(content)
+        else:
+            (tmp_path / "small.gguf").unlink()
+        models.append(evaluate(plan()).model)
+
+    assert len(counter.judged) == 12
+    assert len(set(models)) == 3
+    assert all(model.startswith("local/small.gguf@") for model in models)
 
 
 def test_repetitions_are_rows_of_their_own_and_pass_hat_k_needs_all_of_them(counter):
