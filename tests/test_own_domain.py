@@ -10,7 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +22,34 @@ from tests.pages import blocks, linked
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/own-domain.md"
 EXAMPLE = ROOT / "examples/clinic"
+PACKAGES = ("evals", "graphs", "memory", "nodes", "tools")
 LEFT_OUT = (".*", "__pycache__", "*.egg-info", "build", "dist")
 PUT_IN, LOOK, BOOK, UNDO, RELEASE = blocks(PAGE)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Clinic:
-    """A copy of the tree as a reader of the page has it."""
+    """A copy of the tree as a reader of the page has it, and what its commands work on."""
 
     tree: Path
     home: Path
-    env: dict[str, str]
+
+    @property
+    def env(self) -> dict[str, str]:
+        ours = {"TOWER_HOME": self.home, "TOWER_TEST_LINK": self.tree / "link", "PYTHONPATH": self.tree}
+        return {**os.environ, **{name: str(path) for name, path in ours.items()}}
 
     def follow(self, block: str) -> str:
-        """Do what a block says, and return what it said."""
-        command = ["sh", "-eu", "-c", f"{block}\nexport -p > exported"]
-        before = f". {self.tree}/exported\n" if (self.tree / "exported").exists() else ""
-        command[-1] = before + command[-1]
+        """Do what a block says, in the shell that did the ones before, and return what it said."""
+        script = f"touch exported; . ./exported\n{block}\nexport -p | grep ' TOWER_DOMAIN=' > exported"
         ran = subprocess.run(
-            command, cwd=self.tree, env=self.env, capture_output=True, text=True, timeout=200, check=False
+            ["sh", "-eu", "-c", script],
+            cwd=self.tree,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return " ".join(ran.stdout.split())
@@ -65,18 +74,17 @@ FORBIDS = ("only-own-appointments", "only-own-patient")
 TREATMENT = ("A-1004", "P-001", "treatment", "2026-12-07")
 
 
-@pytest.fixture
-def put_in(tmp_path: Path) -> Clinic:
+@pytest.fixture(scope="module")
+def put_in(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
     """The tree after the page's first section."""
-    tree, home = tmp_path / "copy", tmp_path / "home"
-    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    link = {"TOWER_HOME": str(home), "TOWER_TEST_LINK": str(tree / "link"), "PYTHONPATH": str(tree)}
-    clinic = Clinic(tree, home, {**os.environ, **link})
+    folder = tmp_path_factory.mktemp("own-domain")
+    clinic = Clinic(folder / "copy", folder / "home")
+    shutil.copytree(ROOT, clinic.tree, ignore=shutil.ignore_patterns(*LEFT_OUT))
     clinic.follow(PUT_IN)
     return clinic
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clinic(put_in: Clinic) -> Iterator[Clinic]:
     """The same, with a `./tower`."""
     forker = Forker(put_in.tree)
@@ -96,8 +104,8 @@ def test_the_desk_is_out_and_the_clinic_does_what_the_page_says(clinic: Clinic):
     assert clinic.diary() == [*SEEDED, CHECK_UP]
     refused = "SELECT action, policies FROM audit WHERE kind = 'refused' ORDER BY seq"
     assert clinic.rows("control", refused) == [
-        ("cancel_appointment", '["only-own-appointments"]'),
-        ("list_appointments", '["only-own-patient"]'),
+        ("cancel_appointment", f'["{FORBIDS[0]}"]'),
+        ("list_appointments", f'["{FORBIDS[1]}"]'),
     ]
 
     said = clinic.follow(BOOK)
@@ -119,16 +127,19 @@ def test_the_desk_is_out_and_the_clinic_does_what_the_page_says(clinic: Clinic):
     assert "unauthorised_writes │ 0.000" in said
 
 
-def test_without_its_forbid_an_agent_changes_what_a_request_names(clinic: Clinic):
+def test_without_its_forbid_an_agent_changes_what_a_request_names(clinic: Clinic, tmp_path: Path):
     rules = clinic.tree / "governance/policies/clinic/records.cedar"
     text = rules.read_text()
     assert all(f'@id("{policy}")' in text for policy in FORBIDS)
+    other = replace(clinic, home=tmp_path / "home")
     rules.write_text(text.partition("@id")[0])
+    try:
+        other.follow("\n".join(line for line in LOOK.splitlines() if "P-002" in line))
+    finally:
+        rules.write_text(text)
 
-    clinic.follow("\n".join(line for line in LOOK.splitlines() if "P-002" in line))
-
-    assert ("A-1002", "P-002", "check_up", "2026-12-10", "cancelled") in clinic.diary()
-    assert ("A-1003", "P-002", "check_up", "2026-12-04", "booked") in clinic.diary()
+    assert ("A-1002", "P-002", "check_up", "2026-12-10", "cancelled") in other.diary()
+    assert ("A-1003", "P-002", "check_up", "2026-12-04", "booked") in other.diary()
 
 
 def test_what_is_packaged_is_the_clinic(put_in: Clinic):
@@ -140,27 +151,26 @@ def test_what_is_packaged_is_the_clinic(put_in: Clinic):
     assert [glob for globs in setup["package-data"].values() for glob in globs if "desk" in glob] == []
 
 
-@pytest.mark.slow
-def test_the_clinic_is_as_clean_as_the_tree(put_in: Clinic):
-    for command in (
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["mypy"],
-        [
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "tests/test_tree.py",
-            "-k",
-            "one_way or listed or short",
-        ],
-    ):
-        ran = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=put_in.tree,
-            env=put_in.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", *PACKAGES],
+        ["ruff", "format", "--check", *PACKAGES],
+        pytest.param(
+            ["mypy", "--follow-imports=silent", *(f"{name}/clinic" for name in PACKAGES)],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(["pytest", "tests/test_tree.py", "-k", "one_way or listed"], marks=pytest.mark.slow),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_it_is_as_clean_as_what_was_there(put_in: Clinic, command: list[str]):
+    ran = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=put_in.tree,
+        env=put_in.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr
