@@ -80,8 +80,7 @@ def _what(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of wor
         case "invalid_output":
             return f"{body.get('agent')} gave an invalid result: {body.get('problem')}"
         case "unsure":
-            who = f"{body.get('then')} agent"
-            return f"{body.get('agent')} is {body.get('confidence')} % sure: the {who} looks once more"
+            return f"{body.get('agent')} is {body.get('confidence')} % sure: {_doubted(body)}"
         case "reconciled":
             return f"settles on {body.get('choice')}, by {body.get('by')}"
         case "dissent":
@@ -90,6 +89,14 @@ def _what(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of wor
             return f"no verdict of {body.get('branch')}: {body.get('reason')}"
         case kind:
             return str(kind).replace("_", " ")
+
+
+def _doubted(said: Mapping[str, Any]) -> str:
+    if said.get("then") == "person":
+        return "a person decides on what rests on it"
+    found = "to no result" if said.get("found") is None else f"and is {said['found']} % sure"
+    changed = f"; {', '.join(said.get('changed', ()))} changed" if said.get("changed") else ""
+    return f"the {said.get('then')} agent looks once more, {found}{changed}"
 
 
 def _dissent(said: Mapping[str, Any]) -> str:

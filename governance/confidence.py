@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, with_config
 
-from governance.acts import Act, Decision, Effect
+from governance.acts import Act, Decision, Effect, Json, Seam
 
 FACT = "confidence"
 """Under this name an act says how sure the results are that it rests on, and policy reads it."""
@@ -29,9 +29,14 @@ class ConfidenceRule:
     before_asking: tuple[Literal["same", "another"], ...] = ()
 
 
+def stated(act: Act) -> dict[str, Json]:
+    """What the audit log says of it."""
+    return {FACT: act.facts[FACT]} if FACT in act.facts else {}
+
+
 def held(decision: Decision, act: Act, rules: Mapping[str, ConfidenceRule]) -> Decision:
     """The decision on an act that nobody approved; one that isn't sure enough isn't simply allowed."""
-    rule, sure = rules.get(act.action), act.facts.get(FACT)
+    rule, sure = rules.get(act.action) if act.seam is Seam.TOOL else None, act.facts.get(FACT)
     if rule is None or decision.effect is Effect.DENY or (sure is not None and sure >= rule.least):
         return decision
     said = "nothing says how sure they are" if sure is None else f"they are {sure} % sure"

@@ -27,6 +27,15 @@ class Contract:
         """Tokens of the customer's own values."""
         return self.trusted.get(PERSONAL, frozenset())
 
+    def objection(self, tool: str, called: int) -> str:
+        """Why a tool that was called so often may not be called now; empty where it may."""
+        allowed = self.tools.get(tool, 0)
+        if not allowed:
+            return f"{tool} isn't in this run's task contract"
+        return f"the task contract lets this run call {tool} {allowed} times, and it has" * (
+            called >= allowed
+        )
+
     def to_json(self) -> dict[str, object]:
         """The contract as plain JSON, with sets sorted."""
         return {

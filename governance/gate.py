@@ -161,7 +161,7 @@ class Gate:
         if grant:
             approvals.consume(tx, grant, act)
         approver = grant.decided_by if grant else None
-        body: dict[str, Json] = {"args": dict(act.args)}
+        body: dict[str, Json] = {"args": dict(act.args)} | confidence.stated(act)
         if grant:
             body |= {"approval": grant.id, "approved_by": approver}
         self.audit.append(tx, Entry.of_act("cleared", act, decision, act.cost, **body))
@@ -188,14 +188,8 @@ class Gate:
         return found
 
     def _check_contract(self, tx: Tx, act: Act) -> None:
-        if act.seam is not Seam.TOOL:
-            return
-        allowed = act.actor.run.contract.tools.get(act.action, 0)
-        if allowed == 0:
-            msg = f"{act.action} isn't in this run's task contract"
-            raise Denied(msg, ("task-contract",))
-        if journal.calls(tx, act) >= allowed:
-            msg = f"the task contract lets this run call {act.action} {allowed} times, and it has"
+        called = journal.calls(tx, act) if act.seam is Seam.TOOL else 0
+        if act.seam is Seam.TOOL and (msg := act.actor.run.contract.objection(act.action, called)):
             raise Denied(msg, ("task-contract",))
 
     def _decide(self, tx: Tx, act: Act) -> tuple[Decision, Approval | None]:
@@ -236,7 +230,13 @@ class Gate:
             requester=requester,
             now=self.clock(),
         )
-        body: dict[str, Json] = {"args": dict(act.args), "roles": list(approval.roles)}
+        why = self.judge(tx, act, approved=False)
+        body = {
+            "args": dict(act.args),
+            "roles": list(approval.roles),
+            "why": why.reason,
+            "by": list(why.policies),
+        }
         entry = Entry.of_act("approval_requested", act, approval=approval.id, **body)
         self.audit.append(tx, replace(entry, policy_version=approval.policy_version))
         return approval

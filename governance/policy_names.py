@@ -67,8 +67,13 @@ def _in_policy(text: str) -> Iterator[tuple[int, str, str]]:
 def _in_limits(limits: Limits) -> Iterator[tuple[str, str]]:
     rules, people = limits.approvals, limits.people.values()
     roles = chain(rules.roles, *rules.actions.values(), *(p.roles + p.deputy for p in people))
-    actions = (*rules.actions, *limits.confidence)
-    named = {"Role": roles, "action": actions, "Person": limits.people, "Agent": limits.workers}
+    named = {
+        "Role": roles,
+        "action": rules.actions,
+        "Tool": limits.confidence,
+        "Person": limits.people,
+        "Agent": limits.workers,
+    }
     yield from ((kind, name) for kind, names in named.items() for name in names)
     rated = (rate.partition(":") for rate in limits.rates)
     yield from ((kind.capitalize(), name) for kind, _, name in rated if name != "*")

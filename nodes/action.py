@@ -55,7 +55,7 @@ class Action:
         return approved or self.args(results, run)
 
     def sure(self, state: RunState) -> int | None:
-        """How sure the results are that it rests on, in percent; None where none of them says."""
+        """How sure the results are that it rests on, in percent; None where one of them doesn't say."""
         results = state.get("results", {})
         return least_sure(results.get(step, {}) for step in self.rests_on)
 

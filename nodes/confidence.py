@@ -20,14 +20,21 @@ Evidence = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, bool]]
 """Given a result and the state: value of the result → whether what was written or read bears it out."""
 
 
+def sure_of(result: Mapping[str, Any]) -> int | None:
+    """How sure a result says that it is, in percent; None where it says nothing."""
+    said = result.get(FACT)
+    return said if isinstance(said, int) else None
+
+
 def least_sure(results: Iterable[Mapping[str, Any]]) -> int | None:
-    """The least sure of the results that say how sure they are, in percent; None where none does."""
-    return min((each[FACT] for each in results if isinstance(each.get(FACT), int)), default=None)
+    """How sure an act is that rests on all of them; None where one of them doesn't say."""
+    said = [sure_of(each) for each in results]
+    return min((sure for sure in said if sure is not None), default=None) if None not in said else None
 
 
 def rated(result: dict[str, Any], found: Mapping[str, bool]) -> dict[str, Any]:
     """The result, no surer than its evidence: the weakest value counts as much as all of them together."""
-    if least_sure([result]) is None or all(found.values()):
+    if sure_of(result) is None or all(found.values()):
         return result
     return result | {FACT: min(result[FACT], 50 * sum(found.values()) // len(found))}
 
@@ -49,25 +56,32 @@ async def look_again(
     """Let those whom the rule names look once more, until one is sure enough; the surest result counts.
 
     The threshold isn't told to any of them. After a write nobody looks again, and a look that comes
-    to nothing leaves what was found before it.
+    to nothing leaves what was found before it. Each is on record, with what it changed.
     """
-    best = first
+    best, name = first, turn.agent.name
     for who in rule.before_asking:
-        if best[FACT] >= rule.least or turn.wrote:
+        before: int = best[FACT]
+        if before >= rule.least or turn.wrote:
             break
         if who == "another" and fallback in (None, turn.agent):
             continue
-        doubt = {"agent": turn.agent.name, "confidence": best[FACT], "then": who}
-        await control().note(turn.actor.run, "unsure", doubt)
         if who == "another" and fallback:
             refused, turn = turn.refused, await begin(fallback)
             turn.refused = refused
         else:
-            turn.new.append(HumanMessage(f"{LOOK_AGAIN}you are {best[FACT]} % sure. {_HOW}"))
+            turn.new.append(HumanMessage(f"{LOOK_AGAIN}you are {before} % sure. {_HOW}"))
         try:
-            best = max(best, await work(turn), key=lambda result: int(result[FACT]))
+            found = await work(turn)
         except (Contradiction, GaveUp, ModelFailed):
-            continue
+            found = {}
+        changed = sorted(name for name in found if found[name] != best[name])
+        note = {"agent": name, "confidence": before, "then": who, "found": sure_of(found), "changed": changed}
+        await control().note(turn.actor.run, "unsure", note)
+        if (sure_of(found) or 0) > before:
+            best = found
+    if best[FACT] < rule.least:
+        note = {"agent": name, "confidence": best[FACT], "then": "person"}
+        await control().note(turn.actor.run, "unsure", note)
     return best, turn
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage
 
-from nodes.desk.grounds import unread
+from models.offline.dates import find_dates
+from models.offline.money import find_amounts
 
 
 def in_the_letter(facts: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, bool]:
@@ -17,9 +18,9 @@ def in_the_letter(facts: Mapping[str, Any], state: Mapping[str, Any]) -> dict[st
     """
     letter = "\n".join(message.text for message in state["messages"] if isinstance(message, HumanMessage))
     letter += f"\n{state['results']['find_customer']['iban']}"
-    stated = {
-        "amount": f"{facts['amount'] / 100:.2f} EUR",
-        "loss_date": facts["loss_date"],
-        "payout_account": facts["payout_account"],
+    found = {
+        "amount": facts["amount"] in {amount.cents for amount in find_amounts(letter)},
+        "loss_date": facts["loss_date"] in {f"{day.value}" for day in find_dates(letter)},
     }
-    return {name: not unread(value, letter) for name, value in stated.items() if value}
+    account = facts["payout_account"]
+    return found | {"payout_account": account in letter} if account else found

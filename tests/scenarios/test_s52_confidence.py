@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
-from pydantic import Field
+from pydantic import Field, create_model
 
 from governance.confidence import ConfidenceRule
 from graphs.pattern import PatternError
@@ -37,7 +38,7 @@ def rule(*before_asking: str) -> dict[str, Any]:
 
 def fact_step(**more: Any) -> Step:
     reader, second = (replace(agent, returns=Facts) for agent in (READER, SECOND_READER))
-    return Step(reader, check=office.facts_agree, fallback=second, **more)
+    return Step(**{"agent": reader, "check": office.facts_agree, "fallback": second} | more)
 
 
 def money(results: Mapping[str, Any], run: Any) -> dict[str, Any] | None:
@@ -52,12 +53,14 @@ def reads(confidence: int) -> Any:
 AGREES = calls("Verdict", refund=True, reason="cancelled")
 
 
-async def refunding(desk: Office, *lines: Any, review: bool = False, **more: Any) -> Run:
+async def refunding(
+    desk: Office, *lines: Any, review: bool = False, rests_on: tuple[str, ...] = ("read",), **more: Any
+) -> Run:
     steps = [
         fact_step(**more),
         office.STEPS[1],
         Step(JUDGE),
-        Action(CASHIER, refund, money, review=review, rests_on=("read",)),
+        Action(CASHIER, refund, money, review=review, rests_on=rests_on),
     ]
     desk.script(*lines)
     return await desk.start(sequential(steps).compile(name="sequential", checkpointer=desk.saver))
@@ -65,6 +68,14 @@ async def refunding(desk: Office, *lines: Any, review: bool = False, **more: Any
 
 def doubts(run: Run) -> list[tuple[int, str]]:
     return [(e["body"]["confidence"], e["body"]["then"]) for e in run.entries("unsure")]
+
+
+def logged_reason(sure: int) -> str:
+    return f"refund needs results that are {LEAST} % sure, and they are {sure} % sure."
+
+
+def logged(run: Run, kind: str) -> list[dict[str, Any]]:
+    return [entry["body"] for entry in run.entries(kind) if entry.get("action") == "refund"]
 
 
 async def say(desk: Office, run: Run, **decision: Any) -> None:
@@ -82,9 +93,14 @@ async def test_below_the_threshold_of_the_act_a_person_decides(desk, limits, rev
     (asked,) = run.waiting
     assert f"{LEAST} % sure, and they are {LEAST - 1} % sure" in asked["action_requests"][0]["description"]
     assert desk.refunds() == [], "policy allows it without a person; the confidence doesn't"
-    assert not any(str(LEAST) in message.text for prompt in desk.model.prompts for message in prompt.messages)
+    told = "\n".join(message.text for prompt in desk.model.prompts for message in prompt.messages)
+    assert str(LEAST) not in re.sub(r"<\w+:[0-9a-f]+>", "", told)
 
+    (asked,) = logged(run, "approval_requested")
+    assert (asked["by"], asked["why"]) == (["small-refunds", "confidence"], logged_reason(LEAST - 1))
     await say(desk, run, type="approve")
+    (cleared,) = logged(run, "cleared")
+    assert (cleared["confidence"], cleared["approved_by"]) == (LEAST - 1, "lena")
     assert [row[:2] for row in desk.refunds()] == [tuple(SMALL.values())]
     assert run.outcome["status"] == "completed"
 
@@ -124,6 +140,7 @@ async def test_then_another_agent_looks_and_the_surest_result_counts(desk, limit
 
     assert run.outcome["status"] == "completed"
     assert doubts(run) == [(40, "same"), (40, "another")]
+    assert [e["body"]["found"] for e in run.entries("unsure")] == [30, 90]
     asked = [e["actor"] for e in run.entries("cleared") if e["action"] == "call_model"]
     assert asked[:3] == ["read", "read", "second_reader"]
 
@@ -138,6 +155,25 @@ async def test_a_look_that_comes_to_nothing_leaves_what_was_found_to_a_person(de
     (asked,) = run.waiting
     assert asked["action_requests"][0]["args"]["amount"] == SMALL["amount"]
     assert desk.refunds() == []
+
+
+@pytest.mark.scenario(52)
+@pytest.mark.parametrize("limits", [rule("same")], indirect=True)
+async def test_a_look_that_does_not_say_how_sure_it_is_is_none(desk, limits):
+    maybe = create_model("Facts", __base__=office.Facts, confidence=(int | None, None))
+    silent = calls("Facts", **SMALL)
+    run = await refunding(desk, reads(40), silent, AGREES, agent=replace(READER, returns=maybe))
+
+    assert "they are 40 % sure" in run.waiting[0]["action_requests"][0]["description"]
+    assert run.entries("unsure")[0]["body"]["found"] is None
+
+
+@pytest.mark.scenario(52)
+@pytest.mark.parametrize("limits", [rule()], indirect=True)
+async def test_of_two_steps_that_it_rests_on_both_must_say(desk, limits):
+    run = await refunding(desk, reads(100), AGREES, rests_on=("read", "judge"))
+
+    assert "nothing says how sure" in run.waiting[0]["action_requests"][0]["description"]
 
 
 @pytest.mark.scenario(52)

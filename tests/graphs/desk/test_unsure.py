@@ -50,13 +50,21 @@ async def test_policy_and_invoice_may_be_found_on_record_instead():
     assert ran.outcome["status"] == "completed"
 
 
+@pytest.mark.parametrize("number", ["call me at extension 486", "our postcode is 48600", "since 1 May 486"])
+async def test_a_number_that_is_no_money_is_no_amount(number):
+    ran = await read(f"A pipe burst on 12 May 2026, {number}. Policy HM-200001.")
+
+    (asked,) = (it.value for it in ran.state["__interrupt__"])
+    assert asked["action_requests"][0]["name"] == "settle_claim"
+
+
 async def test_a_day_that_nobody_wrote_is_looked_at_again_and_then_put_to_a_lead():
     ran = await read("A pipe burst the other day, 486.00 EUR, INV-300001. Policy HM-200001.")
 
     (asked,) = (it.value for it in ran.state["__interrupt__"])
     assert asked["action_requests"][0]["name"] == "settle_claim"
     assert "25 % sure" in asked["action_requests"][0]["description"]
-    assert [entry["body"]["then"] for entry in ran.entries("unsure")] == ["same"]
+    assert [entry["body"]["then"] for entry in ran.entries("unsure")] == ["same", "person"]
 
     await ran.answer()
     assert ran.outcome["status"] == "completed"
