@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 SHADES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 ANSWERS = "answer_for_release"
+MORE = "Run it more often (`tower eval run --repeat 5`)"
 
 
 def gate(
     experiment: Which = None,
     suite: Annotated[list[str] | None, typer.Option(help="Only what is demanded of this suite.")] = None,
     sign_off: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Answer for what is INCONCLUSIVE, in your name.")
+        str | None,
+        typer.Option(metavar="REASON", help="Answer for what is INCONCLUSIVE, or of old code, in your name."),
     ] = None,
     accept: Annotated[
         str | None, typer.Option(metavar="REASON", help="Make these results the baseline, in your name.")
@@ -114,11 +116,17 @@ def _show(verdict: Verdict, signature: SignOff | None) -> None:
             say(styled((f.key, SHADES[f.state]), f": {'; '.join(f.reasons)}"))
     for pending in verdict.pending:
         say(styled((f"pending: {pending.name}: {pending.why}", "dim")))
-    say("", styled((verdict.state, f"bold {SHADES[verdict.state]}"), f"  {verdict.experiment}"))
+    say("", *(styled(("not what is here", "yellow"), f": {each}") for each in verdict.stale))
+    # Whether files differed from the commit stands after its 40 digits.
+    about = (
+        f"  {verdict.experiment}  commit {verdict.commit[:12]}{verdict.commit[40:]}, policy {verdict.policy}"
+    )
+    say(styled((verdict.state, f"bold {SHADES[verdict.state]}"), about))
     if signature:
         say(f"signed off by {signature.by} at {signature.at}: {signature.why}")
     elif verdict.state == "INCONCLUSIVE":
-        say("Run it more often (`tower eval run --repeat 5`), look at it (`tower eval review`),")
+        again = "Evaluate what is here (`tower eval run`)" if verdict.stale else MORE
+        say(f"{again}, look at it (`tower eval review`),")
         say("or answer for it:")
         say('  tower eval gate --sign-off "why" --as NAME')
 

@@ -152,6 +152,7 @@ def judged(experiment: Experiment, suites: list[str]) -> Verdict:
     from evals.calibration import kept
     from evals.gate import decide
     from evals.thresholds import read_thresholds
+    from evals.versions import changed
 
     limits = read_thresholds()
     known = kept(baselines())
@@ -161,6 +162,7 @@ def judged(experiment: Experiment, suites: list[str]) -> Verdict:
         read_baseline(baselines()),
         limits.only(suites) if suites else limits,
         judge_calibrated=calibrated,
+        stale=changed(experiment),
     )
 
 

@@ -60,6 +60,8 @@ class Verdict:
 
     Attributes:
         fingerprint: Of what is undecided and of the thresholds; a sign-off is bound to it.
+        commit, policy: Of what was evaluated.
+        stale: What of it isn't what would go out now; nothing that is stale passes.
     """
 
     experiment: str
@@ -68,6 +70,9 @@ class Verdict:
     pending: tuple[Pending, ...]
     thresholds: str
     fingerprint: str
+    commit: str = ""
+    policy: str = ""
+    stale: tuple[str, ...] = ()
 
     def of(self, state: State) -> list[Finding]:
         """Findings in a state, those that block."""
@@ -75,9 +80,18 @@ class Verdict:
 
 
 def decide(
-    experiment: Experiment, baseline: Baseline, thresholds: Thresholds, *, judge_calibrated: bool = False
+    experiment: Experiment,
+    baseline: Baseline,
+    thresholds: Thresholds,
+    *,
+    judge_calibrated: bool = False,
+    stale: Sequence[str] = (),
 ) -> Verdict:
-    """Hold an experiment against thresholds and baseline."""
+    """Hold an experiment against thresholds and baseline.
+
+    Args:
+        stale: What was evaluated and has changed since, in words.
+    """
     now, before = by_suite(experiment.rows), by_suite(baseline.rows)
     compared = []
     for metric in thresholds.metric:
@@ -94,8 +108,20 @@ def decide(
     findings = [_judged(f, adjusted, thresholds) for f in compared]
     findings += [_harmless(each, now[each.suite], before[each.suite]) for each in thresholds.safety]
     state = min((f.state for f in findings if f.blocks), key=list(State).index, default=State.FAIL)
-    fingerprint = _fingerprint(findings, now, thresholds)
-    return Verdict(experiment.id, state, tuple(findings), thresholds.pending, thresholds.version, fingerprint)
+    if stale:
+        state = min(state, State.INCONCLUSIVE, key=list(State).index)
+    e = experiment
+    return Verdict(
+        e.id,
+        state,
+        tuple(findings),
+        thresholds.pending,
+        thresholds.version,
+        _fingerprint(findings, now, thresholds, [*stale, e.id] if stale else []),
+        e.git_sha,
+        e.policy,
+        tuple(stale),
+    )
 
 
 def scores_of(rows: Iterable[Row], metric: Metric) -> dict[str, float]:
@@ -203,14 +229,17 @@ def _harmless(demand: Safety, rows: Sequence[Row], rows_before: Sequence[Row]) -
 
 
 def _fingerprint(
-    findings: Iterable[Finding], now: Mapping[str, Sequence[Row]], thresholds: Thresholds
+    findings: Iterable[Finding],
+    now: Mapping[str, Sequence[Row]],
+    thresholds: Thresholds,
+    stale: Sequence[str],
 ) -> str:
     undecided = {
         f.key: sorted(scores_of(now[f.metric.suite], f.metric).items())
         for f in findings
         if f.state is State.INCONCLUSIVE and isinstance(f.metric, Metric)
     }
-    text = json.dumps([thresholds.version, undecided], sort_keys=True)
+    text = json.dumps([thresholds.version, undecided, stale], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

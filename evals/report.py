@@ -74,6 +74,7 @@ def _verdict(contents: Contents) -> str:
         for f in v.of(v.state)
         if f.reasons and f.metric.suite in ran
     )
+    why += "".join(f"<li>{escape(each)}</li>" for each in v.stale)
     if absent := sorted({f.metric.suite for f in v.findings} - ran):
         why += f"<li>no case was run of <b>{escape(', '.join(absent))}</b>, which the gate asks for</li>"
     by = f"<p>Signed off by <b>{escape(signed.by)}</b>: {escape(signed.why)}</p>" if signed else ""

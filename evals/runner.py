@@ -18,10 +18,8 @@ from evals.datasets import sha256
 from evals.rows import Experiment, Row, home
 from evals.sinks import untraced
 from evals.suites import Item, Setting, Suite, bench
-from evals.versions import experiment, model_name, versions
+from evals.versions import experiment, model_name, policy_version, versions
 from evals.workers import processes
-from governance.policy import load_policy
-from graphs.domain import domain
 from models.door import choices
 
 Notify = Callable[[Row, int, int], None]
@@ -98,7 +96,7 @@ def evaluate(plan: Plan, notify: Notify = lambda _row, _done, _total: None) -> E
             notify(row, len(rows), len(wanted))
         datasets = {suite.name: sha256(suite.dataset) for suite in plan.suites}
         ordered = [rows[item.suite, item.id, n] for item, n in wanted]
-        return experiment(ordered, datasets, model, policy=_policy(), known=known)
+        return experiment(ordered, datasets, model, policy=policy_version(), known=known)
 
 
 def _rows(
@@ -200,9 +198,3 @@ def _model(name: str) -> Iterator[None]:
             os.environ.pop(each, None)
             if value is not None:
                 os.environ[each] = value
-
-
-@cache
-def _policy() -> str:
-    domain()  # policies speak of its tools
-    return load_policy().version

@@ -21,7 +21,7 @@ class SignOff:
 
     Attributes:
         fingerprint: Of what was undecided; other results or other thresholds need another sign-off.
-        metrics: What was undecided, by name.
+        metrics: What was undecided, by name, and what had changed since the evaluation.
     """
 
     fingerprint: str
@@ -66,7 +66,7 @@ def sign(verdict: Verdict, folder: Path, *, by: str, why: str, at: str) -> SignO
     if not by.strip() or len(why.strip()) < _SHORTEST_REASON:
         msg = f"a sign-off needs a name and a reason of at least {_SHORTEST_REASON} characters"
         raise InvalidInput(msg)
-    metrics = tuple(f.key for f in verdict.of(State.INCONCLUSIVE))
+    metrics = (*(f.key for f in verdict.of(State.INCONCLUSIVE)), *verdict.stale)
     made = SignOff(verdict.fingerprint, verdict.experiment, by, why, at, metrics)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / FILE).open("a", encoding="utf-8") as file:

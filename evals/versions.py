@@ -7,24 +7,59 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
+from evals.datasets import sha256
 from evals.rows import Experiment, Row
+from evals.suites import bench
 from governance.clock import stamp
+from governance.policy import load_policy
+from graphs.domain import domain
 from models.door import Choice
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("governance", "models", "memory", "tools", "nodes", "graphs", "evals")
 PARTS = {"agents": ("nodes", "*.py"), "prompts": ("nodes", "*.md"), "tools": ("tools", "*.py")}
-CODE = (".py", ".cedar", ".cedarschema", ".toml", ".md", ".txt")
+CODE = (".py", ".cedar", ".cedarschema", ".toml", ".md", ".txt", ".npz")
+JUDGES = "gate.toml"
+"""No row depends on it."""
 
 
 def versions() -> Mapping[str, str]:
     """Hashes of agents, prompts, tools and of all code, policies and documents together."""
     found = {name: _hash((ROOT / folder).rglob(glob)) for name, (folder, glob) in PARTS.items()}
-    every = (path for name in PACKAGES for path in (ROOT / name).rglob("*") if path.suffix in CODE)
+    every = (
+        path
+        for name in PACKAGES
+        for path in (ROOT / name).rglob("*")
+        if path.suffix in CODE and path.name != JUDGES
+    )
     return found | {"code": _hash(every)}
+
+
+@cache
+def policy_version() -> str:
+    """The version of the policy set that is here."""
+    domain()  # policies speak of its tools
+    return load_policy().version
+
+
+def changed(experiment: Experiment) -> tuple[str, ...]:
+    """What an experiment depends on that isn't what is here now, in words.
+
+    Content decides and no commit: results are kept with the code, in a commit of their own.
+    """
+    here = {"code": versions()["code"], "policy": policy_version()}
+    made = {"code": experiment.versions.get("code", ""), "policy": experiment.policy}
+    here |= {f"cases of {suite.name}": sha256(suite.dataset) for suite in bench().suites}
+    made |= {f"cases of {suite}": sha for suite, sha in experiment.datasets.items()}
+    return tuple(
+        f"{what} {here[what][:12]} was never evaluated: these results are of {was[:12] or 'an unknown one'}"
+        for what, was in made.items()
+        if what in here and here[what] != was
+    )
 
 
 def model_name(choice: Choice) -> str:

@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.evals import app
+from evals import versions
 from evals.rows import write
+from evals.suites import bench
 from evals.traces import keep
 from governance.choices import trials
 from governance.control import control, use_control
@@ -29,9 +31,12 @@ def folder(tmp_path, monkeypatch):
     use_control(None)
 
 
-def kept(name, wrong=0, n=40):
+def kept(name, wrong=0, n=40, **more):
     found = [row(f"P-{i:03}", suite="policy", scores={NAME: float(i >= wrong)}) for i in range(n)]
-    write(experiment(found, id=name))
+    (suite,) = bench().chosen(names=["policy"])
+    here = {"versions": versions.versions(), "policy": versions.policy_version()}
+    here["datasets"] = {"policy": versions.sha256(suite.dataset)}
+    write(experiment(found, id=name, **here | more))
 
 
 def tower(*arguments):
@@ -74,6 +79,53 @@ def test_a_sign_off_lets_what_is_undecided_pass_and_is_in_the_audit_log(folder):
     assert (code, "signed off by lena" in said) == (0, True)
     (entry,) = control().audit.entries(kind="release_signed_off")
     assert (entry["user_id"], entry["body"]["why"]) == ("lena", "nothing to compare with yet")
+
+
+def test_what_was_never_evaluated_passes_only_in_somebodys_name(folder):
+    kept("good")
+    gate("good", "--accept", "the first one", "--as", "lena")
+    other = {"versions": {"code": "c0"}}
+    kept("old", **other)
+    kept("bad", wrong=9, **other)
+
+    code, said = gate("old")
+
+    assert (code, "was never evaluated: these results are of" in said) == (3, True)
+    assert "INCONCLUSIVE  old  commit abc, policy" in said
+    assert gate("bad")[0] == 1
+    assert gate("old", "--sign-off", "only a comment differs", "--as", "lena")[0] == 0
+    assert gate("old")[0] == 0
+    kept("older", **other)
+    assert gate("older")[0] == 3
+
+
+def test_code_policy_and_cases_have_to_be_those_that_are_here():
+    one = [row("P-001", suite="policy")]
+    here = {
+        "versions": versions.versions(),
+        "policy": versions.policy_version(),
+        "datasets": {"clinc150": "x"},
+    }
+    others = ({"versions": {"code": "c0"}}, {"versions": {}}, {"policy": "p0"}, {"datasets": {"policy": ""}})
+
+    assert versions.changed(experiment(one, **here)) == ()
+    assert [len(versions.changed(experiment(one, **here | other))) for other in others] == [1, 1, 1, 1]
+
+
+def test_a_changed_policy_was_never_evaluated_and_changed_thresholds_were(folder, tmp_path, monkeypatch):
+    rules, limits = tmp_path / "governance/payments.cedar", tmp_path / "evals/desk/gate.toml"
+    for path in (rules, limits):
+        path.parent.mkdir(parents=True)
+        path.write_text("one")
+    monkeypatch.setattr(versions, "ROOT", tmp_path)
+    kept("good")
+    gate("good", "--accept", "the first one", "--as", "lena")
+    limits.write_text("two")
+    assert gate("good")[0] == 0
+
+    rules.write_text("two")
+
+    assert gate("good")[0] == 3
 
 
 @pytest.mark.parametrize("option", ["--accept", "--sign-off"])
