@@ -13,6 +13,7 @@ from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from nodes.arbitrate import arbiter_node, ask_human_node
 from nodes.branch import Crowd, branch_node, nested_node
 from nodes.deliver import Compose, deliver_node
+from nodes.nested import Nested
 from nodes.reconcile import Panel, reconcile_node, reconciled
 from nodes.resolve import Arbiter, AskHuman, HighestAuthority, Resolution, Weighted
 from nodes.step import Step
@@ -50,9 +51,10 @@ def concurrent(
         PatternError: No agents, two of one name, verdicts that can't be compared, a quorum larger
             than the team, or a resolution that names a stranger.
     """
-    members = {_name(member): member for member in agents}
+    members = {_name(member): member for member in map(_as_it_is, agents)}
     asked = [each.name for each in resolve if isinstance(each, Arbiter | AskHuman)]
-    check_names([*map(_name, agents), *asked, "reconcile", "deliver"] if agents else ())
+    names = [_name(_as_it_is(member)) for member in agents]
+    check_names([*names, *asked, "reconcile", "deliver"] if agents else ())
     schema = _schema(agents, resolve)
     panel = Panel(tuple(members), choices_of(schema), tuple(resolve), _quorum(quorum, len(members)))
     _check_resolutions(panel)
@@ -85,6 +87,15 @@ def concurrent(
     return g
 
 
+def _as_it_is(member: Member) -> Member:
+    """A pattern as it is, since its agents take the places and not the pattern."""
+    agent = member.agent if isinstance(member, Step) else member
+    if isinstance(agent, Nested) and isinstance(member, Step) and member.check:
+        msg = f"{agent.name} is a pattern, so nothing checks it as a branch; check its verdict within it"
+        raise PatternError(msg)
+    return agent.graph if isinstance(agent, Nested) else member
+
+
 def _name(member: Member) -> str:
     return member.get_name() if isinstance(member, CompiledStateGraph) else member.name
 
@@ -104,9 +115,11 @@ def _schema(agents: Sequence[Member], resolve: Sequence[Resolution]) -> type[Ver
         *(member for member in agents if isinstance(member, Agent)),
         *(each.agent for each in resolve if isinstance(each, Arbiter)),
     ]
+    asked = [agent for agent in asked if agent.returns or not isinstance(agent, Nested)]
     choices = {agent.name: choices_of(agent.returns) for agent in asked}
     if not asked or len(set(choices.values())) != 1 or not all(choices.values()):
-        msg = f"all must return a Verdict over the same Literal of choices, but there are {choices}"
+        said = choices or "patterns alone; say what one returns: Nested(graph=…, returns=…)"
+        msg = f"all must return a Verdict over the same Literal of choices, but there are {said}"
         raise PatternError(msg)
     return cast("type[Verdict]", asked[0].returns)
 

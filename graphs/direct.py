@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langgraph.graph import END, START
 
-from graphs.pattern import Graph, add, new_graph
+from graphs.pattern import Graph, add, check_agent, new_graph
 from nodes.agent import Check
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
@@ -31,7 +31,11 @@ def direct(
         check: Holds the citations against what was read.
         fallback: Answers where the agent gives no valid result; after it a person does.
         compose: From the result to the outcome.
+
+    Raises:
+        PatternError: A pattern stands where only an agent can work.
     """
+    check_agent("direct", agent, fallback)
     step = Step(agent, check=check, fallback=fallback)
     g = new_graph()
     add(

@@ -15,6 +15,7 @@ from nodes.deliver import deliver_node
 from nodes.escalate import escalate
 from nodes.finding import SATISFIED, in_words
 from nodes.member import member_node
+from nodes.nested import Compiled, standing
 from nodes.speaker import ByFunction, Selection, draft_then_checks
 from nodes.team import Agent
 from nodes.termination import AnyOf, ExternalStop, MaxRounds, Satisfied, Stop
@@ -36,7 +37,7 @@ BEST_EFFORT = frozenset({SATISFIED, "needs_revision", "max_rounds"})
 
 
 def group_chat(
-    members: Sequence[Agent | Checker],
+    members: Sequence[Agent | Checker | Compiled],
     *,
     owner: str,
     select: Selection | None = None,
@@ -50,6 +51,7 @@ def group_chat(
 
     Args:
         members: Agents; one that returns a `Review` is a checker, and a `Checker` may have rules.
+            A `Nested` pattern may stand among them; its outcome's result is what it says.
         owner: Whose result is the draft and the decision.
         select: Who speaks next: `ByFunction` (one after another unless set) or `ByModel`.
         stop: Over as soon as one of them is met; `AllOf` for several at once.
@@ -62,7 +64,7 @@ def group_chat(
         PatternError: Two of one name or job, no owner, a maker who checks itself, or no certain end.
     """
     checkers = {c.agent.name: c for c in map(_checker, members) if c}
-    agents = [member.agent if isinstance(member, Checker) else member for member in members]
+    agents = [standing(member.agent if isinstance(member, Checker) else member) for member in members]
     check_names([agent.name for agent in agents])
     team = Team({agent.name: agent for agent in agents}, owner, checkers)
     check_owner(owner, team.members)
@@ -85,7 +87,11 @@ def group_chat(
 
 
 def maker_checker(
-    maker: Agent, checkers: Sequence[Agent | Checker], *, max_rounds: int = 3, **more: Any
+    maker: Agent | Compiled,
+    checkers: Sequence[Agent | Checker | Compiled],
+    *,
+    max_rounds: int = 3,
+    **more: Any,
 ) -> Graph:
     """Build a group in which one drafts and the others check each draft, until all are satisfied.
 
@@ -96,6 +102,7 @@ def maker_checker(
     Raises:
         PatternError: No checker, or the maker checks itself.
     """
+    maker = standing(maker)
     if not checkers:
         msg = f"nobody checks what {maker.name} makes; name a checker, or use `single`"
         raise PatternError(msg)
@@ -107,10 +114,11 @@ def maker_checker(
     return group_chat([maker, *checkers], owner=maker.name, select=select, stop=stop, **more)
 
 
-def _checker(member: Agent | Checker) -> Checker | None:
+def _checker(member: Agent | Checker | Compiled) -> Checker | None:
     if isinstance(member, Checker):
         return member
-    return Checker(member) if is_checker(member) else None
+    agent = standing(member)
+    return Checker(agent) if is_checker(agent) else None
 
 
 def _check_apart(team: Team) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 
 from graphs.pattern import Graph, PatternError
+from nodes.nested import Nested
 from nodes.team import Agent
 
 SPEAKERS = 3
@@ -51,12 +52,15 @@ def check_size(agents: Sequence[Agent], because: str) -> None:
         warnings.warn(msg, TeamWarning, stacklevel=3)
 
 
-def check_jobs(agents: Iterable[Agent]) -> None:
-    """Refuse two agents with the same job, word for word or nearly.
+def check_jobs(agents: Sequence[Agent]) -> None:
+    """Refuse two agents with the same job, word for word or nearly, and a pattern without any.
 
     Raises:
-        PatternError: There are two.
+        PatternError: There are such.
     """
+    if idle := [agent.name for agent in agents if isinstance(agent, Nested) and not agent.job]:
+        msg = f"nobody is told what {' and '.join(idle)} is for; give it a job: Nested(graph=…, job=…)"
+        raise PatternError(msg)
     for one, other in combinations(agents, 2):
         words, others = _words(one.job), _words(other.job)
         if len(words & others) >= SAME_JOB * len(words | others):

@@ -15,6 +15,7 @@ from nodes.agent import Grounds
 from nodes.conversation import Sees, everything, speaker_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
+from nodes.nested import Compiled, Nested, standing
 from nodes.state import RunState
 from nodes.team import Agent
 from nodes.turn import Handoff
@@ -36,7 +37,7 @@ class Edge:
 
 
 def handoff(
-    agents: Sequence[Agent],
+    agents: Sequence[Agent | Compiled],
     *,
     edges: Mapping[str, Sequence[str | Edge]],
     owner: str = "",
@@ -49,7 +50,7 @@ def handoff(
     """Build a graph in which agents hand a request over until one of them answers.
 
     Args:
-        agents: The first one is asked first.
+        agents: The first one is asked first. A `Nested` pattern may answer, and hands nothing over.
         edges: Agent → whom it may hand over to; policy must permit the same edge.
         owner: Who answers for the result where nobody could settle it; the first agent unless set.
         max_handoffs: One more ends the run as `limit_reached`. Handing over to somebody who
@@ -60,21 +61,23 @@ def handoff(
         compose: From the results to the outcome.
 
     Raises:
-        PatternError: An edge leads to its own agent or to none, nobody leads to an agent, or a guard fails.
+        PatternError: An edge leads to its own agent or to none, or from a pattern; nobody leads to an
+            agent; or a guard fails.
     """
-    check_names([agent.name for agent in agents])
-    team = {agent.name: agent for agent in agents}
-    first, owner = agents[0].name, owner or agents[0].name
+    check_names([standing(agent).name for agent in agents])
+    team = {agent.name: agent for agent in map(standing, agents)}
+    first = next(iter(team))
+    owner = owner or first
     ways = {
         name: [way if isinstance(way, Edge) else Edge(way) for way in edges.get(name, ())]
         for name in [*team, *edges]
     }
     _check_edges(team, ways, first)
     check_owner(owner, team)
-    check_jobs(agents)
-    check_size(agents, many)
+    check_jobs([*team.values()])
+    check_size([*team.values()], many)
     g = new_graph()
-    for agent in agents:
+    for agent in team.values():
         node = speaker_node(
             agent,
             handoffs=[Handoff(team[way.to], way.payload) for way in ways[agent.name]],
@@ -116,6 +119,9 @@ def _check_edges(team: Mapping[str, Agent], ways: Mapping[str, Sequence[Edge]], 
             set(team) - targets - {first}
         ),
         "{} would hand over to itself: take that edge out": selves,
+        "{} is a pattern, which answers and hands nothing over: take its edges out": [
+            name for name, agent in team.items() if isinstance(agent, Nested) and ways[name]
+        ],
     }
     said = [what.format(" or ".join(sorted(who))) for what, who in problems.items() if who]
     if said:

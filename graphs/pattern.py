@@ -8,8 +8,10 @@ from typing import Any, cast
 from langgraph.graph import StateGraph
 
 from governance.errors import TowerError
+from nodes.nested import Nested, standing
 from nodes.state import Context, RunOutput, RunState, TaskInput
 from nodes.step import Node
+from nodes.team import Agent
 
 Graph = StateGraph[RunState, Context, TaskInput, RunOutput]
 
@@ -33,6 +35,19 @@ def add(g: Graph, name: str, node: Node, *, to: Sequence[str] = (), human: bool 
     # LangGraph's types know nodes with a config or with a runtime; ours take both.
     action = cast("Any", node)
     g.add_node(name, action, destinations=tuple(to) or None, metadata={"human": True} if human else None)
+
+
+def check_agent(pattern: str, *agents: Agent | None) -> None:
+    """Refuse a pattern where only an agent can work.
+
+    Raises:
+        PatternError: It is one.
+    """
+    for agent in filter(None, agents):
+        if isinstance(stands := standing(agent), Nested):
+            who = f"{pattern} is one agent at work, and {stands.name} is a pattern"
+            msg = f"{who}; run it as it is, or as a step of sequential"
+            raise PatternError(msg)
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from governance.settings import Settings
 from models.door import choose
 from nodes.admission import CALL
 from nodes.human_agent import HumanAgent
+from nodes.nested import Nested
 from nodes.team import Agent
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def roster(graph: Any) -> list[Agent | AgentIdentity]:
     while waiting:
         held = waiting.pop()
         if id(held) not in seen:
-            waiting += () if isinstance(held, Agent | AgentIdentity) else _within(held)
+            waiting += _within(held)
         seen[id(held)] = held
     return [held for held in seen.values() if isinstance(held, Agent | AgentIdentity)]
 
@@ -77,7 +78,7 @@ def _lacking(
 ) -> Iterator[str]:
     names = {agent.kind, agent.name}
     may = [actions for actions, agents in permits if not agents or agents & names]
-    if not isinstance(agent, HumanAgent):
+    if not isinstance(agent, HumanAgent | Nested):
         try:
             choose(agent.model)
         except LookupError as error:
@@ -94,6 +95,8 @@ def _lacking(
 
 
 def _within(value: Any) -> Iterable[Any]:
+    if isinstance(value, Agent | AgentIdentity):
+        return [value.graph] if isinstance(value, Nested) else ()
     if isinstance(value, Pregel):
         return [node.bound for node in value.nodes.values()]
     if isinstance(value, Mapping):

@@ -13,11 +13,13 @@ from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from nodes.action import Action, action_node, review_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
+from nodes.nested import Compiled, standing
 from nodes.state import Context, RunState
 from nodes.step import Node, Step, step_node
+from nodes.team import Agent
 
 
-def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer) -> Graph:
+def sequential(steps: Sequence[Step | Action | Agent | Compiled], *, compose: Compose = last_answer) -> Graph:
     """Build a chain; each step sees only results that passed the one before.
 
     An invalid result is repaired, then tried by the step's fallback agent, then put to a person;
@@ -25,19 +27,21 @@ def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer
 
     Args:
         steps: Agents' steps and the acts they lead to; an act with `review` gets a node before
-            it in which a person decides where policy wants that.
+            it in which a person decides where policy wants that. A compiled pattern is a step too;
+            unless it ends as `completed` the chain ends there, with the pattern's status.
         compose: From the results to the outcome.
 
     Raises:
         PatternError: No steps, two of one name, or an act that rests on what isn't a step before it.
     """
-    check_names([step.name for step in steps])
-    _check_rests(steps)
-    thinking = tuple(step.name for step in steps if isinstance(step, Step))
+    chain = [each if isinstance(each, Step | Action) else Step(standing(each)) for each in steps]
+    check_names([step.name for step in chain])
+    _check_rests(chain)
+    thinking = tuple(step.name for step in chain if isinstance(step, Step))
     g = new_graph()
-    for at, (step, then) in enumerate(zip(steps, [*map(_entry, steps[1:]), "deliver"], strict=True)):
+    for at, (step, then) in enumerate(zip(chain, [*map(_entry, chain[1:]), "deliver"], strict=True)):
         if isinstance(step, Step):
-            node = _told_once(step_node(step, then, _leads_to(step, steps[at:])))
+            node = _told_once(step_node(step, then, _leads_to(step, chain[at:])))
             add(g, step.name, node, to=[then, "escalate", "deliver"])
             continue
         if step.review:
@@ -45,7 +49,7 @@ def sequential(steps: Sequence[Step | Action], *, compose: Compose = last_answer
         add(g, step.name, action_node(step, then), to=[then, "deliver"])
     add(g, "escalate", escalate, to=[*thinking, "deliver"], human=True)
     add(g, "deliver", deliver_node(compose))
-    g.add_edge(START, _entry(steps[0]))
+    g.add_edge(START, _entry(chain[0]))
     g.add_edge("deliver", END)
     return g
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langgraph.graph import END, START
 
-from graphs.pattern import Graph, add, new_graph
+from graphs.pattern import Graph, add, check_agent, new_graph
 from nodes.agent import Grounds
 from nodes.conversation import speaker_node
 from nodes.deliver import Compose, deliver_node, last_answer
@@ -28,7 +28,11 @@ def single(
         agent: Approvals that its tool calls need are asked for in the middle of its work.
         grounds: Holds the answer against what was read and done.
         compose: From the result to the outcome.
+
+    Raises:
+        PatternError: A pattern stands where only an agent can work.
     """
+    check_agent("single", agent, fallback)
     g = new_graph()
     node = speaker_node(agent, fallback=fallback, grounds=grounds, human=True)
     add(g, agent.name, node, to=["escalate", "deliver"])

@@ -12,10 +12,10 @@ from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from graphs.sequential import sequential
 from nodes.assign import FINISH, Assignment, TeamState
 from nodes.assignee import Assignee, team_outcome, worker_node
-from nodes.delegate import Compiled
 from nodes.deliver import Compose, deliver_node
 from nodes.escalate import escalate
 from nodes.manage import manager_node
+from nodes.nested import Compiled
 from nodes.step import Step
 from nodes.team import Agent
 

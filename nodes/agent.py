@@ -13,6 +13,7 @@ from governance.outcome import Status
 from models.offline.facts import NOT_VALID
 from nodes.faults import Contradiction, GaveUp
 from nodes.human_agent import HumanAgent, ask_person
+from nodes.nested import Nested, work_nested
 from nodes.turn import HANDED_OVER, Turn
 from tools.gateway import call
 from tools.spec import Tool
@@ -41,16 +42,19 @@ async def work(
 
     Returns:
         The result as JSON; `{"answer": text}` for an agent without a schema;
-        `{"handed_over_to": name}` where the control plane cleared a hand-over.
+        `{"handed_over_to": name}` where the control plane cleared a hand-over; what a pattern
+        in the agent's place came to.
 
     Raises:
         Contradiction: It fits the schema and not the records; asking again would only teach
             the model to hide that.
         GaveUp: Still invalid after `repairs`, or `max_turns` reached.
-        ModelFailed, BudgetExhausted, Denied, EffectUnknown: From below.
+        ModelFailed, BudgetExhausted, Denied, EffectUnknown, Unfinished: From below.
     """
-    if isinstance(turn.agent, HumanAgent):
-        return await _agreed(await ask_person(turn), turn, check, state)
+    if isinstance(turn.agent, HumanAgent | Nested):
+        graph = turn.agent.graph if isinstance(turn.agent, Nested) else None
+        found = await (work_nested(turn, graph) if graph else ask_person(turn))
+        return await _agreed(found, turn, check, state) if isinstance(found, BaseModel) else found
     failures = 0
     for _ in range(max_turns):
         answer = await turn.think()

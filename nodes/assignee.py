@@ -20,9 +20,9 @@ from governance.outcome import Outcome, Status, worst
 from governance.principals import Run
 from nodes.assign import TeamState, report
 from nodes.branch import Absent, in_time
-from nodes.delegate import Compiled, run_nested
 from nodes.deliver import Compose
 from nodes.faults import fault
+from nodes.nested import Compiled, run_nested
 from nodes.place import current_run
 from nodes.state import Context
 from nodes.step import Node, Step

@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
+from pydantic import ValidationError
 
 from governance.control import control
 from governance.errors import ControlUnavailable
@@ -22,7 +23,7 @@ from nodes.agent import work
 from nodes.degrade import BRANCHES, at_work, runs_low
 from nodes.delegate import delegate_node
 from nodes.fallback import first_valid
-from nodes.faults import fault
+from nodes.faults import fault, misfit
 from nodes.place import current_run
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node, Step
@@ -146,7 +147,11 @@ def _verdict_of(outcome: Outcome, schema: type[Verdict]) -> dict[str, Any]:
     if outcome["status"] not in (Status.COMPLETED, Status.PARTIAL):
         raise Absent(outcome["status"], "Outcome", "; ".join(outcome["reasons"]))
     said = {field: value for field, value in outcome["result"].items() if field in schema.model_fields}
-    verdict = schema.model_validate({**said, "evidence": outcome["evidence"][:MOST_FINDINGS]})
+    try:
+        verdict = schema.model_validate({**said, "evidence": outcome["evidence"][:MOST_FINDINGS]})
+    except ValidationError as error:
+        msg = f"its outcome is no {schema.__name__} ({misfit(error)}); let the pattern's `compose` make one"
+        raise Absent(Status.FAILED, type(error).__name__, msg) from error
     return verdict.model_dump(mode="json")
 
 

@@ -1,21 +1,16 @@
-"""Delegate: a compiled pattern stands where an agent stands."""
+"""Delegate: a compiled pattern works on the conversation so far, and its outcome stands among the results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from governance.outcome import Status
-from nodes.place import PATH_KEY, path_of
-from nodes.state import Context, RunOutput, RunState
+from nodes.nested import Compiled, run_nested
+from nodes.state import Context, RunState
 from nodes.step import Node
-
-Compiled = CompiledStateGraph[Any, Any, Any, Any]
 
 
 def delegate_node(name: str, graph: Compiled) -> Node:
@@ -39,19 +34,3 @@ def delegate_node(name: str, graph: Compiled) -> Node:
         return update
 
     return delegate
-
-
-async def run_nested(
-    name: str,
-    graph: Compiled,
-    messages: Sequence[AnyMessage],
-    state: RunState,
-    config: RunnableConfig,
-    runtime: Runtime[Context],
-) -> RunOutput:
-    """Run a graph at this visit of this step, on these messages; when resumed it goes on where it was."""
-    visit = state.get("visits", {}).get(name, 0)
-    path = "/".join(part for part in (path_of(config), name, str(visit)) if part)
-    inner: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), PATH_KEY: path}}
-    ended: Any = await graph.ainvoke({"messages": list(messages)}, inner, context=runtime.context)
-    return cast("RunOutput", ended)

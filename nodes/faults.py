@@ -38,6 +38,14 @@ class GaveUp(Exception):
         self.status = status
 
 
+class Unfinished(Exception):
+    """A pattern in an agent's place ended otherwise than completed."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
 def misfit(error: ValidationError) -> str:
     """What doesn't fit a schema, field by field."""
     return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
@@ -57,12 +65,13 @@ def fault(step: str, error: Exception) -> Fault:
         InvalidArguments: Status.FAILED,
         Contradiction: Status.ESCALATED,
     }
-    status = error.status if isinstance(error, GaveUp) else statuses.get(type(error), Status.FAILED)
+    given = error.status if isinstance(error, GaveUp | Unfinished) else None
+    status = given or statuses.get(type(error), Status.FAILED)
     return {"status": status.value, "step": step, "reason": str(error)}
 
 
 STEP_ERRORS = (
     Denied, ApprovalRejected, BudgetExhausted, EffectUnknown, ModelFailed, ToolFailed, InvalidArguments,
-    Contradiction, GaveUp, RateLimited,
+    Contradiction, GaveUp, RateLimited, Unfinished,
 )  # fmt: skip
 """What a node turns into a fault; anything else, such as the control plane being away, stops the run."""

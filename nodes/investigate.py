@@ -15,9 +15,9 @@ from governance.control import control
 from governance.outcome import Status
 from nodes.agent import work
 from nodes.degrade import STEPS, runs_low
-from nodes.delegate import run_nested
 from nodes.faults import STEP_ERRORS, fault
 from nodes.ledger import DONE, Found, Investigation, ready
+from nodes.nested import run_nested
 from nodes.place import actor_at, current_run
 from nodes.review import carry_out
 from nodes.route import clear_route

@@ -20,9 +20,9 @@ from governance.principals import Actor
 from nodes.agent import NEEDS_MODEL
 from nodes.choose import Choice, clear_choice, ruled_out
 from nodes.climb import ABOVE_KEY, hindrance
-from nodes.confidence import least_sure
-from nodes.delegate import Compiled, run_nested
+from nodes.confidence import sure_of
 from nodes.faults import STEP_ERRORS, fault
+from nodes.nested import Compiled, run_nested
 from nodes.place import actor_at, path_of
 from nodes.selection import Job
 from nodes.state import Context, RunState
@@ -56,7 +56,8 @@ def gate(outcome: Mapping[str, Any], job: Job, limits: FrontDoor, done: Collecti
     if job.effect and job.effect not in done:
         return f"{status}, but nothing is on record; {job.name} takes {job.effect}"
     result = outcome["result"]
-    sure = least_sure([result, *(part for part in result.values() if isinstance(part, Mapping))])
+    parts = [result, *(part for part in result.values() if isinstance(part, Mapping))]
+    sure = min((said for part in parts if (said := sure_of(part)) is not None), default=None)
     if sure is not None and sure < limits.confidence:
         return f"{status}, but only {sure} % sure, and {limits.confidence} % are asked for"
     return ""

@@ -13,13 +13,15 @@ from langgraph.types import Command
 from pydantic import ValidationError
 
 from governance.confidence import FACT
+from governance.errors import TowerError
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import Check, lookup_of, work
-from nodes.confidence import Evidence, least_sure, look_again, rated, rule_for
+from nodes.confidence import Evidence, look_again, rated, rule_for, sure_of
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault, misfit
 from nodes.human_agent import question
+from nodes.nested import Nested, standing
 from nodes.state import Context, Fault, RunState
 from nodes.team import Agent
 from nodes.turn import Turn, turn_for
@@ -36,7 +38,7 @@ class Step:
     """One agent's place in a chain.
 
     Attributes:
-        agent: Its result stands under the agent's name in `results`.
+        agent: Its result stands under the agent's name in `results`. A compiled pattern may stand there.
         check: Holds the result against the records.
         repairs: How often the agent may try again after an invalid result.
         fallback: Another agent with the same schema; after it a person is asked.
@@ -48,6 +50,18 @@ class Step:
     repairs: int = 2
     fallback: Agent | None = None
     evidence: Evidence | None = None
+
+    def __post_init__(self) -> None:
+        """Take a pattern for an agent.
+
+        Raises:
+            TowerError: Another agent is to try after a pattern, which may have changed something by then.
+        """
+        object.__setattr__(self, "agent", standing(self.agent))
+        object.__setattr__(self, "fallback", self.fallback and standing(self.fallback))
+        if self.fallback and isinstance(self.agent, Nested):
+            msg = f"{self.name} is a pattern: give its own steps a fallback, not this one"
+            raise TowerError(msg)
 
     @property
     def name(self) -> str:
@@ -102,7 +116,7 @@ async def _try_agents(
 
     result, turn = await first_valid(step.agent, step.fallback, begin, attempt)
     rule = rule_for(leads_to)
-    if rule and least_sure([result]) is not None:
+    if rule and sure_of(result) is not None:
         result, turn = await look_again(result, turn, rule, step.fallback, begin, attempt)
     return result, turn.refused
 

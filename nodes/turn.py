@@ -87,6 +87,8 @@ class Turn:
     agent: Agent
     actor: Actor
     prompt: list[AnyMessage]
+    config: RunnableConfig
+    context: Context | None
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
     new: list[AnyMessage] = field(default_factory=list)
     refused: list[Fault] = field(default_factory=list)
@@ -221,4 +223,4 @@ async def turn_for(
 ) -> Turn:
     """A fresh turn for an agent at a step."""
     actor = await actor_at(agent.identity, step, state, config)
-    return Turn(agent, actor, prompt_for(agent, state, context))
+    return Turn(agent, actor, prompt_for(agent, state, context), config, context)

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import Field, create_model
 
 from nodes.agent import Grounds
-from nodes.delegate import Compiled
 from nodes.ledger import PlanStep, ProgressLedger, TaskLedger
+from nodes.nested import Compiled
 from nodes.team import Agent
 from tools.spec import Tool
 

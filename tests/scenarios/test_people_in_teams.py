@@ -15,18 +15,22 @@ from governance.errors import Denied
 from governance.limits import Person
 from governance.principals import User
 from graphs.concurrent import concurrent
+from graphs.direct import direct
+from graphs.group_chat import maker_checker
 from graphs.handoff import handoff
 from graphs.sequential import sequential
 from graphs.supervisor import supervisor
 from models.door import use_model
 from models.scripted import ScriptedChatModel
+from nodes.finding import Review
 from nodes.human_agent import HumanAgent
 from nodes.resolve import Vote
 from nodes.step import Step
+from tests.matrix.crews import Handbook
 from tests.scenarios.conftest import LENA, Office, Run, calls, says
 from tests.scenarios.managed import BOSS, assigns, finishes
 from tests.second.assessors import RULES, Opinion, opines
-from tests.second.office import STEPS, A, Facts, facts_agree
+from tests.second.office import STEPS, A, Facts, agent, facts_agree
 
 DORA = User("dora", "harbor", frozenset({"deputy-lead"}))
 RITA = User("rita", "harbor", frozenset({"customer-agent"}))
@@ -219,3 +223,38 @@ async def test_a_person_is_a_branch_and_the_join_waits_for_them(desk, clock):
 
     assert run.outcome["status"] == "completed"
     assert desk.model.calls == 1, "the other branch did not look again"
+
+
+@pytest.mark.parametrize("checks", [True, False], ids=["checker", "maker"])
+async def test_a_person_makes_or_checks_a_draft_in_a_group(desk, clock, checks):
+    if checks:
+        person = HumanAgent("expert", job="Say what is wrong with it.", returns=Review)
+        team, line = maker_checker(agent("maker", "reader", returns=SignOff), [person]), calls("SignOff")
+        answer = {"verdict": "satisfied", "findings": []}
+    else:
+        team = maker_checker(EXPERT, [agent("law", "reader", returns=Review)])
+        line, answer = calls("Review", verdict="satisfied", findings=[]), {"agreed": True, "remark": "fine"}
+    desk.script(line)
+    run = await desk.start(team.compile(name="handoff", checkpointer=desk.saver))
+
+    await desk.plane.decide(LENA, fills(run, answer))
+    await run.resume()
+
+    assert (run.outcome["status"], run.outcome["result"]["status"]) == ("completed", "satisfied")
+    assert desk.model.calls == 1
+    routed = [e["body"] for e in run.entries("cleared") if e["action"] == "route"]
+    assert len(routed) == 2
+
+
+async def test_a_person_answers_from_what_the_documents_say(desk, clock):
+    person = HumanAgent("expert", job="Answer from the handbook.")
+    team = direct(person, retriever=Handbook(), least=0.5)
+    run = await desk.start(team.compile(name="handoff", checkpointer=desk.saver), "How long do refunds take?")
+    shown = run.waiting[0]["action_requests"][0]["description"]
+    assert "Refunds take three days." in shown
+
+    await desk.plane.decide(LENA, fills(run, {"answer": "Three days."}))
+    await run.resume()
+
+    assert (run.outcome["status"], run.outcome["answer"]) == ("completed", "Three days.")
+    assert desk.model.calls == 0
