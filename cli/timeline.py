@@ -187,6 +187,10 @@ def usage(used: Mapping[str, Any]) -> str:
     return f"{calls}, {used.get('tokens', 0):,} tokens, cost {cost}"
 
 
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
+
+
 def request(approval: Approval) -> Group:
     """A request for approval: what is asked, by whom, until when, and how to answer it."""
     table = Table.grid(padding=(0, 2))
@@ -197,7 +201,9 @@ def request(approval: Approval) -> Group:
     asker = f"{approval.act['agent']['name']}, in {approval.run} of {approval.requester}"
     table.add_row("asked by", asker)
     table.add_row("at", approval.act["position"])
-    table.add_row("needs", f"{' or '.join(approval.roles)}, by {approval.expires[:16].replace('T', ' ')} UTC")
+    others = [(role, since) for role, since in approval.later.items() if role not in approval.roles]
+    needs = [" or ".join(approval.roles), *(f"{role} too from {_minute(since)}" for role, since in others)]
+    table.add_row("needs", ", ".join([*needs, f"by {_minute(approval.expires)} UTC"]))
     title = Text.assemble(
         ("? ", "bold yellow"), (approval.action, "bold"), f"  {approval.description}  ", (approval.id, "bold")
     )

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from governance.act_json import act_to_json
 from governance.acts import Act, Json
+from governance.approval_rules import ApprovalRules
 from governance.canonical import digest
 from governance.clock import moment, stamp
 from governance.errors import ApprovalRejected, InvalidInput
-from governance.limits import ApprovalRules
-from governance.principals import User
 from governance.store import Tx
 
 PENDING, APPROVED, REJECTED, EXPIRED, CONSUMED = "pending", "approved", "rejected", "expired", "consumed"
 _COLUMNS = (
     "id, run, tenant, action, asked_key, asked_hash, args_hash, policy_version, requester, act, args,"
     " description, allowed, roles, state, created, expires, decision, decided_by, on_behalf_of, decided,"
-    " message, answer_hash, consumed_by"
+    " message, answer_hash, consumed_by, later"
 )
 
 
@@ -40,6 +39,7 @@ class Approval:
         state: `pending`, `approved`, `rejected`, `expired` or `consumed`.
         on_behalf_of: Who delegated the answer to `decided_by`, if anybody did.
         consumed_by: Key of the act that used the grant.
+        later: Role → moment from which it may answer too, where nobody has answered by then.
     """
 
     id: str
@@ -66,6 +66,7 @@ class Approval:
     message: str | None = None
     answer_hash: str | None = None
     consumed_by: str | None = None
+    later: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def edited(self) -> bool:
@@ -127,6 +128,8 @@ def create(
         " AND state = ? AND policy_version <> ?",
         (EXPIRED, why, run.id, act.action, asked_hash, PENDING, policy_version),
     )
+    superiors = enumerate(rules.superiors(act.action), 1)
+    later = {role: stamp(now + n * rules.expires_after) for n, role in superiors}
     approval = Approval(
         id=f"apr-{uuid4().hex[:12]}",
         run=run.id,
@@ -144,7 +147,8 @@ def create(
         roles=rules.roles_for(act.action),
         state=PENDING,
         created=stamp(now),
-        expires=stamp(now + rules.expires_after),
+        expires=stamp(now + (1 + len(later)) * rules.expires_after),
+        later=later,
     )
     _write(tx, approval)
     return approval
@@ -180,9 +184,12 @@ def get(tx: Tx, approval_id: str) -> Approval:
 
 
 def as_of(approval: Approval, now: datetime) -> Approval:
-    """The approval as it stands now: one that nobody answered in time is expired, and silence means no."""
-    late = approval.state == PENDING and now >= moment(approval.expires)
-    return replace(approval, state=EXPIRED) if late else approval
+    """The approval as it stands now: whoever may answer by now, or expired, and silence means no."""
+    if approval.state != PENDING:
+        return approval
+    joined = (role for role, since in approval.later.items() if now >= moment(since))
+    roles = tuple(dict.fromkeys((*approval.roles, *joined)))
+    return replace(approval, roles=roles, state=EXPIRED if now >= moment(approval.expires) else PENDING)
 
 
 def pending(tx: Tx, *, tenant: str, now: datetime, role: str | None = None) -> list[Approval]:
@@ -192,13 +199,13 @@ def pending(tx: Tx, *, tenant: str, now: datetime, role: str | None = None) -> l
         " ORDER BY created, id",
         (tenant, PENDING, stamp(now)),
     )
-    return [a for a in map(_read, rows) if role is None or role in a.roles]
+    return [a for a in (as_of(_read(row), now) for row in rows) if role is None or role in a.roles]
 
 
 def expire(tx: Tx, approval: Approval, now: datetime) -> Approval:
     """Write down that nobody answered in time, where that is so."""
     current = as_of(approval, now)
-    if current is not approval:
+    if current.state != approval.state:
         tx.execute(
             "UPDATE approvals SET state = ? WHERE id = ? AND state = ?", (EXPIRED, approval.id, PENDING)
         )
@@ -218,11 +225,6 @@ def record(tx: Tx, approval: Approval) -> None:
     )  # fmt: skip
 
 
-def may_answer(user: User, approval: Approval) -> bool:
-    """Whether one of the user's own roles is among those that may answer."""
-    return not user.roles.isdisjoint(approval.roles)
-
-
 def _bound(tx: Tx, act: Act, policy_version: str) -> list[Approval]:
     rows = tx.all(
         f"SELECT {_COLUMNS} FROM approvals WHERE run = ? AND action = ? AND (policy_version = ? OR state = ?)"
@@ -233,18 +235,15 @@ def _bound(tx: Tx, act: Act, policy_version: str) -> list[Approval]:
 
 
 def _write(tx: Tx, approval: Approval) -> None:
-    values = [json.dumps(value) if isinstance(value, (dict, tuple)) else value for value in _fields(approval)]
+    fields = (getattr(approval, name.strip()) for name in _COLUMNS.split(","))
+    values = [json.dumps(value) if isinstance(value, (dict, tuple)) else value for value in fields]
     tx.execute(f"INSERT INTO approvals ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
-
-
-def _fields(approval: Approval) -> list[Any]:
-    return [getattr(approval, name.strip()) for name in _COLUMNS.split(",")]
 
 
 def _read(row: tuple[Any, ...]) -> Approval:
     values = dict(zip((name.strip() for name in _COLUMNS.split(",")), row, strict=True))
-    for name in ("act", "args"):
-        values[name] = json.loads(values[name])
+    for name in ("act", "args", "later"):
+        values[name] = json.loads(values[name] or "{}")  # rows of older releases have no `later`
     for name in ("allowed", "roles"):
         values[name] = tuple(json.loads(values[name]))
     return Approval(**values)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from governance import agents, approvals, confidence, journal, rates, runs, situation, timers
 from governance.acts import Act, Clearance, Cost, Decision, Effect, Json, Seam
+from governance.approval_rules import ApprovalRules
 from governance.approvals import CONSUMED, EXPIRED, REJECTED, Approval
 from governance.audit import AuditLog, Entry
 from governance.clock import Clock
@@ -22,7 +23,7 @@ from governance.errors import (
 )
 from governance.journal import Found, Standing
 from governance.judge import Judge
-from governance.limits import ApprovalRules, Limits
+from governance.limits import Limits
 from governance.refusals import denied, refusal_entry
 from governance.situation import Situation
 from governance.spending import NOTHING, Spending
@@ -231,12 +232,8 @@ class Gate:
             now=self.clock(),
         )
         why = self.judge(tx, act, approved=False)
-        body = {
-            "args": dict(act.args),
-            "roles": list(approval.roles),
-            "why": why.reason,
-            "by": list(why.policies),
-        }
+        asked: dict[str, Json] = {"roles": list(approval.roles), "args": dict(act.args)}
+        body = asked | {"later": dict(approval.later), "why": why.reason, "by": list(why.policies)}
         entry = Entry.of_act("approval_requested", act, approval=approval.id, **body)
         self.audit.append(tx, replace(entry, policy_version=approval.policy_version))
         return approval

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from governance.acts import Cost
+from governance.approval_rules import ApprovalRules
 from governance.confidence import ConfidenceRule
 from governance.errors import ControlUnavailable
 from governance.front_door import FrontDoor
@@ -64,32 +64,6 @@ class Timeouts:
     model: float = 120
     tool: float = 60
     remote: float = 10
-
-
-@with_config(_STRICT)
-@dataclass(frozen=True, slots=True)
-class ApprovalRules:
-    """Who may answer, and how long there is to answer.
-
-    Attributes:
-        roles: Roles that may answer where `actions` says nothing.
-        actions: Action → roles that may answer for it.
-        per_run: Questions that one run may put to people; whoever asks for ever governs nothing.
-    """
-
-    expires_hours: float = 24
-    roles: tuple[str, ...] = ("approver",)
-    actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    per_run: int = 12
-
-    def roles_for(self, action: str) -> tuple[str, ...]:
-        """The roles that may answer for an action."""
-        return self.actions.get(action, self.roles)
-
-    @property
-    def expires_after(self) -> timedelta:
-        """Time from asking until no answer means no."""
-        return timedelta(hours=self.expires_hours)
 
 
 @with_config(_STRICT)
@@ -174,7 +148,7 @@ class Limits:
     tenant: Budget = Budget()
     prices: Mapping[str, Price] = field(default_factory=lambda: {"default": Price(0, 0)})
     timeouts: Timeouts = Timeouts()
-    approvals: ApprovalRules = ApprovalRules()
+    approvals: ApprovalRules = field(default_factory=ApprovalRules)
     workers: Mapping[str, WorkerLimit] = field(default_factory=dict)
     people: Mapping[str, Person] = field(default_factory=dict)
     confidence: Mapping[str, ConfidenceRule] = field(default_factory=dict)

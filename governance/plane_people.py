@@ -10,12 +10,12 @@ from governance import approvals, decisions, delegation, runs
 from governance.act_json import act_from_json
 from governance.acts import Act, Decision, Effect, Json, Seam
 from governance.answers import parse
+from governance.approval_rules import ApprovalRules
 from governance.approvals import Approval
 from governance.audit import Entry
 from governance.decisions import Rules
 from governance.errors import ControlUnavailable, Denied, TowerError
 from governance.gate import REVIEW
-from governance.limits import ApprovalRules
 from governance.plane_runs import RunBook
 from governance.principals import User
 from governance.store import Tx

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
+from governance.approval_rules import ANY
 from governance.limits import Limits
 from governance.policy_files import find_files, read_text
 
@@ -66,14 +67,10 @@ def _in_policy(text: str) -> Iterator[tuple[int, str, str]]:
 
 def _in_limits(limits: Limits) -> Iterator[tuple[str, str]]:
     rules, people = limits.approvals, limits.people.values()
-    roles = chain(rules.roles, *rules.actions.values(), *(p.roles + p.deputy for p in people))
-    named = {
-        "Role": roles,
-        "action": rules.actions,
-        "Tool": limits.confidence,
-        "Person": limits.people,
-        "Agent": limits.workers,
-    }
+    asked = (*rules.actions.values(), *rules.escalate.values(), *(p.roles + p.deputy for p in people))
+    actions = (*rules.actions, *(rules.escalate.keys() - {ANY}))
+    named = {"Role": chain(rules.roles, *asked), "action": actions, "Tool": limits.confidence}
+    named |= {"Person": limits.people, "Agent": limits.workers}
     yield from ((kind, name) for kind, names in named.items() for name in names)
     rated = (rate.partition(":") for rate in limits.rates)
     yield from ((kind.capitalize(), name) for kind, _, name in rated if name != "*")

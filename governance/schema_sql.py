@@ -41,7 +41,7 @@ TABLES = (
         policy_version TEXT NOT NULL, requester TEXT NOT NULL, act TEXT NOT NULL, args TEXT NOT NULL,
         description TEXT NOT NULL, allowed TEXT NOT NULL, roles TEXT NOT NULL, state TEXT NOT NULL,
         created TEXT NOT NULL, expires TEXT NOT NULL, decision TEXT, decided_by TEXT, on_behalf_of TEXT,
-        decided TEXT, message TEXT, answer_hash TEXT, consumed_by TEXT)""",
+        decided TEXT, message TEXT, answer_hash TEXT, consumed_by TEXT, later TEXT)""",
     "CREATE INDEX IF NOT EXISTS approvals_by_binding ON approvals (run, action, policy_version)",
     "CREATE INDEX IF NOT EXISTS approvals_by_state ON approvals (tenant, state)",
     """CREATE TABLE IF NOT EXISTS choices (

@@ -36,8 +36,9 @@ def concerns(tx: Tx, user: User, thread_id: str, now: datetime) -> bool:
 def _concerns(tx: Tx, user: User, approval: Approval, now: datetime) -> bool:
     if approval.decided_by == user.id:
         return True
-    if approvals.as_of(approval, now).state != PENDING or approval.requester == user.id:
+    approval = approvals.as_of(approval, now)
+    if approval.state != PENDING or approval.requester == user.id:
         return False
-    if approvals.may_answer(user, approval):
+    if not user.roles.isdisjoint(approval.roles):
         return True
     return delegation.giver_for(tx, user, approval.roles, requester=approval.requester, now=now) is not None

@@ -14,11 +14,12 @@ from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, ValidationError
 
 from governance.acts import Act, Cost, Seam
+from governance.approval_rules import ApprovalRules
 from governance.approvals import EXPIRED, Approval
 from governance.control import control
 from governance.errors import ApprovalRejected
 from governance.gate import REVIEW
-from governance.limits import ApprovalRules, Person
+from governance.limits import Person
 from governance.outcome import Status
 from nodes.faults import GaveUp, misfit
 from nodes.review import decided

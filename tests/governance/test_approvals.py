@@ -10,6 +10,7 @@ import pytest
 
 from governance.acts import Cost, Effect
 from governance.answers import hitl_request
+from governance.approval_rules import ApprovalRules
 from governance.errors import ApprovalRejected, ApprovalRequired, Denied, InvalidInput
 from governance.principals import User
 from tests.governance.conftest import HANNA, LARS, LENA, NOAH, SAM, act, sql
@@ -181,6 +182,34 @@ async def test_delegation_ends_and_never_comes_from_the_requester(build, run, pl
     clock.forward(hours=2)
     with pytest.raises(Denied):
         await plane.decide(HANNA, yes(other))
+
+
+@pytest.mark.scenario(34)
+async def test_a_question_that_nobody_answers_goes_up_the_chain_and_then_means_no(build, run, clock):
+    rules = ApprovalRules(expires_hours=2, roles=("claims-lead",), escalate={"*": ("head", "board")})
+    plane = build(limits=replace(build().limits, approvals=rules))
+    head, board = (User(name, "harbor", frozenset({name, "claims-lead"})) for name in ("head", "board"))
+    head, board = replace(head, roles=frozenset({"head"})), replace(board, roles=frozenset({"board"}))
+    approval_id = await ask(plane, large(run))
+    assert next(plane.audit.entries(kind="approval_requested"))["body"]["later"].keys() == {"head", "board"}
+
+    with pytest.raises(Denied):
+        await plane.decide(head, yes(approval_id))
+    clock.forward(hours=2)
+    assert [a.id for a in await plane.pending("harbor", role="head")] == [approval_id]
+    assert await plane.pending("harbor", role="board") == []
+    with pytest.raises(Denied):
+        await plane.decide(board, yes(approval_id))
+    decided = await plane.decide(head, yes(approval_id))
+    assert (decided.decided_by, (await plane.clear(large(run))).approved_by) == ("head", "head")
+
+    second = await ask(plane, large(run, 2, args=LARGE | {"amount": 70_000}))
+    clock.forward(hours=5, minutes=59)
+    assert (await plane.approval(second)).roles == ("claims-lead", "head", "board")
+    clock.forward(minutes=1)
+    assert (await plane.approval(second)).state == "expired"
+    with pytest.raises(InvalidInput):
+        await plane.decide(board, yes(second))
 
 
 @pytest.mark.scenario(35)
