@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, ToolMessage
 from langgraph.errors import GraphDrained
 
 from governance.limits import Budget, Timeouts
 from governance.verify import verify
 from graphs.direct import direct
-from models.scripted import Reply, call
-from tests.matrix.crews import Advice, Crew, Handbook, Line, Lines, look, pay
+from models.scripted import Delayed, Reply, call
+from tests.matrix.crews import VOTING, Advice, Crew, Handbook, Line, Lines, look, pay
 from tests.matrix.world import Crash, World
 from tests.scenarios.conftest import calls, says
 from tests.second import office
@@ -92,7 +92,9 @@ async def loop(world: World, crew: Crew) -> None:
 async def invalid(world: World, crew: Crew) -> None:
     """A result that never becomes valid never reads as an answer."""
     typed = crew.ends.tool_calls
-    world.script(crew.scripts(ends=calls(typed[0]["name"]) if typed else says("")))
+    given = typed[0]["args"] if typed else {}
+    wrong = given | {"confidence": 900} if "confidence" in given else {}
+    world.script(crew.scripts(ends=calls(typed[0]["name"], **wrong) if typed else says("")))
     await world.start(crew)
 
     assert world.entries("invalid_output")
@@ -116,48 +118,87 @@ async def tool_failure(world: World, crew: Crew) -> None:
     assert world.status in ENDS_BADLY
 
 
-async def timeout(world: World, crew: Crew) -> None:
-    """What hangs is given up after its time."""
-    world.limit(timeouts=Timeouts(model=0.2, tool=0.2))
+SLOW = 0.4
+"""Seconds that something takes which has 0.1: its time is up first, however busy the machine."""
+
+
+async def tool_timeout(world: World, crew: Crew) -> None:
+    """A tool that hangs is given up after its time."""
+    world.limit(timeouts=Timeouts(model=60, tool=0.1))
 
     async def hangs() -> None:
-        await asyncio.sleep(3)
+        await asyncio.sleep(SLOW)
 
-    world.before_effect, world.patience = hangs, 2
+    world.before_effect = hangs
     await happy(world, crew)
 
-    assert world.rows() == []
+    assert (world.rows(), world.effects) == ([], 0)
+    assert "TimeoutError" in str(world.entries("failed", "unknown"))
+    assert world.status in ENDS_BADLY
+
+
+async def model_timeout(world: World, crew: Crew) -> None:
+    """A model that hangs is given up after its time, and that it was asked is paid and written down."""
+    world.limit(timeouts=Timeouts(model=0.1, tool=60))
+    scripts = crew.scripts(*((look(), pay(*SMALL)) if acts(crew) else ()))
+    lines = scripts["Job of acts."]
+    scripts["Job of acts."] = lambda messages: Delayed(SLOW, lines(messages))
+    world.script(scripts)
+    await world.start(crew)
+
+    assert (world.rows(), world.effects) == ([], 0)
+    given_up = [entry for entry in world.entries("failed") if "TimeoutError" in str(entry)]
+    assert given_up
+    assert {entry["action"] for entry in given_up} == {"call_model"}
     assert world.status in ENDS_BADLY
 
 
 async def crash(world: World, crew: Crew) -> None:
     """After a crash no effect is repeated, and no answer that was received is paid again."""
     world.dies_after("refund" if acts(crew) else "call_model")
+    scripts = crew.scripts()
+    # Who is asked the same again says the same again, so that a forgotten refund would be paid twice.
+    scripts["Job of acts."] = by_what_was_done(*((look(), pay(*SMALL)) if acts(crew) else ()), crew.ends)
+    world.script(scripts)
     with suppress(Crash):
-        await happy(world, crew)
+        await world.start(crew)
     assert not world.state
     world.restart()
 
     await world.go()
 
+    assert world.effects == (1 if acts(crew) else 0), "done again"
+    assert world.model.calls == len(_answered(world, "call_model")), "asked again"
     assert world.status == "completed"
-    assert world.effects == (1 if acts(crew) else 0)
-    assert world.model.calls == len(_answered(world, "call_model")), "what was answered is never asked again"
+
+
+def by_what_was_done(*lines: Line) -> Callable[[Sequence[BaseMessage]], Reply]:
+    """A script that goes by how many tool calls have been answered, and not by how often it was asked."""
+
+    def say(messages: Sequence[BaseMessage]) -> Reply:
+        line = lines[min(sum(isinstance(message, ToolMessage) for message in messages), len(lines) - 1)]
+        return line(messages) if callable(line) else line
+
+    return say
 
 
 async def dissent(world: World, crew: Crew) -> None:
-    """Who disagrees is heard: in the outcome and in the log."""
+    """Who disagrees is heard in the outcome, also where a pattern among the crew's members votes."""
+    crew = VOTING.get(crew.name, crew)
     scripts = crew.scripts(look(), pay(*SMALL))
-    if crew.name == "concurrent":
-        scripts["Job of money."] = Lines([opines("refuse", why="it was paid before")])
-    else:
+    if crew.name == "group_chat":
         finding = {"id": "tone", "severity": "minor", "what": "it is curt", "where": "text"}
         scripts["Job of law."] = Lines([call("Review", verdict="satisfied", findings=[finding], resolved=[])])
+    else:
+        scripts["Job of money."] = Lines([opines("refuse", why="it was paid before")])
     world.script(scripts)
     await world.start(crew)
 
     assert world.status == "completed"
     assert world.state["outcome"]["dissent"]
+    if "Job of money." in scripts:
+        (noted,) = world.entries("dissent")
+        assert "it was paid before" in str(noted)
 
 
 async def audit(world: World, crew: Crew) -> None:
@@ -185,6 +226,9 @@ async def personal_data(world: World, crew: Crew) -> None:
 
 async def cancellation(world: World, crew: Crew) -> None:
     """Cancelling a run never cancels an effect that has begun, and it goes on from there."""
+    if not acts(crew):
+        await cancelled_while_a_model_is_asked(world, crew)
+        return
     begun = asyncio.Event()
 
     async def slow() -> None:
@@ -204,6 +248,28 @@ async def cancellation(world: World, crew: Crew) -> None:
     await world.go()
 
     assert (world.status, world.effects) == ("completed", 1)
+
+
+async def cancelled_while_a_model_is_asked(world: World, crew: Crew) -> None:
+    """That the provider was asked is written down before the run ends, so it is paid; then it goes on."""
+    asked = asyncio.Event()
+
+    def hangs(_: Sequence[BaseMessage]) -> Reply:
+        asked.set()
+        return Delayed(60, crew.ends)
+
+    world.script({"Job of acts.": Lines([hangs, crew.ends])})
+    running = asyncio.create_task(world.start(crew))
+    await asked.wait()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert [entry["action"] for entry in world.entries("failed")] == ["call_model"]
+
+    await world.go()
+
+    assert world.status == "completed"
+    assert world.state["outcome"]["usage"]["model_calls"] == world.model.calls == 2
 
 
 async def drain(world: World, crew: Crew) -> None:
@@ -238,35 +304,3 @@ def _answered(world: World, action: str = "") -> set[str]:
 def said(world: World) -> str:
     """All reasons, of the outcome or of the question to a person."""
     return str(world.waiting or world.state["outcome"]["reasons"])
-
-
-CELLS: dict[str, Cell] = {
-    "policy": policy,
-    "approval": approval,
-    "budget": budget,
-    "loop": loop,
-    "invalid output": invalid,
-    "tool failure": tool_failure,
-    "timeout": timeout,
-    "crash": crash,
-    "dissent": dissent,
-    "audit": audit,
-    "personal data": personal_data,
-    "cancellation": cancellation,
-    "drain": drain,
-}
-
-ONE_VOICE = "one voice at a time, so nobody can disagree"
-READS_ONLY = "it calls no tool"
-NOT_APPLICABLE = {
-    ("direct", "approval"): READS_ONLY,
-    ("direct", "loop"): READS_ONLY,
-    ("direct", "tool failure"): READS_ONLY,
-    ("direct", "timeout"): READS_ONLY,
-    ("direct", "cancellation"): READS_ONLY,
-    **{
-        (name, "dissent"): ONE_VOICE
-        for name in ("direct", "single", "sequential", "handoff", "supervisor", "magentic", "adaptive")
-    },
-}
-"""Pattern and control → why the cell is not asked."""

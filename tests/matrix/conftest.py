@@ -11,8 +11,8 @@ import pytest
 from governance.control import use_control
 from governance.policy import PolicyEngine
 from models.door import use_model
-from tests.matrix.cells import CELLS
 from tests.matrix.crews import CREWS
+from tests.matrix.rows import CELLS
 from tests.matrix.table import BROKEN, HOLDS, NOT_RUN, SURVIVED, markdown
 from tests.matrix.world import World, open_plane
 from tests.second import office

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -22,6 +22,7 @@ from graphs.single import single
 from graphs.supervisor import supervisor
 from models.scripted import Reply
 from nodes.assign import Assignment
+from nodes.assignee import Assignee
 from nodes.finding import Review
 from nodes.resolve import AskHuman, Vote
 from nodes.step import Step
@@ -124,6 +125,8 @@ FRONTS = agent("fronts", "cashier", tools=(find_order,))
 LAW = agent("law", "reader", returns=Review)
 BOSS = agent("boss", "lead", returns=Assignment)
 LEAD = agent("planner", "lead")
+CHAIR = agent("chair", "boss", returns=Assignment)
+"""Policy lets bosses assign patterns."""
 
 STEP = {"id": "s1", "worker": "acts", "task": "Refund the order T-001"}
 FOUND = {
@@ -137,6 +140,13 @@ FOUND = {
 def assigned(worker: str, task: str = "", answer: str = "") -> AIMessage:
     """What the boss decides."""
     return calls("Assignment", worker=worker, task=task, reason="it is their job", answer=answer)
+
+
+def panel() -> Graph:
+    """Three who give verdicts on the same question."""
+    return concurrent(
+        [acting(Opinion), RULES, MONEY], resolve=[Vote(), AskHuman(role="claims-lead")], quorum="all"
+    )
 
 
 CREWS = [
@@ -154,9 +164,7 @@ CREWS = [
     ),
     Crew(
         "concurrent",
-        lambda: concurrent(
-            [acting(Opinion), RULES, MONEY], resolve=[Vote(), AskHuman(role="claims-lead")], quorum="all"
-        ),
+        panel,
         opines("refund"),
         {"rules": [opines("refund")], "money": [opines("refund")]},
     ),
@@ -196,3 +204,25 @@ CREWS = [
     ),
 ]
 """Every pattern, the simplest first."""
+
+DIRECT, SINGLE, _, CONCURRENT, _, _, SUPERVISOR, MAGENTIC, ADAPTIVE = CREWS
+
+VOTING = {
+    "supervisor": replace(
+        SUPERVISOR,
+        build=lambda: supervisor(CHAIR, {"acts": Assignee(panel().compile(name="acts"), "They vote.")}),
+        others={**CONCURRENT.others, "chair": SUPERVISOR.others["boss"]},
+        ends=CONCURRENT.ends,
+    ),
+    "adaptive": replace(
+        ADAPTIVE,
+        build=lambda: adaptive(
+            DOOR,
+            [replace(job, ladder=("concurrent",) if job.ladder else ()) for job in JOBS],
+            {"concurrent": panel().compile(name="concurrent")},
+        ),
+        others={**CONCURRENT.others, **ADAPTIVE.others},
+        ends=CONCURRENT.ends,
+    ),
+}
+"""Crews whose members vote, since a pattern of votes stands where one of them stood."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.matrix.cells import CELLS, NOT_APPLICABLE
 from tests.matrix.crews import CREWS
+from tests.matrix.rows import CELLS, NOT_APPLICABLE
 
 HOLDS, SURVIVED, BROKEN, NOT_ASKED, NOT_RUN = "✓", "no check", "✗", "-", "?"
 

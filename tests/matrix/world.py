@@ -31,7 +31,12 @@ from tests.second import office
 SAM = User("sam", "harbor", frozenset({"customer-agent"}))
 LENA = User("lena", "harbor", frozenset({"claims-lead"}))
 LETTER = f"Refund T-001 please. I am {office.MAIL['ann']}, my account is {office.IBANS['ann']}."
-ADMISSION = Admission(office.Customers(), {crew.name: office.CONTRACT for crew in CREWS})
+CONTRACT = {**office.CONTRACT, "refund": 2}
+"""One more than anybody needs, so that the contract doesn't stop what only the journal should."""
+ADMISSION = Admission(office.Customers(), {crew.name: CONTRACT for crew in CREWS})
+
+PATIENCE = 60
+"""Seconds after which a run is taken to hang."""
 
 
 class Crash(BaseException):
@@ -45,7 +50,6 @@ class World:
     Attributes:
         effects: How often a tool has written, counted in the tool.
         before_effect: Awaited before the tool writes; may wait or raise.
-        patience: Seconds after which a run is taken to hang.
         drain: Ends the run between two steps, as SIGTERM does.
     """
 
@@ -55,7 +59,6 @@ class World:
     saver: InMemorySaver = field(default_factory=InMemorySaver)
     effects: int = 0
     before_effect: Callable[[], Awaitable[None]] | None = None
-    patience: float = 60
     drain: RunControl = field(default_factory=RunControl)
     graph: Any = None
     config: dict[str, Any] = field(default_factory=dict)
@@ -97,7 +100,7 @@ class World:
 
     async def go(self, graph_input: Any = None) -> World:
         """Go on from the last checkpoint; a run that hangs fails the cell."""
-        async with asyncio.timeout(self.patience):
+        async with asyncio.timeout(PATIENCE):
             self.state = await self.graph.ainvoke(
                 graph_input, self.config, durability="sync", control=self.drain
             )
