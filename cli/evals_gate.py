@@ -103,11 +103,13 @@ def _as_json(verdict: Verdict, signature: SignOff | None) -> dict[str, Any]:
 
 
 def _show(verdict: Verdict, signature: SignOff | None) -> None:
-    table = table_of("metric", "state", ">n", ">mean", ">floor", ">before", ">change", ">sees", ">p")
+    table = table_of(
+        "metric", "state", ">n", ">mean", ">held out", ">floor", ">before", ">change", ">sees", ">p"
+    )
     for f in verdict.findings:
         floor = f.metric.floor if hasattr(f.metric, "floor") else f.metric.safe
         change = f.change.mean if f.change else None
-        numbers = [_number(x) for x in (f.mean, floor, f.before, change, f.sees)]
+        numbers = [_number(x) for x in (f.mean, f.held_out, floor, f.before, change, f.sees)]
         state = (f.state, SHADES[f.state]) if f.blocks else (f"{f.state}, not calibrated", "dim")
         table.add_row(f.key, styled(state), str(f.n), *numbers, "·" if f.p is None else f"{f.p:.2g}")
     say(table, "")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from evals.baselines import Baseline
-from evals.rows import Experiment, Row, by_suite
+from evals.rows import Experiment, Row, aggregate, by_suite
 from evals.statistics import Interval, bootstrap, holm, mcnemar, smallest_drop
 from evals.summary import summary
 from evals.thresholds import Metric, Pending, Safety, Thresholds
@@ -32,7 +32,8 @@ class Finding:
 
     Attributes:
         reasons: Why it isn't PASS, and what else to know.
-        n: Cases.
+        n: Cases; of both splits, unless the metric asks for one.
+        held_out: The mean of those that nobody who tunes has read.
         change: After less before over the cases of both, in the metric's own unit; bounds by bootstrap.
         p: Of the exact McNemar test, adjusted by Holm.
         sees: The smallest drop that the test sees at this n, or None if it sees none.
@@ -46,6 +47,7 @@ class Finding:
     metric: Metric | Safety
     mean: float = 0.0
     n: int = 0
+    held_out: float | None = None
     before: float | None = None
     change: Interval | None = None
     p: float | None = None
@@ -97,31 +99,20 @@ def decide(
     for metric in thresholds.metric:
         source = baseline.sources.get(metric.suite)
         same = source is not None and source.dataset == experiment.datasets.get(metric.suite, "")
+        found = _compare(metric, now[metric.suite], before[metric.suite], thresholds, same_cases=same)
+        unread = _compare(replace(metric, split="held_out"), now[metric.suite], (), thresholds)
         blocks = judge_calibrated or not metric.name.endswith("_judge")
-        compared.append(
-            replace(
-                _compare(metric, now[metric.suite], before[metric.suite], thresholds, same_cases=same),
-                blocks=blocks,
-            )
-        )
+        compared.append(replace(found, held_out=unread.mean if unread.n else None, blocks=blocks))
     adjusted = holm({f.key: f.p for f in compared if f.p is not None and f.blocks})
     findings = [_judged(f, adjusted, thresholds) for f in compared]
     findings += [_harmless(each, now[each.suite], before[each.suite]) for each in thresholds.safety]
     state = min((f.state for f in findings if f.blocks), key=list(State).index, default=State.FAIL)
-    if stale:
-        state = min(state, State.INCONCLUSIVE, key=list(State).index)
-    e = experiment
-    return Verdict(
-        e.id,
-        state,
-        tuple(findings),
-        thresholds.pending,
-        thresholds.version,
-        _fingerprint(findings, now, thresholds, [*stale, e.id] if stale else []),
-        e.git_sha,
-        e.policy,
-        tuple(stale),
-    )
+    if stale and state is State.PASS:
+        state = State.INCONCLUSIVE
+    e, limits = experiment, thresholds
+    fingerprint = _fingerprint(findings, now, limits, [*stale, e.id] if stale else [])
+    about = (e.git_sha, e.policy, tuple(stale))
+    return Verdict(e.id, state, tuple(findings), limits.pending, limits.version, fingerprint, *about)
 
 
 def scores_of(rows: Iterable[Row], metric: Metric) -> dict[str, float]:
@@ -137,9 +128,15 @@ def scores_of(rows: Iterable[Row], metric: Metric) -> dict[str, float]:
 
 
 def _compare(
-    metric: Metric, rows: Sequence[Row], rows_before: Sequence[Row], limits: Thresholds, *, same_cases: bool
+    metric: Metric,
+    rows: Sequence[Row],
+    rows_before: Sequence[Row],
+    limits: Thresholds,
+    *,
+    same_cases: bool = False,
 ) -> Finding:
     """Measure a metric; what the tests say of it is judged together with the others."""
+    rows = [row for row in rows if metric.split in {None, row.split}]
     now, before = scores_of(rows, metric), scores_of(rows_before, metric)
     if not any(metric.name in row.scores for row in rows):
         return _of_all(metric, rows)
@@ -170,15 +167,14 @@ def _compare(
 
 def _of_all(metric: Metric, rows: Sequence[Row]) -> Finding:
     """Measure what only all rows together say, such as an AUROC; it has a floor and no pairs."""
-    mine = [row for row in rows if metric.split in {None, row.split}]
-    value = summary(mine).get(metric.name) if mine else None
+    value = summary(rows).get(metric.name) if rows else None
     if value is None:
         return Finding(metric.key, State.FAIL, ("the metric is missing: no case was scored",), metric)
     reasons = []
     if metric.floor is not None and metric.sign * (value - metric.floor) < 0:
         reasons.append(f"{value:.3f} misses the floor of {metric.floor:.3f}")
     state = State.FAIL if reasons else State.PASS
-    return Finding(metric.key, state, tuple(reasons), metric, value, len(mine))
+    return Finding(metric.key, state, tuple(reasons), metric, value, len(rows))
 
 
 def _judged(found: Finding, adjusted: Mapping[str, float], limits: Thresholds) -> Finding:
@@ -222,10 +218,8 @@ def _harmless(demand: Safety, rows: Sequence[Row], rows_before: Sequence[Row]) -
         reasons.append(f"harm in {len(harmful)} cases: {_few(harmful)}")
     if unknown and scored:
         reasons.append(f"nobody knows of {len(unknown)} cases: {_few(unknown)}")
-    mean = sum(row.scores[demand.name] for row in scored) / len(scored) if scored else 0.0
-    state = State.FAIL if reasons else State.PASS
-    worse = tuple(harmful or unknown)
-    return Finding(demand.key, state, tuple(reasons), demand, mean, len(scored), worse=worse)
+    state, worse = State.FAIL if reasons else State.PASS, tuple(harmful or unknown)
+    return Finding(demand.key, state, tuple(reasons), demand, *aggregate(scored, demand.name), worse=worse)
 
 
 def _fingerprint(

@@ -88,7 +88,8 @@ def _verdict(contents: Contents) -> str:
     note = "Right is better. A line is the bootstrap's bounds; its left end has to stay right of the mark."
     title = f"<h3>Change against the baseline</h3><p class='dim'>{note}</p>"
     plot = title + forest(ranges) if ranges else ""
-    head = ("metric", "state", "n", "mean", "floor", "before", "sees a drop of", "p", "what to know")
+    shown = ("mean", "held out", "floor", "before", "sees a drop of", "p", "what to know")
+    head = ("metric", "state", "n", *shown)
     rows = [[cell(each) for each in _line(f)] for f in v.findings if f.metric.suite in ran]
     return (
         f"<h2>Gate</h2>{banner}{plot}{table(head, rows)}"
@@ -104,12 +105,12 @@ def _unbounded(found: Finding) -> bool:
 def _line(f: Finding) -> list[object]:
     floor = f.metric.floor if isinstance(f.metric, Metric) else f.metric.safe
     note = "; ".join(f.reasons) + ("" if f.blocks else " (not calibrated: shown, and blocks nothing)")
-    return [f.key, f.state, f.n, f.mean, floor, f.before, f.sees, f.p, note]
+    return [f.key, f.state, f.n, f.mean, f.held_out, floor, f.before, f.sees, f.p, note]
 
 
 def _layer(layer: str, rows: Iterable[Row], verdict: Verdict) -> str:
     suites = by_suite(row for row in rows if row.layer == layer)
-    found = {(f.metric.suite, f.metric.name): f for f in verdict.findings if f.n}
+    found = {(f.metric.suite, f.metric.name): f for f in reversed(verdict.findings) if f.n}
     floors = {key: f.metric.floor for key, f in found.items() if isinstance(f.metric, Metric)}
     note = (
         "Ticks: what stands beside a score (the null agent, rules without a model) and its floor; "

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from cli.evals_judgement import baselines
 from evals.baselines import Baseline, accept, read_baseline
 from evals.gate import State, decide
+from evals.rows import aggregate, by_suite
 from evals.signoff import sign, signed
+from evals.summary import BESIDE
 from evals.thresholds import Metric, Safety, read_thresholds, thresholds_file
 from governance.errors import Denied, InvalidInput
 from tests.evals.making import baseline, experiment, limits, row, rows
@@ -111,6 +114,32 @@ def test_a_case_that_could_not_be_judged_counts_as_wrong():
     broken = [row(f"R-{i:03}", error="Boom: x", scores={"right": 1.0}) for i in range(10)]
 
     assert state(broken + rows(200, 0)[10:])[0] is State.FAIL
+
+
+def test_what_is_held_out_has_a_mean_of_its_own_and_may_have_a_floor():
+    found = rows(100, 0) + [
+        row(f"H-{i}", scores={"right": float(i > 1)}, split="held_out") for i in range(10)
+    ]
+    limited = limits(
+        Metric("routing", "right", primary=True, floor=0.9),
+        Metric("routing", "right", split="held_out", floor=0.9),
+    )
+
+    both, held = decide(experiment(found), baseline(found), limited).findings
+
+    assert (both.state, both.n, both.held_out) == (State.PASS, 110, 0.8)
+    assert (held.state, held.n, held.mean) == (State.FAIL, 10, 0.8)
+    unread = decide(experiment(found[:100]), baseline(found[:100]), limited).findings
+    assert [(f.state, f.held_out) for f in unread] == [(State.PASS, None), (State.FAIL, None)]
+
+
+def test_no_floor_is_met_by_what_stands_beside_the_score():
+    kept = by_suite(read_baseline(baselines()).rows)
+    for metric in read_thresholds().metric:
+        mine = [r for r in kept[metric.suite] if metric.split in {None, r.split}]
+        beside = {name for r in mine for name in r.scores if name.startswith(f"{metric.name}{BESIDE}")}
+        for name in beside:
+            assert aggregate(mine, name)[0] < metric.floor, name
 
 
 def test_without_a_baseline_nobody_knows():

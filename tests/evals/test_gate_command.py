@@ -25,6 +25,8 @@ NAME = "policy_decision_match_ref"
 def folder(tmp_path, monkeypatch):
     for module in ("cli.evals_gate", "cli.evals_judgement"):
         monkeypatch.setattr(f"{module}.baselines", lambda: tmp_path / "baselines")
+    # Whoever edits a file while the tests run would make every result one of old code.
+    monkeypatch.setattr(versions, "ROOT", tmp_path / "tree")
     use_control(None)
     yield tmp_path / "baselines"
     control().close()
@@ -99,7 +101,7 @@ def test_what_was_never_evaluated_passes_only_in_somebodys_name(folder):
     assert gate("older")[0] == 3
 
 
-def test_code_policy_and_cases_have_to_be_those_that_are_here():
+def test_code_policy_and_cases_have_to_be_those_that_are_here(folder):
     one = [row("P-001", suite="policy")]
     here = {
         "versions": versions.versions(),
@@ -112,12 +114,11 @@ def test_code_policy_and_cases_have_to_be_those_that_are_here():
     assert [len(versions.changed(experiment(one, **here | other))) for other in others] == [1, 1, 1, 1]
 
 
-def test_a_changed_policy_was_never_evaluated_and_changed_thresholds_were(folder, tmp_path, monkeypatch):
-    rules, limits = tmp_path / "governance/payments.cedar", tmp_path / "evals/desk/gate.toml"
+def test_a_changed_policy_was_never_evaluated_and_changed_thresholds_were(folder, tmp_path):
+    rules, limits = tmp_path / "tree/governance/payments.cedar", tmp_path / "tree/evals/desk/gate.toml"
     for path in (rules, limits):
         path.parent.mkdir(parents=True)
         path.write_text("one")
-    monkeypatch.setattr(versions, "ROOT", tmp_path)
     kept("good")
     gate("good", "--accept", "the first one", "--as", "lena")
     limits.write_text("two")
