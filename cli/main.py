@@ -12,6 +12,7 @@ from cli import (
     audit,
     budget,
     call,
+    delegate,
     demo,
     doctor,
     effects,
@@ -51,6 +52,7 @@ app.command("approvals")(approvals.listing)
 app.command("approve")(approvals.approve)
 app.command("reject")(approvals.reject)
 app.command("edit")(approvals.edit)
+app.command("delegate")(delegate.delegate)
 app.command("call")(call.call)
 app.command("graphs")(graphs.graphs)
 app.add_typer(effects.app, name="effects")

@@ -104,6 +104,28 @@ def test_decided_without_resuming_the_run_goes_on_later(tower: Tower, waiting: d
     assert payments(tower) == 1
 
 
+def test_a_delegate_answers_until_it_is_taken_back(tower: Tower, waiting: dict[str, str]) -> None:
+    give = ("delegate", "hanna", "--role", "claims-lead", "--as", "lena", "--until")
+    for who, told in (
+        ("hana", "no hana in harbor"),
+        ("noah", "no noah in harbor"),
+        ("lena", "can't delegate"),
+    ):
+        refused = tower("delegate", who, *give[2:], "2100-01-01")
+        assert (refused.returncode != 0, told in " ".join(refused.stderr.split())) == (True, True), (
+            refused.stderr
+        )
+
+    assert "may answer until 2100-01-01 00:00 UTC" in " ".join(tower(*give, "2100-01-01").stdout.split())
+    assert "no longer answers" in tower(*give, "2020-01-01").stdout
+    assert tower("approve", waiting["id"], "--as", "hanna").returncode == 4
+    tower(*give, "2100-01-01")
+    done = tower("approve", waiting["id"], "--as", "hanna")
+
+    assert f"{waiting['id']}: approved by hanna for lena" in " ".join(done.stdout.split()), done.stderr
+    assert payments(tower) == 1
+
+
 def test_nobody_acts_without_a_key(tower: Tower) -> None:
     assert tower("runs", "--as", "mallory").returncode == 4
     assert Tower(tower.home, tower.forker, {"TOWER_KEY": "sam.guessed"})("runs").returncode == 4
