@@ -86,7 +86,7 @@ async def book_appointment(  # the last three come from the gateway
 
 @tool(owner="reception", writes=True, idempotent=True, data=("appointments",), needs=("diary",))
 async def cancel_appointment(appointment_id: AppointmentId, *, diary: Diary, caller: Caller) -> Appointment:
-    """Cancel an appointment, e.g. I can't come to my appointment; please call it off.
+    """Cancel an appointment, e.g. please cancel A-1001; I can't come; call my appointment off.
 
     Raises:
         Refused: There is none of this number.
