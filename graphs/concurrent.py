@@ -51,10 +51,9 @@ def concurrent(
         PatternError: No agents, two of one name, verdicts that can't be compared, a quorum larger
             than the team, or a resolution that names a stranger.
     """
-    members = {_name(member): member for member in map(_as_it_is, agents)}
+    members = {_name(member): member for member in agents}
     asked = [each.name for each in resolve if isinstance(each, Arbiter | AskHuman)]
-    names = [_name(_as_it_is(member)) for member in agents]
-    check_names([*names, *asked, "reconcile", "deliver"] if agents else ())
+    check_names([*map(_name, agents), *asked, "reconcile", "deliver"] if agents else ())
     schema = _schema(agents, resolve)
     panel = Panel(tuple(members), choices_of(schema), tuple(resolve), _quorum(quorum, len(members)))
     _check_resolutions(panel)
@@ -87,15 +86,6 @@ def concurrent(
     return g
 
 
-def _as_it_is(member: Member) -> Member:
-    """A pattern as it is, since its agents take the places and not the pattern."""
-    agent = member.agent if isinstance(member, Step) else member
-    if isinstance(agent, Nested) and isinstance(member, Step) and member.check:
-        msg = f"{agent.name} is a pattern, so nothing checks it as a branch; check its verdict within it"
-        raise PatternError(msg)
-    return agent.graph if isinstance(agent, Nested) else member
-
-
 def _name(member: Member) -> str:
     return member.get_name() if isinstance(member, CompiledStateGraph) else member.name
 
@@ -115,10 +105,12 @@ def _schema(agents: Sequence[Member], resolve: Sequence[Resolution]) -> type[Ver
         *(member for member in agents if isinstance(member, Agent)),
         *(each.agent for each in resolve if isinstance(each, Arbiter)),
     ]
-    asked = [agent for agent in asked if agent.returns or not isinstance(agent, Nested)]
+    if any(isinstance(agent, Nested) for agent in asked):
+        msg = "a branch that is a pattern is given as its compiled graph, so that its agents take the places"
+        raise PatternError(msg)
     choices = {agent.name: choices_of(agent.returns) for agent in asked}
     if not asked or len(set(choices.values())) != 1 or not all(choices.values()):
-        said = choices or "patterns alone; say what one returns: Nested(graph=…, returns=…)"
+        said = choices or "only patterns; add an agent or an arbiter, who says what they are"
         msg = f"all must return a Verdict over the same Literal of choices, but there are {said}"
         raise PatternError(msg)
     return cast("type[Verdict]", asked[0].returns)

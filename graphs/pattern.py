@@ -43,11 +43,9 @@ def check_agent(pattern: str, *agents: Agent | None) -> None:
     Raises:
         PatternError: It is one.
     """
-    for agent in filter(None, agents):
-        if isinstance(stands := standing(agent), Nested):
-            who = f"{pattern} is one agent at work, and {stands.name} is a pattern"
-            msg = f"{who}; run it as it is, or as a step of sequential"
-            raise PatternError(msg)
+    for name in (each.name for each in map(standing, filter(None, agents)) if isinstance(each, Nested)):
+        msg = f"{pattern} is for one agent, {name} is a pattern; run it as it is, or as a step of sequential"
+        raise PatternError(msg)
 
 
 def check_names(names: Iterable[str]) -> None:

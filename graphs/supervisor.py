@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal, get_args, get_origin
 
 from langgraph.graph import END, START
 
-from governance.principals import AgentIdentity
 from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from graphs.sequential import sequential
 from nodes.assign import FINISH, Assignment, TeamState
@@ -15,7 +15,7 @@ from nodes.assignee import Assignee, team_outcome, worker_node
 from nodes.deliver import Compose, deliver_node
 from nodes.escalate import escalate
 from nodes.manage import manager_node
-from nodes.nested import Compiled
+from nodes.nested import Compiled, Nested, standing
 from nodes.step import Step
 from nodes.team import Agent
 
@@ -48,7 +48,7 @@ def supervisor(
     team = {name: _assignee(name, worker) for name, worker in workers.items()}
     _check(manager, team, max_rounds)
     g = new_graph(TeamState)
-    identities = {name: _identity(name, assignee, manager) for name, assignee in team.items()}
+    identities = {name: replace(_agent(assignee).identity, name=name) for name, assignee in team.items()}
     node = manager_node(manager, identities, max_rounds)
     add(g, manager.name, node, to=[*team, "escalate", "deliver"])
     for name, assignee in team.items():
@@ -63,32 +63,20 @@ def supervisor(
 
 def _assignee(name: str, worker: Assignee | Agent | Step | Compiled) -> Assignee:
     assignee = worker if isinstance(worker, Assignee) else Assignee(worker)
-    agent = _agent(assignee)
-    job = assignee.job or (agent.job if agent else "")
+    job = assignee.job or _agent(assignee).job
     if not job:
         msg = f"nobody is told what {name} is for; give it a job: Assignee(graph, job=…)"
         raise PatternError(msg)
     return Assignee(assignee.does, job, assignee.context, assignee.sees)
 
 
-def _agent(assignee: Assignee) -> Agent | None:
-    if isinstance(assignee.does, Step):
-        return assignee.does.agent
-    return assignee.does if isinstance(assignee.does, Agent) else None
+def _agent(assignee: Assignee) -> Agent:
+    return assignee.does.agent if isinstance(assignee.does, Step) else standing(assignee.does)
 
 
 def _graph(name: str, assignee: Assignee) -> Compiled:
-    if isinstance(assignee.does, Agent | Step):
-        step = assignee.does if isinstance(assignee.does, Step) else Step(assignee.does)
-        return sequential([step]).compile(name=name)
-    return assignee.does
-
-
-def _identity(name: str, assignee: Assignee, manager: Agent) -> AgentIdentity:
     agent = _agent(assignee)
-    if agent:
-        return AgentIdentity(name, agent.kind, agent.identity.version, agent.owner)
-    return AgentIdentity(name, "pattern", "1", manager.owner)
+    return agent.graph if isinstance(agent, Nested) else sequential([assignee.does]).compile(name=name)
 
 
 def _check(manager: Agent, team: Mapping[str, Assignee], max_rounds: int) -> None:

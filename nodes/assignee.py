@@ -23,7 +23,7 @@ from nodes.branch import Absent, in_time
 from nodes.deliver import Compose
 from nodes.faults import fault
 from nodes.nested import Compiled, run_nested
-from nodes.place import current_run
+from nodes.place import current_run, position_at
 from nodes.state import Context
 from nodes.step import Node, Step
 from nodes.team import Agent
@@ -55,10 +55,10 @@ def worker_node(name: str, graph: Compiled, assignee: Assignee) -> Node:
 
     async def node(state: TeamState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
         run = await current_run(config)
-        messages = given(assignee, state, run)
+        messages, place = given(assignee, state, run), position_at(name, state, config)
 
         async def do() -> tuple[dict[str, Any], list[Any]]:
-            return dict((await run_nested(name, graph, messages, state, config, runtime))["outcome"]), []
+            return dict((await run_nested(place, graph, messages, config, runtime.context))["outcome"]), []
 
         limit = control().limits.workers.get(name)
         seconds = limit.seconds if limit else None

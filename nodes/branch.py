@@ -11,7 +11,6 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from pydantic import ValidationError
 
@@ -21,10 +20,10 @@ from governance.outcome import Outcome, Status
 from governance.principals import Run
 from nodes.agent import work
 from nodes.degrade import BRANCHES, at_work, runs_low
-from nodes.delegate import delegate_node
 from nodes.fallback import first_valid
 from nodes.faults import fault, misfit
-from nodes.place import current_run
+from nodes.nested import Compiled, run_nested
+from nodes.place import current_run, position_at
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node, Step
 from nodes.turn import turn_for
@@ -115,7 +114,7 @@ def branch_node(step: Step, crowd: Crowd, *, max_concurrency: int, timeout: time
 
 
 def nested_node(
-    graph: CompiledStateGraph[Any, Any, Any, Any],
+    graph: Compiled,
     schema: type[Verdict],
     crowd: Crowd,
     *,
@@ -127,7 +126,6 @@ def nested_node(
     It takes no place of its own: its agents take places of this team's, so that one limit holds for all.
     """
     name = graph.get_name()
-    delegate = delegate_node(name, graph)
 
     async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
         run = await current_run(config)
@@ -135,8 +133,9 @@ def nested_node(
 
         async def look() -> Found:
             await crowd.check(run, name)
-            outcome = (await delegate(state, limited, runtime))["results"][name]
-            return _verdict_of(outcome, schema), []
+            position = position_at(name, state, config)
+            ended = await run_nested(position, graph, state["messages"], limited, runtime.context)
+            return _verdict_of(ended["outcome"], schema), []
 
         return await _kept(name, run, in_time(look, nullcontext(), run=run, name=name, timeout=timeout))
 

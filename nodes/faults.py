@@ -30,20 +30,16 @@ class Contradiction(Exception):
         self.result = result
 
 
-class GaveUp(Exception):
-    """The agent's turn ended without a valid result."""
-
-    def __init__(self, status: Status, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
 class Unfinished(Exception):
-    """A pattern in an agent's place ended otherwise than completed."""
+    """Whoever stands in an agent's place ended otherwise than completed."""
 
     def __init__(self, status: Status, reason: str) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class GaveUp(Unfinished):
+    """The agent's turn ended without a valid result; somebody else may try."""
 
 
 def misfit(error: ValidationError) -> str:
@@ -65,13 +61,12 @@ def fault(step: str, error: Exception) -> Fault:
         InvalidArguments: Status.FAILED,
         Contradiction: Status.ESCALATED,
     }
-    given = error.status if isinstance(error, GaveUp | Unfinished) else None
-    status = given or statuses.get(type(error), Status.FAILED)
+    status = error.status if isinstance(error, Unfinished) else statuses.get(type(error), Status.FAILED)
     return {"status": status.value, "step": step, "reason": str(error)}
 
 
 STEP_ERRORS = (
     Denied, ApprovalRejected, BudgetExhausted, EffectUnknown, ModelFailed, ToolFailed, InvalidArguments,
-    Contradiction, GaveUp, RateLimited, Unfinished,
+    Contradiction, Unfinished, RateLimited,
 )  # fmt: skip
 """What a node turns into a fault; anything else, such as the control plane being away, stops the run."""

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +52,6 @@ class HumanAgent(Agent):
     prompt: Path = field(init=False, default=Path())
     owner: str = "operations"
     returns: type[BaseModel] | None = Said
-
-    @cached_property
-    def instructions(self) -> str:
-        """What a person is told besides the job: nothing."""
-        return ""
 
 
 async def ask_person(turn: Turn) -> BaseModel:

@@ -18,7 +18,7 @@ from nodes.degrade import STEPS, runs_low
 from nodes.faults import STEP_ERRORS, fault
 from nodes.ledger import DONE, Found, Investigation, ready
 from nodes.nested import run_nested
-from nodes.place import actor_at, current_run
+from nodes.place import actor_at, current_run, position_at
 from nodes.review import carry_out
 from nodes.route import clear_route
 from nodes.state import Context, RunOutput, RunState
@@ -99,7 +99,8 @@ async def _done(
     state = cast("RunState", task)  # all that these two read of it
     if worker.pattern:
         messages = [*task["messages"], told]
-        return _ended(await run_nested(place, worker.pattern, messages, state, config, runtime))
+        position = position_at(place, state, config)
+        return _ended(await run_nested(position, worker.pattern, messages, config, runtime.context))
     turn = await turn_for(worker.agent, place, state, config, runtime.context)
     turn.sequence = 1
     turn.prompt.append(told)

@@ -23,7 +23,7 @@ from nodes.climb import ABOVE_KEY, hindrance
 from nodes.confidence import sure_of
 from nodes.faults import STEP_ERRORS, fault
 from nodes.nested import Compiled, run_nested
-from nodes.place import actor_at, path_of
+from nodes.place import actor_at, path_of, position_at
 from nodes.selection import Job
 from nodes.state import Context, RunState
 from nodes.step import Node
@@ -77,7 +77,7 @@ def rung_node(name: str, graph: Compiled, chooser: Agent, max_climbs: int) -> No
             actor = await actor_at(chooser.identity, name, state, config)
             above = await _above(actor, results[chooser.name], name)
         inner: RunnableConfig = {**config, "configurable": {**config["configurable"], ABOVE_KEY: bool(above)}}
-        ended = await run_nested(name, graph, asked, state, inner, runtime)
+        ended = await run_nested(position_at(name, state, config), graph, asked, inner, runtime.context)
         said = ended["messages"][len(asked) :]
         return {
             "visits": {name: 1},

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
 from pydantic import BaseModel, ValidationError
 
 from governance.outcome import Status
 from nodes.faults import GaveUp, Unfinished, fault, misfit
-from nodes.place import PATH_KEY, path_of
-from nodes.state import Context, RunOutput, RunState
+from nodes.place import PATH_KEY
+from nodes.state import Context, RunOutput
 from nodes.team import Agent
 from nodes.turn import Turn
 
@@ -45,11 +43,6 @@ class Nested(Agent):
         object.__setattr__(self, "name", self.graph.get_name())
         super().__post_init__()
 
-    @cached_property
-    def instructions(self) -> str:
-        """None of its own: its agents have theirs."""
-        return ""
-
 
 def standing(member: Agent | Compiled) -> Agent:
     """Whoever stands in an agent's place: an agent, or a pattern that is taken for one."""
@@ -67,7 +60,7 @@ async def work_nested(turn: Turn, graph: Compiled) -> dict[str, Any] | BaseModel
     """
     told = turn.prompt[1:]  # its agents have instructions of their own
     turn.wrote = True  # for all that is known here, so that nobody begins this visit anew
-    ended = await run_at(turn.actor.position, graph, told, turn.config, turn.context)
+    ended = await run_nested(turn.actor.position, graph, told, turn.config, turn.context)
     turn.new += ended["messages"][len(told) :]
     name, outcome = turn.agent.name, ended["outcome"]
     if outcome["status"] != Status.COMPLETED:
@@ -85,27 +78,16 @@ async def work_nested(turn: Turn, graph: Compiled) -> dict[str, Any] | BaseModel
 
 
 async def run_nested(
-    name: str,
-    graph: Compiled,
-    messages: Sequence[AnyMessage],
-    state: RunState,
-    config: RunnableConfig,
-    runtime: Runtime[Context],
-) -> RunOutput:
-    """Run a graph at this visit of this step, on these messages."""
-    visit = state.get("visits", {}).get(name, 0)
-    path = "/".join(part for part in (path_of(config), name, str(visit)) if part)
-    return await run_at(path, graph, messages, config, runtime.context)
-
-
-async def run_at(
-    path: str,
+    position: str,
     graph: Compiled,
     messages: Sequence[AnyMessage],
     config: RunnableConfig,
     context: Context | None,
 ) -> RunOutput:
-    """Run a graph at a position; when resumed it goes on where it was."""
-    inner: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), PATH_KEY: path}}
+    """Run a graph at a position, on these messages; when resumed it goes on where it was.
+
+    Its interrupts surface at the root, and its acts are budgeted and logged in the same run.
+    """
+    inner: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), PATH_KEY: position}}
     ended: Any = await graph.ainvoke({"messages": list(messages)}, inner, context=context)
     return cast("RunOutput", ended)

@@ -34,11 +34,15 @@ def path_of(config: RunnableConfig) -> str:
     return str(config.get("configurable", {}).get(PATH_KEY, ""))
 
 
+def position_at(step: str, state: Mapping[str, Any], config: RunnableConfig) -> str:
+    """A place that is the same whenever this visit of this step is executed again."""
+    visit = state.get("visits", {}).get(step, 0)
+    return "/".join(part for part in (path_of(config), step, str(visit)) if part)
+
+
 async def actor_at(
     agent: AgentIdentity, step: str, state: Mapping[str, Any], config: RunnableConfig
 ) -> Actor:
-    """The agent at a position that is the same whenever this visit of this step is executed again."""
-    visit = state.get("visits", {}).get(step, 0)
-    position = "/".join(part for part in (path_of(config), step, str(visit)) if part)
+    """The agent at the step's position."""
     await control().register_agent(agent)
-    return Actor(agent, await current_run(config), position)
+    return Actor(agent, await current_run(config), position_at(step, state, config))

@@ -52,11 +52,7 @@ class Step:
     evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
-        """Take a pattern for an agent.
-
-        Raises:
-            TowerError: Another agent is to try after a pattern, which may have changed something by then.
-        """
+        """Take a pattern for an agent, and refuse a fallback that wouldn't know what it has changed."""
         object.__setattr__(self, "agent", standing(self.agent))
         object.__setattr__(self, "fallback", self.fallback and standing(self.fallback))
         if self.fallback and isinstance(self.agent, Nested):
@@ -93,7 +89,8 @@ def step_node(step: Step, then: str, leads_to: Collection[str] = ()) -> Node:
         except STEP_ERRORS as error:
             return Command(goto="deliver", update=visited | {"faults": [fault(step.name, error)]})
         if refused:  # what rests on a write that was not allowed goes no further
-            return Command(goto="deliver", update=visited | {"faults": refused})
+            found = {"results": {step.name: result}} if isinstance(step.agent, Nested) else {}
+            return Command(goto="deliver", update=visited | found | {"faults": refused})
         said = AIMessage(_in_words(result), name=step.name)
         return Command(goto=then, update=visited | {"results": {step.name: result}, "messages": [said]})
 

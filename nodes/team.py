@@ -62,8 +62,8 @@ class Agent:
 
     @cached_property
     def instructions(self) -> str:
-        """The prompt's text."""
-        return self.prompt.read_text(encoding="utf-8").strip()
+        """The prompt's text; none for who has no prompt, such as a person."""
+        return "" if self.prompt == Path() else self.prompt.read_text(encoding="utf-8").strip()
 
     @cached_property
     def answer_schema(self) -> dict[str, Any] | None:

@@ -139,15 +139,16 @@ REFUSED = {
     "maker without a job": (lambda inner: maker_checker(inner, [LAW]), "job"),
     "checker without a review": (lambda inner: maker_checker(READS, [named(inner)]), "Review"),
     "a fallback behind it": (lambda inner: sequential([Step(inner, fallback=READER)]), "fallback"),
-    "a branch with another result": (
-        lambda inner: concurrent([named(inner, returns=Facts), RULES], resolve=[Vote()]),
-        "Verdict",
+    "branches of unknown choices": (lambda inner: concurrent([inner], resolve=[Vote()]), "only patterns"),
+    "a named branch": (
+        lambda inner: concurrent([named(inner, returns=Opinion), RULES], resolve=[Vote()]),
+        "compiled graph",
     ),
-    "branches of unknown results": (lambda inner: concurrent([inner], resolve=[Vote()]), "returns="),
-    "a checked branch": (
-        lambda inner: concurrent([Step(inner, check=facts_agree), RULES], resolve=[Vote()]),
-        "within it",
+    "a branch's fallback": (
+        lambda inner: concurrent([Step(RULES, fallback=inner), MONEY], resolve=[Vote()]),
+        "compiled graph",
     ),
+    "a member without a verdict": (lambda _: concurrent([READS, RULES], resolve=[Vote()]), "Verdict"),
 }
 every_place = pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 
@@ -272,6 +273,7 @@ async def test_a_partial_one_ends_the_chain_and_what_it_found_is_told_as_partial
     run = await desk.start(graph)
 
     assert run.outcome["status"] == "partial"
+    assert run.outcome["answer"].startswith("refund (unanimous)")
     assert {prompt.key for prompt in model.prompts} == {"Job of rules.", "Job of money."}
 
 
