@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -64,6 +65,16 @@ def test_every_file_of_the_packages_is_inside(wheel: Path):
 
 def test_its_tower_command_starts(installed: Path, tmp_path: Path):
     assert "Usage: tower" in run(installed / "tower", "--help", cwd=tmp_path)
+
+
+def test_it_answers_from_its_own_documents_in_an_empty_folder(installed: Path, tmp_path: Path):
+    question = "Is luggage in a parked car insured against theft?"
+    ran = run(installed / "tower", "run", "--graph", "direct", question, "--json", cwd=tmp_path)
+    outcome = json.loads(ran)["outcome"]
+
+    assert (outcome["status"], outcome["evidence"][0]["source"].split()[0]) == ("completed", "travel-wording")
+    assert "the log is whole" in run(installed / "tower", "audit", "verify", cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".tower"]
 
 
 def test_its_modules_are_its_own(installed: Path, tmp_path: Path):
