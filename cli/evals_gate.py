@@ -42,8 +42,10 @@ def gate(
     async def work() -> int:
         from evals.baselines import accept as take
         from evals.signoff import sign, signed
+        from evals.thresholds import read_thresholds
 
-        found, folder = experiment_of(experiment), baselines()
+        # A public set, or a suite by itself, may have been run since.
+        found, folder = experiment_of(experiment, suite or read_thresholds().suites()), baselines()
         if accept:
             async with answering(user) as opened:
                 taken = take(found, folder, by=opened.user.id, why=accept, suites=suite or ())

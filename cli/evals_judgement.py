@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -173,11 +174,11 @@ def judge_name() -> str:
     return str(load(f"evals.{domain().name}.judging", "ModelJudge")().name)
 
 
-def experiment_of(name: str | None) -> Experiment:
-    """The experiment of this name, or the newest."""
+def experiment_of(name: str | None, suites: Collection[str] = ()) -> Experiment:
+    """The experiment of this name, or the newest that has these suites."""
     from evals.rows import latest, read
 
-    return read(name) if name else latest()
+    return read(name) if name else latest(suites)
 
 
 def table_of(*columns: str) -> Table:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -133,23 +134,30 @@ def read(where: Path | str) -> Experiment:
         raise InvalidInput(msg) from error
 
 
-def latest() -> Experiment:
-    """Read the newest experiment.
+def latest(suites: Collection[str] = ()) -> Experiment:
+    """Read the newest experiment that has all of these suites, or else the newest that has one of them.
 
     Raises:
-        InvalidInput: There is none.
+        InvalidInput: There is no experiment at all.
     """
-    if not (names := ids()):
+    kept = _kept()
+    ran = {name: len(set(suites) & set(meta["datasets"])) for name, meta in kept.items()}
+    whole, some = [n for n in kept if ran[n] == len(set(suites))], [n for n in kept if ran[n]]
+    fitting = whole or some or list(kept)
+    if not fitting:
         msg = f"there is no experiment in {home()}; run `tower eval run`"
         raise InvalidInput(msg)
-    return read(home() / names[-1])
+    return read(home() / fitting[-1])
 
 
 def ids() -> list[str]:
     """Ids of all experiments that are kept, oldest first."""
-    found = [path.parent for path in home().glob(f"*/{META}")]
-    created = {path: json.loads((path / META).read_text(encoding="utf-8"))["created"] for path in found}
-    return [path.name for path in sorted(found, key=lambda path: (created[path], path.name))]
+    return list(_kept())
+
+
+def _kept() -> dict[str, dict[str, Any]]:
+    found = {path.parent.name: json.loads(path.read_text("utf-8")) for path in home().glob(f"*/{META}")}
+    return dict(sorted(found.items(), key=lambda each: (each[1]["created"], each[0])))
 
 
 def aggregate(rows: Iterable[Row], metric: str) -> tuple[float, int]:

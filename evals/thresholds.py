@@ -133,6 +133,10 @@ class Thresholds:
     pending: tuple[Pending, ...] = ()
     version: str = ""
 
+    def suites(self) -> set[str]:
+        """Suites of which something is demanded."""
+        return {m.suite for m in self.metric} | {s.suite for s in self.safety}
+
     def only(self, suites: Collection[str]) -> Thresholds:
         """What is demanded of some suites."""
         return replace(

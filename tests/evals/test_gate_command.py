@@ -62,6 +62,19 @@ def test_pass_fail_and_inconclusive_are_three_exit_codes(folder):
     assert gate("bad")[0] == 1
 
 
+def test_without_an_id_it_is_the_newest_that_has_what_is_demanded(folder):
+    kept("good")
+    for number, suites in enumerate((["policy", "tools"], ["clinc150"])):
+        found = [row("X", suite=suite, scores={NAME: 0.0}) for suite in suites]
+        write(experiment(found, id=f"later-{number}", created=f"2026-11-22T09:00:0{number}Z"))
+
+    assert json.loads(tower("gate", "--suite", "policy", "--json")[1])["experiment"] == "later-0"
+    assert json.loads(tower("gate", "--json")[1])["experiment"] == "later-0"
+    both = ["--suite", "policy", "--suite", "routing"]
+    kept("whole", datasets={"policy": "", "routing": ""})
+    assert json.loads(tower("gate", *both, "--json")[1])["experiment"] == "whole"
+
+
 def test_a_missing_metric_is_exit_code_1_and_pending_ones_are_shown(folder):
     kept("good")
 
