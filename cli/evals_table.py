@@ -9,12 +9,13 @@ from rich.table import Table
 
 from cli.terminal import styled
 from evals.recommendation import recommendations
+from evals.rows import aggregate, by_suite
 from evals.summary import BESIDE, summaries
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from evals.rows import Experiment
+    from evals.rows import Experiment, Row
     from evals.suites import Suite
 
 BASELINES = ("null", "keyword", "escalate", "majority")
@@ -34,39 +35,34 @@ def told(experiment: Experiment, suites: Sequence[Suite], pending: Mapping[str, 
         said = "The offline model is no language model: this says how the system does with it."
         parts.append(styled((said, "dim")))
     found = summaries(experiment.rows)
-    counts = {
-        (suite.name, split): sum(r.suite == suite.name and r.split == split for r in experiment.rows)
-        for suite in suites
-        for split in SPLITS
-    }
-    parts += [_table(suite, found, counts) for suite in suites]
+    rows = by_suite(experiment.rows)
+    parts += [_table(suite, found, rows[suite.name]) for suite in suites]
     if any(suite.layer == "model" for suite in suites):
         parts.append(_recommended(experiment))
     parts += [styled(("pending", "yellow"), f" {name}: {why}") for name, why in pending.items()]
     return parts
 
 
-def _table(
-    suite: Suite,
-    found: Mapping[tuple[str, str], Mapping[str, float]],
-    counts: Mapping[tuple[str, str], int],
-) -> Table:
+def _table(suite: Suite, found: Mapping[tuple[str, str], Mapping[str, float]], rows: Sequence[Row]) -> Table:
     note = f" ({suite.labelled})" if suite.labelled else ""
     table = Table(title=f"{suite.name}: {suite.about}{note}", title_justify="left")
     table.add_column("metric", no_wrap=True)
-    splits = [split for split in SPLITS if counts[suite.name, split]]
-    for split in splits:
-        table.add_column(f"{split} (n={counts[suite.name, split]})", justify="right")
+    parts = [(split, mine) for split in SPLITS if (mine := [r for r in rows if r.split == split])]
+    for split, mine in parts:
+        table.add_column(f"{split} (n={len(mine)})", justify="right")
         table.add_column("beside it", style="dim")
-    values = [found[suite.name, split] for split in splits]
-    for name in sorted({name for each in values for name in each if BESIDE not in name}):
-        cells = [cell for each in values for cell in (_number(each, name), _beside(each, name))]
+    values = [(found[suite.name, split], mine) for split, mine in parts]
+    for name in sorted({name for each, _ in values for name in each if BESIDE not in name}):
+        cells = [cell for each, mine in values for cell in (_number(each, name, mine), _beside(each, name))]
         table.add_row(name, *cells)
     return table
 
 
-def _number(values: Mapping[str, float], name: str) -> str:
-    return f"{values[name]:.3f}" if name in values else ""
+def _number(values: Mapping[str, float], name: str, rows: Sequence[Row]) -> str:
+    """A metric, with the number of its rows where that isn't all of them."""
+    n = aggregate(rows, name)[1]
+    few = f"n={n}  " if 0 < n < len(rows) else ""
+    return f"{few}{values[name]:.3f}" if name in values else ""
 
 
 def _beside(values: Mapping[str, float], name: str) -> str:

@@ -14,12 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cli.evals_table import _number
 from evals import runner, versions
 from evals.rows import Row, aggregate, home, latest, read, write
 from evals.runner import Plan, evaluate
 from evals.suites import Bench, Item, Setting, Suite, bench
 from evals.summary import auroc, summaries
 from governance.errors import InvalidInput
+from tests.evals.making import row
 
 HERE = Path(__file__)
 
@@ -206,6 +208,13 @@ def test_the_record_is_the_same_in_files_and_database(counter):
     assert [row["case"] for row in kept] == ["a", "b", "c", "d"]
     with pytest.raises(InvalidInput, match="no experiment"):
         read("1999")
+
+
+def test_a_metric_of_fewer_rows_says_how_many():
+    found = [row("a", scores={"all": 1.0, "few": 0.5}), row("b", scores={"all": 0.0})]
+
+    assert _number({"all": 0.5, "few": 0.5}, "few", found) == "n=1  0.500"
+    assert _number({"all": 0.5, "few": 0.5}, "all", found) == "0.500"
 
 
 def test_suites_are_found_by_layer_and_name():
