@@ -16,7 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
-ENV = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+AWAY = {"PYTHONPATH", "VIRTUAL_ENV", "TOWER_HOME"}
+ENV = {name: value for name, value in os.environ.items() if name not in AWAY}
 
 
 def run(*command: str | Path, cwd: Path) -> str:
