@@ -21,7 +21,8 @@ def delegate(
 ) -> None:
     """Let another person answer approvals in your place.
 
-    For a time, such as a holiday. Each answer is on record with both names. Nobody answers what they, or you, have asked for.
+    For a time, such as a holiday. Each answer is on record with both names. Nobody answers what they,
+    or you, have asked for.
     """
 
     async def work() -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import Exit, Json, Progress, dump, finish, say, styled
+from cli.terminal import PROGRAM, Exit, Json, Progress, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from cli.report import Played
@@ -114,7 +114,7 @@ async def _let_approve(asked: Approval, *, json: bool) -> None:
             f"A second process answers as {APPROVER}. On this development set-up both keys lie in\n"
             f"{os.environ['TOWER_HOME']}/keys; in production {APPROVER}'s key is hers alone.\n"
         )
-        say(styled((aside, "dim"), (f"$ tower {' '.join(command)}", "bold")))
+        say(styled((aside, "dim"), (f"$ {PROGRAM} {' '.join(command)}", "bold")))
     process = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "cli.main", *command, *(["--json"] if json else [])],

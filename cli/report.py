@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cli.run import masked
 from cli.stage import Stage
-from cli.terminal import mark, styled, word
+from cli.terminal import PROGRAM, mark, styled, word
 from evals.expectations import Expectation, chosen
 from governance.runs import Record
 from governance.verify import Verdict
@@ -124,7 +124,7 @@ def closing(played: Sequence[Played], verdict: Verdict, stage: Stage, seconds: f
         "",
         "Look further:",
         *(f"  {line}" for line in stage.exports),
-        "  tower runs",
-        *(f"  tower show {p.record.run.id}   # {p.expectation.file}" for p in played[:2]),
-        "  tower audit show --as aris",
+        f"  {PROGRAM} runs",
+        *(f"  {PROGRAM} show {p.record.run.id}   # {p.expectation.file}" for p in played[:2]),
+        f"  {PROGRAM} audit show --as aris",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_USER = "sam"
 PLAIN_WIDTH = 100
+PROGRAM = os.environ.get("TOWER_PROGRAM", "tower")
+"""How whoever reads it can type it: `./tower` in a checkout."""
 
 As = Annotated[
     str | None,
