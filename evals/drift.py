@@ -48,16 +48,13 @@ def check(seen: Observed, limits: Drift, since: str = "") -> list[Signal]:
     """
     since = since or seen.deployed
     others = len(seen.mixes) + len(seen.values)
-    signals = [
-        _rate(
-            name,
+    signals = []
+    for name, labels in sorted(seen.labels.items()):
+        after, rate = (
             [value for time, value in labels if time >= since],
             seen.rates.get(name, limits.pass_rate),
-            limits,
-            len(seen.labels),
         )
-        for name, labels in sorted(seen.labels.items())
-    ]
+        signals.append(_rate(name, after, rate, limits, len(seen.labels)))
     for name, mix in sorted(seen.mixes.items()):
         signals.append(_windows(name, "χ²", mix, _mixes_differ, since, limits, others))
     for name, values in sorted(seen.values.items()):

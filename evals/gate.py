@@ -110,9 +110,8 @@ def decide(
     if stale and state is State.PASS:
         state = State.INCONCLUSIVE
     e, limits = experiment, thresholds
-    fingerprint = _fingerprint(findings, now, limits, [*stale, e.id] if stale else [])
-    about = (e.git_sha, e.policy, tuple(stale))
-    return Verdict(e.id, state, tuple(findings), limits.pending, limits.version, fingerprint, *about)
+    about = (_fingerprint(findings, now, limits, [*stale, e.id] if stale else []), e.git_sha, e.policy)
+    return Verdict(e.id, state, tuple(findings), limits.pending, limits.version, *about, tuple(stale))
 
 
 def scores_of(rows: Iterable[Row], metric: Metric) -> dict[str, float]:
@@ -223,17 +222,14 @@ def _harmless(demand: Safety, rows: Sequence[Row], rows_before: Sequence[Row]) -
 
 
 def _fingerprint(
-    findings: Iterable[Finding],
-    now: Mapping[str, Sequence[Row]],
-    thresholds: Thresholds,
-    stale: Sequence[str],
+    findings: Iterable[Finding], now: Mapping[str, Sequence[Row]], limits: Thresholds, stale: Sequence[str]
 ) -> str:
     undecided = {
         f.key: sorted(scores_of(now[f.metric.suite], f.metric).items())
         for f in findings
         if f.state is State.INCONCLUSIVE and isinstance(f.metric, Metric)
     }
-    text = json.dumps([thresholds.version, undecided, stale], sort_keys=True)
+    text = json.dumps([limits.version, undecided, stale], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

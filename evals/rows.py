@@ -135,19 +135,17 @@ def read(where: Path | str) -> Experiment:
 
 
 def latest(suites: Collection[str] = ()) -> Experiment:
-    """Read the newest experiment that has all of these suites, or else the newest that has one of them.
+    """Read the newest experiment that has all of these suites, or else the newest of all.
 
     Raises:
-        InvalidInput: There is no experiment at all.
+        InvalidInput: There is none.
     """
     kept = _kept()
-    ran = {name: len(set(suites) & set(meta["datasets"])) for name, meta in kept.items()}
-    whole, some = [n for n in kept if ran[n] == len(set(suites))], [n for n in kept if ran[n]]
-    fitting = whole or some or list(kept)
-    if not fitting:
+    if not kept:
         msg = f"there is no experiment in {home()}; run `tower eval run`"
         raise InvalidInput(msg)
-    return read(home() / fitting[-1])
+    fitting = [name for name, meta in kept.items() if set(suites) <= set(meta["datasets"])]
+    return read(home() / [*kept, *fitting][-1])
 
 
 def ids() -> list[str]:

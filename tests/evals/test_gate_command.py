@@ -12,6 +12,7 @@ from cli.evals import app
 from evals import versions
 from evals.rows import write
 from evals.suites import bench
+from evals.thresholds import read_thresholds
 from evals.traces import keep
 from governance.choices import trials
 from governance.control import control, use_control
@@ -68,11 +69,12 @@ def test_without_an_id_it_is_the_newest_that_has_what_is_demanded(folder):
         found = [row("X", suite=suite, scores={NAME: 0.0}) for suite in suites]
         write(experiment(found, id=f"later-{number}", created=f"2026-11-22T09:00:0{number}Z"))
 
-    assert json.loads(tower("gate", "--suite", "policy", "--json")[1])["experiment"] == "later-0"
-    assert json.loads(tower("gate", "--json")[1])["experiment"] == "later-0"
-    both = ["--suite", "policy", "--suite", "routing"]
-    kept("whole", datasets={"policy": "", "routing": ""})
-    assert json.loads(tower("gate", *both, "--json")[1])["experiment"] == "whole"
+    def chosen(*suites):
+        return json.loads(tower("gate", *(f"--suite={suite}" for suite in suites), "--json")[1])["experiment"]
+
+    assert chosen("policy") == "later-0"
+    kept("whole", datasets=dict.fromkeys(read_thresholds().suites(), ""))
+    assert (chosen(), chosen("policy", "routing"), chosen("clinc150")) == ("whole", "whole", "later-1")
 
 
 def test_a_missing_metric_is_exit_code_1_and_pending_ones_are_shown(folder):
