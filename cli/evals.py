@@ -36,6 +36,7 @@ Names = list[str] | None
 def run(  # noqa: PLR0913, PLR0917 - one option each
     layer: Annotated[Names, typer.Option(help="model, component or output; may be repeated.")] = None,
     suite: Annotated[Names, typer.Option(help="A suite's name; may be repeated.")] = None,
+    agent: Annotated[Names, typer.Option(help="Only cases of this agent, such as fraud.")] = None,
     split: Annotated[str, typer.Option(help="Only dev, or only held_out.")] = "",
     case: Annotated[Names, typer.Option(help="Only the case of this id; may be repeated.")] = None,
     repeat: Annotated[int, typer.Option(min=1, help="How often each case is run.")] = 1,
@@ -54,6 +55,7 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
 
     So a broken run goes on where it was.
     """
+    from evals.agents import of_agents
     from evals.runner import Plan
     from evals.suites import bench
 
@@ -63,7 +65,7 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
         _external((suite or [""])[0], external, limit, upload=upload, json=json)
         return
     plan = Plan(
-        bench().chosen(layer or (), suite or ()),
+        of_agents(bench().chosen(layer or (), suite or ()), agent or ()),
         repeat=repeat,
         graph=graph,
         model=model,
@@ -71,6 +73,7 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
         cache=cache,
         split=split,
         cases=tuple(case or ()),
+        agents=tuple(agent or ()),
     )
     _run(plan, upload=upload, json=json)
 
@@ -93,6 +96,7 @@ def verify(json: Json = False) -> None:
 
 def _run(plan: Plan, *, upload: bool, json: bool) -> None:
     from cli.evals_table import told
+    from evals.agents import by_agent
     from evals.rows import write
     from evals.runner import evaluate
     from evals.suites import bench
@@ -106,7 +110,10 @@ def _run(plan: Plan, *, upload: bool, json: bool) -> None:
     sent = evals_sinks.deliver(experiment, asked, required=upload)
     if json:
         found = {f"{name}/{part}": values for (name, part), values in summaries(experiment.rows).items()}
-        dump({"id": experiment.id, "folder": str(folder), "summaries": found, "sent": sent})
+        done = by_agent(experiment.rows, plan.suites)
+        agents = {f"{agent}: {suite}": splits for (agent, suite), splits in done.items()}
+        about = {"summaries": found, "agents": agents, "sent": sent}
+        dump({"id": experiment.id, "folder": str(folder), **about})
     else:
         say(*told(experiment, plan.suites, bench().pending), *sent, styled((str(folder), "dim")))
     _complain(experiment)

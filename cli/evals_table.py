@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from cli.terminal import styled
+from evals.agents import by_agent
 from evals.recommendation import recommendations
 from evals.rows import aggregate, by_suite
 from evals.summary import BESIDE, summaries
@@ -15,6 +16,7 @@ from evals.summary import BESIDE, summaries
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from evals.agents import Done
     from evals.rows import Experiment, Row
     from evals.suites import Suite
 
@@ -37,6 +39,8 @@ def told(experiment: Experiment, suites: Sequence[Suite], pending: Mapping[str, 
     found = summaries(experiment.rows)
     rows = by_suite(experiment.rows)
     parts += [_table(suite, found, rows[suite.name]) for suite in suites]
+    if done := by_agent(experiment.rows, suites):
+        parts.append(_agents(done, suites))
     if any(suite.layer == "model" for suite in suites):
         parts.append(_recommended(experiment))
     parts += [styled(("pending", "yellow"), f" {name}: {why}") for name, why in pending.items()]
@@ -68,6 +72,17 @@ def _number(values: Mapping[str, float], name: str, rows: Sequence[Row]) -> str:
 def _beside(values: Mapping[str, float], name: str) -> str:
     pairs = [(each, f"{name}{BESIDE}{each}") for each in BASELINES]
     return ", ".join(f"{each} {values[key]:.2f}" for each, key in pairs if key in values)
+
+
+def _agents(done: Done, suites: Sequence[Suite]) -> Table:
+    table = Table(title="each agent by itself", title_justify="left")
+    for column in ("agent", "metric", *SPLITS):
+        table.add_column(column)
+    metric = {suite.name: suite.metrics[0] for suite in suites}
+    for (agent, suite), splits in done.items():
+        cells = [f"{splits[s][1]:.3f} (n={splits[s][0]})" if s in splits else "" for s in SPLITS]
+        table.add_row(agent, metric[suite], *cells)
+    return table
 
 
 def _recommended(experiment: Experiment) -> Table:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from evals.agents import is_of
 from evals.cache import Cache
 from evals.datasets import sha256
 from evals.rows import Experiment, Row, home
@@ -42,6 +43,7 @@ class Plan:
         cache: Whether rows of earlier runs count.
         split: Only `dev` or `held_out`.
         cases: Only cases of these ids.
+        agents: Only cases of these agents, as `evals.agents` names them.
         warm: Whether a process loads first what its first case would otherwise be timed with.
     """
 
@@ -53,6 +55,7 @@ class Plan:
     cache: bool = True
     split: str = ""
     cases: Sequence[str] = ()
+    agents: Sequence[str] = ()
     warm: bool = True
 
     def items(self) -> list[Item]:
@@ -61,7 +64,9 @@ class Plan:
             item
             for suite in self.suites
             for item in suite.cases()
-            if self.split in ("", item.split) and (not self.cases or item.id in self.cases)
+            if self.split in ("", item.split)
+            and (not self.cases or item.id in self.cases)
+            and (not self.agents or is_of(item, self.agents))
         ]
 
 

@@ -14,6 +14,8 @@ from governance.errors import InvalidInput
 from graphs.domain import domain, load
 
 LAYERS = ("model", "component", "output")
+AGENT = "agent:"
+"""Before the tag that says whose case it is: the agent's graph and name, such as `concurrent/fraud`."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ ROLES: Mapping[str, tuple[Agent, str]] = {
 }
 """The datasets' roles: the agent that has it, and the graph whose contract it works under."""
 
+AT = {role: f"{graph}/{agent.name}" for role, (agent, graph) in ROLES.items()}
+"""Role → the agent's graph and name."""
+
 BY_CODE: Mapping[str, tuple[Agent, str]] = {
     "claim intake": (replace(agents.CLAIMS, tools=(*READS, open_claim)), "sequential"),
     "claims handler": (replace(agents.CLAIMS, tools=(*READS, settle_claim, pay_claim)), "sequential"),

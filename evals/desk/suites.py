@@ -8,11 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from evals.datasets import SETS, Case, Labelled, load
-from evals.desk import aggregation, answers, cases, oracle, policies, retrieval, roles, routing, tools
+from evals.desk import (
+    aggregation,
+    answers,
+    cases,
+    oracle,
+    policies,
+    retrieval,
+    roles,
+    routing,
+    tools,
+    verdicts,
+)
 from evals.desk.data import DATASETS, DOCUMENTS
-from evals.desk.probes import BY_CODE, ROLES
+from evals.desk.probes import AT, BY_CODE, ROLES
 from evals.desk.stage import prepare
-from evals.suites import Bench, Item, Setting, Suite
+from evals.suites import AGENT, Bench, Item, Setting, Suite
 from evals.verification import class_of, verify
 from nodes.desk.front_door import EXAMPLES
 
@@ -26,7 +37,9 @@ def _cases(
     """A suite's file, and what reads its cases; the dataset has the suite's name unless another is given."""
     dataset = dataset or suite
     return DATASETS / f"{dataset}.jsonl", lambda: [
-        Item(suite, row.id, row.split, row, _tags(row)) for row in load(dataset, DATASETS, form) if keep(row)
+        Item(suite, row.id, row.split, row, (*_tags(row), *_agent(suite, row)))
+        for row in load(dataset, DATASETS, form)
+        if keep(row)
     ]
 
 
@@ -40,6 +53,19 @@ def _tags(row: Labelled) -> tuple[str, ...]:
         return (*tags, job, row.channel, *(flag for flag in flags if getattr(row, flag)))
     return (*tags, class_of(row))
 
+
+def _agent(suite: str, row: Any) -> tuple[str, ...]:
+    """Whose case it is, where it judges one agent as it is deployed."""
+    match suite:
+        case "tools":
+            return (f"{AGENT}{AT[row.role]}",)
+        case "verdicts":
+            return (f"{AGENT}{row.agent}",)
+    return tuple(f"{AGENT}{name}" for name in [WHOLE.get(suite)] if name)
+
+
+WHOLE = {"routing": "adaptive/choose", "answers": "direct/answer"}
+"""Suites that are about one agent."""
 
 ROUTING = Suite(
     "routing",
@@ -64,6 +90,14 @@ BY_CODE_TOOLS = Suite(
     *_cases("tools-by-code", "tools", lambda row: row.role in BY_CODE),
     tools.evaluate,
     TOOLS.metrics,
+)
+VERDICTS = Suite(
+    "verdicts",
+    "component",
+    "what each agent concludes where it stands in its graph",
+    *_cases("verdicts", form=verdicts.VerdictCase),
+    verdicts.evaluate,
+    ("verdict_match_ref", "field_match_ref"),
 )
 RETRIEVAL = Suite(
     "retrieval",
@@ -167,6 +201,7 @@ BENCH = Bench(
         ROUTING,
         TOOLS,
         BY_CODE_TOOLS,
+        VERDICTS,
         RETRIEVAL,
         POLICY,
         AGGREGATION,
