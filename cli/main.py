@@ -8,6 +8,7 @@ import sys
 import typer
 
 from cli import (
+    again,
     approvals,
     audit,
     budget,
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command("run")(run.start)
 app.command("watch")(watch.watch)
 app.command("resume")(run.resume)
+app.command("again")(again.again)
 app.add_typer(runs.app, name="runs")
 app.command("show")(run.show)
 app.command("explain")(explain.explain)

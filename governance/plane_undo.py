@@ -12,6 +12,7 @@ from governance.approvals import PENDING, Approval
 from governance.audit import Entry
 from governance.contract import Contract
 from governance.errors import Denied
+from governance.outcome import Status
 from governance.plane_cancel import Cancelling
 from governance.principals import Run, User
 from governance.store import Tx
@@ -42,7 +43,7 @@ class Undoing(Cancelling):
         Args:
             tools: The compensations, and how often each is needed.
         """
-        undo_id = f"{UNDO}-{origin.id.removeprefix('run-')}"
+        undo_id = _undo_of(origin.id)
 
         def work(tx: Tx) -> Run:
             if runs.state(tx, undo_id):
@@ -67,6 +68,16 @@ class Undoing(Cancelling):
 
         return self.keep(await self.store.transact(work))
 
+    async def taken_back(self, run_id: str) -> bool:
+        """Whether all that a run changed was taken back."""
+
+        def work(tx: Tx) -> bool:
+            undo_id = _undo_of(run_id)
+            ended = runs.get(tx, undo_id).outcome if runs.state(tx, undo_id) else None
+            return bool(ended and ended["status"] == Status.COMPLETED)
+
+        return await self.store.read(work)
+
     async def ask_or_agree(
         self, act: Act, user: User | None, *, requester: str, description: str
     ) -> Approval:
@@ -88,3 +99,7 @@ class Undoing(Cancelling):
             return asked
 
         return await self.store.transact(work)
+
+
+def _undo_of(run_id: str) -> str:
+    return f"{UNDO}-{run_id.removeprefix('run-')}"

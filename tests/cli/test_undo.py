@@ -127,3 +127,28 @@ def test_a_step_that_nothing_takes_back_any_more_is_left_to_people(
         assert tower("effects", "settle", waiting["key"], *said).returncode == code
     assert tower("undo", run, "--as", "lena").returncode == 0
     assert compensations(tower, run) == dict.fromkeys(COMPENSATIONS, 1) | {"cancel_letter": 0}
+
+
+def test_a_request_is_run_again_once_nothing_of_the_first_run_stands(
+    tower: Tower, small_claim: Expectation
+) -> None:
+    first = paid(tower, small_claim)
+    early = tower("again", first)
+    assert f"take that back first with `tower undo {first}`" in " ".join(early.stderr.split())
+    assert early.returncode == 2, "a second payment would be one too many"
+    assert tower("undo", first, "--as", "lena").returncode == 0
+
+    second = tower.json("again", first)
+
+    assert (second["status"], second["customer"]) == (small_claim.status, "C-10001")
+    assert second["verified"] == tower.json("show", first)["verified"]
+    payments = "SELECT status FROM desk_payments WHERE claim_id LIKE 'CL-%' ORDER BY payment_id DESC LIMIT 2"
+    assert tower.sql(payments, store="desk") == [("sent",), ("recalled",)]
+    asked = "SELECT count(*) FROM journal WHERE key LIKE ? AND attempt = 1"
+    calls = [tower.count(asked, f"{run}/%") for run in (first, second["run"])]
+    assert calls[0] == calls[1] > 5, "nothing of the first run was replayed"
+    assert [
+        e["body"]["of"] for e in tower.json("show", second["run"])["entries"] if e["kind"] == "again"
+    ] == [first]
+    undone = tower("again", f"undo-{first.removeprefix('run-')}", "--as", "lena")
+    assert "answers no request" in " ".join(undone.stderr.split())
