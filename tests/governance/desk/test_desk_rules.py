@@ -318,6 +318,15 @@ CASES = [
         "routes.cedar",
     ),
     Case("wordings", memory("answers"), ALLOW, "wordings-are-read", "desk/memory.cedar", DENY),
+    Case("a person reads wordings", memory("person"), ALLOW, "wordings-are-read", "desk/memory.cedar", DENY),
+    Case(
+        "a person has the floor",
+        route("chair", "person"),
+        ALLOW,
+        "the-chair-gives-people-and-patterns-the-floor",
+        "teams.cedar",
+        DENY,
+    ),
     Case("intake has no memory", memory("intake"), DENY, "", None),
     Case(
         "rewrite wordings",
