@@ -28,7 +28,7 @@ JUDGES = "gate.toml"
 
 
 def versions() -> Mapping[str, str]:
-    """Hashes of agents, prompts, tools and of all code, policies and documents together."""
+    """Hashes of agents, prompts, tools and of all code, policies, documents and locked packages together."""
     found = {name: _hash((ROOT / folder).rglob(glob)) for name, (folder, glob) in PARTS.items()}
     every = (
         path
@@ -36,7 +36,7 @@ def versions() -> Mapping[str, str]:
         for path in (ROOT / name).rglob("*")
         if path.suffix in CODE and path.name != JUDGES
     )
-    return found | {"code": _hash(every)}
+    return found | {"code": _hash([*every, *ROOT.glob("requirements.lock")])}
 
 
 @cache

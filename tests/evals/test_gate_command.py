@@ -140,7 +140,10 @@ def test_a_changed_policy_was_never_evaluated_and_changed_thresholds_were(folder
     assert gate("good")[0] == 0
 
     rules.write_text("two")
-
+    assert gate("good")[0] == 3
+    rules.write_text("one")
+    assert gate("good")[0] == 0
+    (tmp_path / "tree/requirements.lock").write_text("langgraph==9")
     assert gate("good")[0] == 3
 
 
