@@ -12,7 +12,6 @@ from langchain_core.messages import AIMessage
 
 from governance.errors import TowerError
 from governance.limits import Budget
-from governance.settings import Settings
 from graphs.adaptive import adaptive
 from graphs.concurrent import concurrent
 from graphs.direct import direct
@@ -24,7 +23,6 @@ from graphs.roster import roster
 from graphs.sequential import sequential
 from graphs.single import single
 from graphs.supervisor import supervisor
-from memory.checkpoints import open_checkpointer
 from models.door import use_model
 from models.scripted import ScriptedChatModel
 from nodes.assignee import Assignee
@@ -174,15 +172,12 @@ async def decides(desk: Office, run: Run, kind: str) -> None:
 @every_place
 async def test_it_asks_once_at_the_root_with_its_path_and_pays_once(desk, place):
     model = speaks(place, look("T-002"), pay("T-002", 90_000))
-    url = Settings.from_env().url("checkpoints")
-    async with open_checkpointer(url) as saver:
-        run = await desk.start(graph_of(place, saver), "Refund T-002 please")
+    run = await desk.start(graph_of(place, desk.saver), "Refund T-002 please")
     assert [asked["path"] for asked in run.waiting] == [f"{place.path}/acts/0"]
     assert desk.refunds() == []
 
-    async with open_checkpointer(url) as saver:  # another process, as far as the graph can tell
-        run.graph = graph_of(place, saver)
-        await decides(desk, run, "approve")
+    run.graph = graph_of(place, desk.saver)  # built again, as in another process
+    await decides(desk, run, "approve")
 
     assert run.outcome["status"] == "completed", run.outcome
     assert [row[:2] for row in desk.refunds()] == [("T-002", 90_000)]
