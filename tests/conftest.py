@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 from collections.abc import Iterator
@@ -16,12 +17,13 @@ pytest_plugins = ["tests.collecting"]
 CONFIGURES = ("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_", "TOWER_")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Clear what the user's shell configures, before any module of ours is imported."""
     for name in [name for name in os.environ if name.startswith(CONFIGURES)]:
         del os.environ[name]
     home = tempfile.TemporaryDirectory(prefix="tower-tests-", ignore_cleanup_errors=True)
-    config.add_cleanup(home.cleanup)
+    # Not as a cleanup of pytest's, which a worker of xdist may end without.
+    atexit.register(home.cleanup)
     os.environ["TOWER_HOME"] = home.name
     # Named by their content, so that all tests of all runs can share one index.
     os.environ["TOWER_VECTORS"] = str(Path(tempfile.gettempdir()) / "tower-tests-vectors")

@@ -13,6 +13,7 @@ from governance.policy import PolicyEngine
 from models.door import use_model
 from tests.matrix.crews import CREWS
 from tests.matrix.rows import CELLS
+from tests.matrix.scenarios import summary
 from tests.matrix.table import BROKEN, HOLDS, NOT_RUN, SURVIVED, markdown
 from tests.matrix.world import World, open_plane
 from tests.second import office
@@ -46,7 +47,7 @@ def world(policy: PolicyEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table, where all of it was run."""
+    """Print the table, and what the table of scenarios counts, where all of it was run."""
     if not os.environ.get("MATRIX"):
         return
     ended = {
@@ -55,7 +56,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for report in terminalreporter.stats.get(word, ())
     }
     results = {(crew.name, control): _found(ended, crew.name, control) for crew in CREWS for control in CELLS}
-    terminalreporter.write_line(markdown(results))
+    terminalreporter.write_line(f"{markdown(results)}\n\n{summary()}")
 
 
 def _found(ended: dict[str, str], crew: str, control: str) -> str:

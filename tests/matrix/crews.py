@@ -24,6 +24,7 @@ from models.scripted import Reply
 from nodes.assign import Assignment
 from nodes.assignee import Assignee
 from nodes.finding import Review
+from nodes.nested import Nested
 from nodes.resolve import AskHuman, Vote
 from nodes.step import Step
 from nodes.team import Agent
@@ -205,24 +206,37 @@ CREWS = [
 ]
 """Every pattern, the simplest first."""
 
-DIRECT, SINGLE, _, CONCURRENT, _, _, SUPERVISOR, MAGENTIC, ADAPTIVE = CREWS
+DIRECT, SINGLE, SEQUENTIAL, CONCURRENT, _, HANDOFF, SUPERVISOR, MAGENTIC, ADAPTIVE = CREWS
+
+
+def voting(crew: Crew, build: Callable[[Nested], Graph], **others: Sequence[Line]) -> Crew:
+    """The same crew, where the panel stands in the place of the agent that acts."""
+    return replace(
+        crew,
+        build=lambda: build(Nested(graph=panel().compile(name="acts"), job="They vote.")),
+        others={**CONCURRENT.others, **crew.others, **others},
+        ends=CONCURRENT.ends,
+    )
+
 
 VOTING = {
-    "supervisor": replace(
+    "sequential": voting(SEQUENTIAL, lambda team: sequential([Step(READS), team])),
+    "handoff": voting(HANDOFF, lambda team: handoff([FRONTS, team], edges={"fronts": ["acts"]})),
+    "supervisor": voting(
         SUPERVISOR,
-        build=lambda: supervisor(CHAIR, {"acts": Assignee(panel().compile(name="acts"), "They vote.")}),
-        others={**CONCURRENT.others, "chair": SUPERVISOR.others["boss"]},
-        ends=CONCURRENT.ends,
+        lambda team: supervisor(CHAIR, {"acts": Assignee(team.graph, team.job)}),
+        chair=SUPERVISOR.others["boss"],
     ),
-    "adaptive": replace(
+    "magentic": voting(
+        MAGENTIC, lambda team: magentic(LEAD, [Worker(ACTS, pattern=team.graph)], review=None)
+    ),
+    "adaptive": voting(
         ADAPTIVE,
-        build=lambda: adaptive(
+        lambda team: adaptive(
             DOOR,
-            [replace(job, ladder=("concurrent",) if job.ladder else ()) for job in JOBS],
-            {"concurrent": panel().compile(name="concurrent")},
+            [replace(job, ladder=("acts",) if job.ladder else ()) for job in JOBS],
+            {"acts": team.graph},
         ),
-        others={**CONCURRENT.others, **ADAPTIVE.others},
-        ends=CONCURRENT.ends,
     ),
 }
 """Crews whose members vote, since a pattern of votes stands where one of them stood."""

@@ -27,8 +27,7 @@ CELLS: dict[str, Cell] = {
 }
 
 READS_ONLY = "it calls no tool"
-ONE_VOICE = "one agent after another, so nobody votes on the same question"
-NOT_COMPARED = "its steps answer different questions, so nobody votes on the same one"
+ONE_VOICE = "one agent alone, so nobody disagrees"
 NOT_APPLICABLE = {
     **{
         ("direct", control): READS_ONLY
@@ -41,7 +40,10 @@ NOT_APPLICABLE = {
             "overbearing supervisor",
         )
     },
-    **{(name, "dissent"): ONE_VOICE for name in ("direct", "single", "sequential", "handoff")},
-    ("magentic", "dissent"): NOT_COMPARED,
+    **{(name, "dissent"): ONE_VOICE for name in ("direct", "single")},
 }
 """Pattern and control → why the cell is not asked."""
+
+IN_THE_LOG_ONLY = "the dissent of a pattern among its members is logged and not in the outcome's dissent"
+GAPS = {(name, "dissent"): IN_THE_LOG_ONLY for name in ("sequential", "handoff", "magentic")}
+"""Pattern and control → what doesn't hold yet; a cell that begins to hold fails until it leaves this list."""
