@@ -46,7 +46,7 @@ def by_agent(rows: Sequence[Row], suites: Sequence[Suite]) -> Done:
     """How each agent does."""
     primary = {suite.name: suite.metrics[0] for suite in suites}
     scores: defaultdict[tuple[str, str], dict[str, list[float]]] = defaultdict(dict)
-    for row in sorted(rows, key=lambda row: agent_of(row.tags)):
+    for row in sorted(rows, key=lambda row: (agent_of(row.tags), row.split)):
         if agent := agent_of(row.tags):
             mine = scores[agent, row.suite].setdefault(row.split, [])
             mine.append(row.scores.get(primary[row.suite], 0.0))
