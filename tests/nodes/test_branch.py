@@ -186,5 +186,5 @@ def test_a_nested_outcome_is_a_verdict_with_as_much_evidence_as_one_may_have():
 def test_a_nested_outcome_that_failed_or_says_something_else_is_none():
     with pytest.raises(Absent, match="why not"):
         branch._verdict_of(outcome("failed"), Opinion)
-    with pytest.raises(Absent, match="no Opinion .choice: Input should be"):
+    with pytest.raises(Absent, match="Input should be"):
         branch._verdict_of(outcome("completed", choice="perhaps"), Opinion)
