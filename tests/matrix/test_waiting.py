@@ -1,0 +1,132 @@
+"""Crews that wait for a person, each as the ticket office's own tests have it of one pattern or two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.types import Command
+
+from governance.control import ControlPlane, use_control
+from governance.errors import Denied, InvalidInput
+from governance.limits import Times
+from tests.governance.conftest import Clock
+from tests.matrix.cells import LARGE, acts, by_what_was_done, happy
+from tests.matrix.crews import CREWS, SINGLE, Crew, look, pay
+from tests.matrix.switches import crash
+from tests.matrix.world import LENA, World
+from tests.second import office
+from tests.second.rules import MATRIX, gathered
+
+OTHERS = [crew for crew in CREWS if acts(crew) and crew is not SINGLE]
+every_other = pytest.mark.parametrize("crew", OTHERS, ids=lambda crew: crew.name)
+
+
+async def decides(world: World, kind: str, **more: Any) -> dict[str, Any]:
+    (asked,) = world.waiting
+    said = {"approval_id": asked["approval_id"], "decisions": [{"type": kind, **more}]}
+    await world.plane.decide(LENA, said)
+    return said
+
+
+async def resumed(world: World, times: int) -> Sequence[Any]:
+    go = (world.graph.ainvoke(Command(resume="woken"), world.config, durability="sync") for _ in range(times))
+    return await asyncio.gather(*go)
+
+
+@pytest.mark.scenario(33)
+@every_other
+async def test_an_edit_is_cleared_again_and_a_switched_tool_is_refused(world: World, crew: Crew):
+    await happy(world, crew, LARGE)
+    args = world.waiting[0]["action_requests"][0]["args"]
+    foreign = await world.plane.vault.token("harbor", "iban", office.IBANS["bob"])
+    for name, edited, error in (
+        ("take_back", args, InvalidInput),
+        ("refund", args | {"iban": foreign}, Denied),
+    ):
+        with pytest.raises(error):
+            await decides(world, "edit", edited_action={"name": name, "args": edited})
+
+    await decides(world, "edit", edited_action={"name": "refund", "args": args | {"amount": 70_000}})
+    await resumed(world, 1)
+
+    assert [row[:2] for row in world.rows()] == [("T-002", 70_000)]
+    assert world.effects == 1
+
+
+@pytest.mark.scenario(35)
+@every_other
+async def test_two_resumes_at_once_have_one_effect(world: World, crew: Crew):
+    await happy(world, crew, LARGE)
+    await decides(world, "approve")
+    await resumed(world, 2)
+
+    assert world.effects == 1
+    assert [row[:2] for row in world.rows()] == [LARGE]
+
+
+@pytest.mark.scenario(35)
+async def test_without_a_journal_they_have_two(world: World, monkeypatch: pytest.MonkeyPatch):
+    # Asked again it says the same again, as a model without a journal behind it would.
+    world.script({"Job of acts.": by_what_was_done(look(LARGE[0]), pay(*LARGE), SINGLE.ends)})
+    await world.start(SINGLE)
+    await decides(world, "approve")
+    crash(monkeypatch)
+    await resumed(world, 2)
+
+    assert world.effects == 2
+
+
+@pytest.mark.scenario(14)
+@every_other
+async def test_two_hours_of_a_person_are_no_run_time(world: World, crew: Crew):
+    clock, old = Clock(), world.plane
+    limits = replace(old.limits, times=Times(run_seconds=60, service_hours=1))
+    world.plane = ControlPlane(old.settings, old.store, old.policy, limits, old.vault, clock)
+    use_control(world.plane)
+    await happy(world, crew, LARGE)
+    clock.now += timedelta(hours=2)
+    await world.answer("approve")
+
+    assert (world.status, world.effects) == ("completed", 1)
+    usage = world.state["outcome"]["usage"]
+    assert (usage["seconds"], usage["waited_seconds"], usage["late"]) == (0, 7200, True)
+
+
+@pytest.mark.scenario(16)
+@every_other
+async def test_ten_interrupts_reset_no_counter(world: World, crew: Crew):
+    await happy(world, crew, LARGE)
+    before, asked = await world.plane.usage(world.run), world.model.calls
+    for _ in range(10):
+        await world.go(Command(resume="woken"))
+    after = await world.plane.usage(world.run)
+    counted = ("model_calls", "tool_calls", "handoffs", "tokens", "micros")
+    assert [after[unit] for unit in counted] == [before[unit] for unit in counted]
+    assert after["model_calls"] == world.model.calls == asked
+
+    await world.answer("approve")
+
+    assert (world.status, world.effects) == ("completed", 1)
+    assert world.state["outcome"]["usage"]["model_calls"] == world.model.calls
+
+
+@pytest.mark.scenario(42)
+@every_other
+async def test_a_yes_under_the_old_policies_does_not_count(world: World, crew: Crew, tmp_path: Path):
+    await happy(world, crew, LARGE)
+    first = await decides(world, "approve")
+    world.policy = gathered(tmp_path / "changed", MATRIX, rule="// reviewed\n")
+    world.restart()
+
+    await world.go(Command(resume="woken"))
+
+    assert world.effects == 0
+    assert world.waiting[0]["approval_id"] != first["approval_id"]
+    await world.answer("approve")
+    assert (world.status, world.effects) == ("completed", 1)
