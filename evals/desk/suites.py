@@ -33,18 +33,19 @@ def _cases(
     dataset: str = "",
     keep: Callable[[Any], bool] = lambda _row: True,
     form: type[Labelled] | None = None,
+    agent: Callable[[Any], str] = lambda _row: "",
 ) -> tuple[Path, Callable[[], Sequence[Item]]]:
     """A suite's file, and what reads its cases; the dataset has the suite's name unless another is given."""
     dataset = dataset or suite
     return DATASETS / f"{dataset}.jsonl", lambda: [
-        Item(suite, row.id, row.split, row, (*_tags(row), *_agent(suite, row)))
+        Item(suite, row.id, row.split, row, _tags(row, agent(row)))
         for row in load(dataset, DATASETS, form)
         if keep(row)
     ]
 
 
-def _tags(row: Labelled) -> tuple[str, ...]:
-    tags = ["hard"] if row.hard else []
+def _tags(row: Labelled, agent: str) -> tuple[str, ...]:
+    tags = ["hard"] * row.hard + [f"{AGENT}{agent}"] * bool(agent)
     if not isinstance(row, tuple(SETS.values())):
         return tuple(tags)
     if isinstance(row, Case):
@@ -54,24 +55,11 @@ def _tags(row: Labelled) -> tuple[str, ...]:
     return (*tags, class_of(row))
 
 
-def _agent(suite: str, row: Any) -> tuple[str, ...]:
-    """Whose case it is, where it judges one agent as it is deployed."""
-    match suite:
-        case "tools":
-            return (f"{AGENT}{AT[row.role]}",)
-        case "verdicts":
-            return (f"{AGENT}{row.agent}",)
-    return tuple(f"{AGENT}{name}" for name in [WHOLE.get(suite)] if name)
-
-
-WHOLE = {"routing": "adaptive/choose", "answers": "direct/answer"}
-"""Suites that are about one agent."""
-
 ROUTING = Suite(
     "routing",
     "component",
     "the front door's choice of intent and pattern",
-    *_cases("routing"),
+    *_cases("routing", agent=lambda _row: "adaptive/choose"),
     routing.evaluate,
     ("intent_correctness_ref", "routing_path_match_ref"),
 )
@@ -79,7 +67,7 @@ TOOLS = Suite(
     "tools",
     "component",
     "calls that agents with tools of their own propose",
-    *_cases("tools", keep=lambda row: row.role in ROLES),
+    *_cases("tools", keep=lambda row: row.role in ROLES, agent=lambda row: AT[row.role]),
     tools.evaluate,
     ("tool_selection_accuracy_ref", "tool_parameter_accuracy_ref"),
 )
@@ -95,7 +83,7 @@ VERDICTS = Suite(
     "verdicts",
     "component",
     "what each agent concludes where it stands in its graph",
-    *_cases("verdicts", form=verdicts.VerdictCase),
+    *_cases("verdicts", form=verdicts.VerdictCase, agent=lambda row: row.agent),
     verdicts.evaluate,
     ("verdict_match_ref", "field_match_ref"),
 )
@@ -129,7 +117,7 @@ ANSWERS = Suite(
     "answers",
     "output",
     "what is answered from the documents, on a third of the questions",
-    *_cases("answers", "retrieval", lambda row: roles.sampled(row.id, 3)),
+    *_cases("answers", "retrieval", lambda row: roles.sampled(row.id, 3), agent=lambda _row: "direct/answer"),
     answers.evaluate,
     ("relevance_ref", "faithfulness_ref", "refusal_ref"),
 )

@@ -56,8 +56,8 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     """Let the agent work where it stands in its graph, with its tools and its check."""
     case: VerdictCase = item.data
     station = STATIONS[case.agent]
-    written = Part(name="letter.txt", media_type="text/plain", text=case.letter)
-    letters = [Document(name=written.name, parts=(written,))] if case.letter else []
+    letter = Part(name="letter.txt", media_type="text/plain", text=case.letter)
+    letters = [Document(name=letter.name, parts=(letter,))] if case.letter else []
     request = Request(case.request, letters, case.customer_id)
     async with world(setting.folder, case.records):
         started = time.perf_counter()
@@ -68,9 +68,8 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     answers = [call["args"] for call in played.calls if call["name"] == final]
     called = [(call["name"], call["args"]) for call in played.calls if call["name"] != final]
     said = _read(station, answers[-1]) if answers else {}
-    said |= next(
-        (e["body"] for e in played.entries if e["kind"] == "review"), {}
-    )  # what code found stands with it
+    # A review is what was taken: what code found stands with it.
+    said |= next((entry["body"] for entry in played.entries if entry["kind"] == "review"), {})
     objected = played.count("contradiction") > 0
     kept = [holds(said.get(name), wanted) for name, wanted in case.expected.items()]
     kept += [any(_is(call, *one) for one in called) for call in case.calls]
@@ -91,12 +90,7 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         "component",
         scores=scores,
         expected={"fields": case.expected, "calls": case.calls, "contradicts": case.contradicts},
-        got={
-            "said": said,
-            "calls": [list(one) for one in called],
-            "objected": objected,
-            "error": played.error,
-        },
+        got={"said": said, "calls": [list(one) for one in called], "objected": objected},
         run=played.run,
         seconds=seconds,
         **played.used,
@@ -115,10 +109,11 @@ def holds(value: Any, wanted: Any) -> bool:
         return bool(value == wanted)
     text = str(value).casefold()
     return (
-        all(each.casefold() in text for each in wanted.get("has", ()))
+        value is not None
+        and all(each.casefold() in text for each in wanted.get("has", ()))
         and not any(each.casefold() in text for each in wanted.get("lacks", ()))
         and value in wanted.get("in", [value])
-        and all(any(_fields(one, each) for one in value or ()) for each in wanted.get("each", ()))
+        and all(any(_fields(one, each) for one in value) for each in wanted.get("each", ()))
     )
 
 

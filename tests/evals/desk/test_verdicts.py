@@ -130,6 +130,7 @@ def test_rows_differ_and_name_what_there_is():
         ([{"id": "a", "args": {"by": "x"}}, {"id": "b"}], {"each": [{"id": "b"}, {"args.by": "x"}]}, True),
         ([{"id": "a"}], {"each": [{"id": "a"}, {"id": "b"}]}, False),
         (None, {"each": [{"id": "a"}]}, False),
+        (None, {"lacks": ["drunk"]}, False),
     ],
 )
 def test_what_is_wanted_holds(value, wanted, right):
