@@ -23,8 +23,16 @@ from tests.matrix.world import LENA, World
 from tests.second import office
 from tests.second.rules import MATRIX, gathered
 
-OTHERS = [crew for crew in CREWS if acts(crew) and crew is not SINGLE]
-every_other = pytest.mark.parametrize("crew", OTHERS, ids=lambda crew: crew.name)
+IN_EVERY_RUN = {"concurrent", "supervisor"}
+"""The others are left to `make matrix`."""
+every_other = pytest.mark.parametrize(
+    "crew",
+    [
+        pytest.param(crew, id=crew.name, marks=() if crew.name in IN_EVERY_RUN else pytest.mark.slow)
+        for crew in CREWS
+        if acts(crew) and crew is not SINGLE
+    ],
+)
 
 
 async def decides(world: World, kind: str, **more: Any) -> dict[str, Any]:
