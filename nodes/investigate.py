@@ -115,7 +115,8 @@ def _ended(nested: RunOutput) -> Found:
     outcome = nested["outcome"]
     if outcome["status"] != Status.COMPLETED:
         return {"status": outcome["status"], "error": "; ".join(outcome["reasons"])}
-    return {"status": DONE, "result": {"answer": outcome["answer"], "result": outcome["result"]}}
+    differ = {"dissent": outcome["dissent"]} if outcome["dissent"] else {}
+    return {"status": DONE, "result": {"answer": outcome["answer"], "result": outcome["result"], **differ}}
 
 
 def _task(step: Mapping[str, Any], state: Investigation) -> Task:

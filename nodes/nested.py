@@ -69,7 +69,8 @@ async def work_nested(turn: Turn, graph: Compiled) -> dict[str, Any] | BaseModel
             raise short
         turn.refused.append(fault(name, short))
     if turn.agent.returns is None:
-        return {"answer": outcome["answer"], "evidence": outcome["evidence"], **outcome["result"]}
+        differ = {"dissent": outcome["dissent"]} if outcome["dissent"] else {}
+        return {"answer": outcome["answer"], "evidence": outcome["evidence"], **differ, **outcome["result"]}
     try:
         return turn.agent.returns.model_validate(outcome["result"])
     except ValidationError as error:

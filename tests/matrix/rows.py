@@ -44,6 +44,5 @@ NOT_APPLICABLE = {
 }
 """Pattern and control → why the cell is not asked."""
 
-IN_THE_LOG_ONLY = "the dissent of a pattern among its members is logged and not in the outcome's dissent"
-GAPS = {(name, "dissent"): IN_THE_LOG_ONLY for name in ("sequential", "handoff", "magentic")}
+GAPS: dict[tuple[str, str], str] = {}
 """Pattern and control → what doesn't hold yet; a cell that begins to hold fails until it leaves this list."""
