@@ -70,8 +70,16 @@ def isolated(command: list[str], home: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_whole_demo_needs_no_network(tmp_path):
-    ran = isolated([sys.executable, "-m", "cli.main", "demo"], tmp_path / "home")
+INBOX = ROOT / "examples" / "inbox"
+QUESTION = ("run", "--graph", "adaptive", str(INBOX / "04-wording-question.eml"))
+
+
+@pytest.mark.parametrize(
+    "command", [QUESTION, pytest.param(("demo",), marks=pytest.mark.slow)], ids=["question", "demo"]
+)
+def test_nothing_is_looked_up_and_nothing_kept_outside(tmp_path, command):
+    """The question loads the embeddings, the index and each library that a run needs; the demo all graphs."""
+    ran = isolated([sys.executable, "-m", "cli.main", *command], tmp_path / "home")
 
     assert ran.stdout.startswith("outside: refused"), ran.stderr
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
