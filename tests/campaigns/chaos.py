@@ -20,15 +20,17 @@ from governance.outcome import Status
 from governance.policy import PolicyEngine
 from governance.verify import verify
 from memory.checkpoints import open_checkpointer
-from nodes.admission import Request
+from nodes.admission import Admission, Request
 from nodes.place import RUN_KEY
 from tests.campaigns.desk import Place
 from tests.campaigns.provider import asks
 from tests.matrix.crews import CREWS, Crew
-from tests.matrix.world import ADMISSION, LENA, LETTER, SAM, open_plane
+from tests.matrix.world import LENA, LETTER, SAM, open_plane
 from tests.second import office
 from tests.second.office import Ledger
 
+ADMISSION = Admission(office.Customers(), {crew.name: office.CONTRACT for crew in CREWS})
+"""One refund, as the office has it: a model that lost the thread may ask for it twice."""
 TOOL_FAULTS = ("fails", "hangs", "acts and fails", "acts and hangs", "answers late")
 TIMEOUTS = Timeouts(model=1.5, tool=0.4)
 PATIENCE_SECONDS = 120
