@@ -21,6 +21,8 @@ def again(run_id: RunId, user: As = None, json: Json = False) -> None:
 
     async def work() -> int:
         from cli.session import session
+        from governance.errors import InvalidInput
+        from governance.events import AGAIN, Event, EventSeen
         from nodes.admission import Request
 
         async with session(user) as opened:
@@ -29,8 +31,13 @@ def again(run_id: RunId, user: As = None, json: Json = False) -> None:
             run, said = first.run, str(first.input["messages"][0]["content"])
             # As it was masked and marked; whose it is, is told anew from the same verification.
             request = Request(said.partition("\n")[2], customer=run.subject, vouched=run.verified)
-            record = await opened.start(run.graph, request)
-            await opened.plane.note(record.run, "again", {"of": run.id})
+            try:  # once only, or a third run would not know what the second one did
+                record = await opened.start(
+                    run.graph, request, event=Event(AGAIN, run.user.tenant, "", run.id)
+                )
+            except EventSeen as seen:
+                msg = f"{run.id} was run again already, as {seen.run}; run that one again"
+                raise InvalidInput(msg) from seen
             console(error=json).print(f"run {record.run.id}")
             return await go_on(opened, record, json=json)
 

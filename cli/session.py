@@ -15,6 +15,7 @@ from governance.approvals import Approval
 from governance.control import ControlPlane, control
 from governance.effects import Recorded
 from governance.errors import InvalidInput, NotAuthenticated
+from governance.events import Event
 from governance.identity import Identity
 from governance.principals import User
 from governance.runs import Record
@@ -32,19 +33,24 @@ class Session:
     application: Domain
     settings: Settings
 
-    async def start(self, graph: str, request: Request, thread: str = "") -> Record:
+    async def start(
+        self, graph: str, request: Request, thread: str = "", event: Event | None = None
+    ) -> Record:
         """Admit a request; nothing runs yet.
 
         Args:
             thread: Of a conversation that it goes on with; a new one unless set.
+            event: What it is opened by, if anything; an event opens one run at most.
 
         Raises:
+            EventSeen: The event was handled before.
             Denied, InvalidInput: It can't be admitted, and nothing was started.
         """
         await self.application.prepare()
         if graph in self.application.graphs:
             self.application.graph(graph)  # one that can't be built opens no run
-        admitted = await self.application.admission.admit(self.user, graph, request, thread or str(uuid4()))
+        thread = thread or str(uuid4())
+        admitted = await self.application.admission.admit(self.user, graph, request, thread, event)
         return await self.plane.record(admitted.run.id)
 
     async def record(self, run_id: str) -> Record:

@@ -64,10 +64,10 @@ def _what(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of wor
     match entry["kind"]:
         case "run_opened":
             return f"opens a run of {body.get('graph')} for {body.get('subject') or 'nobody verified'}"
+        case "event" if body.get("what") == "again":
+            return f"does again what {body.get('digest')} was asked for"
         case "event":
             return f"{'is woken' if body.get('did') == 'woke' else 'starts'}: a {body.get('what')} came"
-        case "again":
-            return f"does again what {body.get('of')} was asked for"
         case "run_ended":
             return f"ends as {body.get('status')}"
         case "cleared":

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ASKS_AT = "escalate"
 """The node that asks for what a step lacks. A document may bring that; a yes or a choice is a person's."""
 
+AGAIN = "again"
+"""The kind of event by which a person runs a request again; its digest is the first run's id."""
+
 
 class EventSeen(TowerError):
     """The event was handled before.
@@ -38,10 +41,10 @@ class EventSeen(TowerError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened outside: a document arrived, or a deadline passed.
+    """Something that happened outside: a document arrived, a deadline passed, a person wants it again.
 
     Attributes:
-        kind: `document` or `deadline`.
+        kind: `document`, `deadline` or `again`.
         name: What makes it this event beside its content, such as a file's name; only hashed.
         digest: Of its content.
     """

@@ -148,7 +148,12 @@ def test_a_request_is_run_again_once_nothing_of_the_first_run_stands(
     calls = [tower.count(asked, f"{run}/%") for run in (first, second["run"])]
     assert calls[0] == calls[1] > 5, "nothing of the first run was replayed"
     assert [
-        e["body"]["of"] for e in tower.json("show", second["run"])["entries"] if e["kind"] == "again"
-    ] == [first]
+        (e["body"]["what"], e["body"]["digest"])
+        for e in tower.json("show", second["run"])["entries"]
+        if e["kind"] == "event"
+    ] == [("again", first)]
+    assert tower("undo", second["run"], "--as", "lena").returncode == 0
+    twice = " ".join(tower("again", first).stderr.split())
+    assert f"{first} was run again already, as {second['run']}" in twice, "else each again pays once more"
     undone = tower("again", f"undo-{first.removeprefix('run-')}", "--as", "lena")
     assert "answers no request" in " ".join(undone.stderr.split())
