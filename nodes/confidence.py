@@ -74,7 +74,7 @@ async def look_again(
             found = await work(turn)
         except (Contradiction, GaveUp, ModelFailed):
             found = {}
-        changed = sorted(name for name in found if found[name] != best[name])
+        changed = sorted(name for name in found if found[name] != best.get(name))
         note = {"agent": name, "confidence": before, "then": who, "found": sure_of(found), "changed": changed}
         await control().note(turn.actor.run, "unsure", note)
         if (sure_of(found) or 0) > before:

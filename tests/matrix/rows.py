@@ -43,6 +43,3 @@ NOT_APPLICABLE = {
     **{(name, "dissent"): ONE_VOICE for name in ("direct", "single")},
 }
 """Pattern and control → why the cell is not asked."""
-
-GAPS: dict[tuple[str, str], str] = {}
-"""Pattern and control → what doesn't hold yet; a cell that begins to hold fails until it leaves this list."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.matrix.crews import CREWS
-from tests.matrix.rows import GAPS, NOT_APPLICABLE
+from tests.matrix.rows import NOT_APPLICABLE
 
 PATTERNS = tuple(crew.name for crew in CREWS)
 TABLE: Mapping[str, Mapping[str, Any]] = tomllib.loads(
@@ -30,7 +30,7 @@ def standing(number: str, pattern: str) -> tuple[str, str]:
     said += [(NOT_SHOWN, "") for name in entry.get("not_shown", ()) if name == pattern]
     if cell[1]:
         why = NOT_APPLICABLE.get(cell)
-        said.append((CAN_NOT_APPLY, why) if why else (NOT_SHOWN, "") if cell in GAPS else (SHOWN, cell[1]))
+        said.append((CAN_NOT_APPLY, why) if why else (SHOWN, cell[1]))
     if not said and "needs" in entry:
         said = [(CAN_NOT_APPLY, f"it needs {entry['needs']}")]
     if len(said) != 1:

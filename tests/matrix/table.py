@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.matrix.crews import CREWS
-from tests.matrix.rows import CELLS, GAPS, NOT_APPLICABLE
+from tests.matrix.rows import CELLS, NOT_APPLICABLE
 
 HOLDS, SURVIVED, BROKEN, NOT_ASKED, NOT_RUN = "✓", "no check", "✗", "-", "?"
 
@@ -21,19 +21,17 @@ def markdown(results: Results | None = None) -> str:
     for control in CELLS:
         cells = [_cell(name, control, results) for name in patterns]
         lines.append(f"| {control} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *_notes(NOT_ASKED, NOT_APPLICABLE), *_notes(BROKEN, GAPS)])
+    return "\n".join([*lines, "", *_notes()])
 
 
-def _notes(sign: str, cells: Mapping[tuple[str, str], str]) -> list[str]:
+def _notes() -> list[str]:
     reasons: dict[str, list[str]] = {}
-    for (name, control), why in cells.items():
+    for (name, control), why in NOT_APPLICABLE.items():
         reasons.setdefault(why, []).append(f"`{name}` {control}")
-    return [f"- `{sign}` {why}: {', '.join(named)}." for why, named in reasons.items()]
+    return [f"- `{NOT_ASKED}` {why}: {', '.join(named)}." for why, named in reasons.items()]
 
 
 def _cell(name: str, control: str, results: Results | None) -> str:
     if (name, control) in NOT_APPLICABLE:
         return NOT_ASKED
-    if (name, control) in GAPS:
-        return BROKEN
     return HOLDS if results is None else results.get((name, control), NOT_RUN)

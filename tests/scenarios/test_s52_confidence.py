@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field, create_model
@@ -32,8 +32,8 @@ class Facts(office.Facts):
     confidence: Annotated[int, Field(ge=0, le=100)]
 
 
-def rule(*before_asking: str) -> dict[str, Any]:
-    return {"confidence": {"refund": ConfidenceRule(LEAST, before_asking)}}  # type: ignore[arg-type]
+def rule(*before_asking: Literal["same", "another"]) -> dict[str, Any]:
+    return {"confidence": {"refund": ConfidenceRule(LEAST, before_asking)}}
 
 
 def fact_step(**more: Any) -> Step:
