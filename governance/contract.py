@@ -32,9 +32,9 @@ class Contract:
         allowed = self.tools.get(tool, 0)
         if not allowed:
             return f"{tool} isn't in this run's task contract"
-        return f"the task contract lets this run call {tool} {allowed} times, and it has" * (
-            called >= allowed
-        )
+        if called >= allowed:
+            return f"the task contract lets this run call {tool} {allowed} times, and it has"
+        return ""
 
     def to_json(self) -> dict[str, object]:
         """The contract as plain JSON, with sets sorted."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from governance.control import control, use_control
 from governance.settings import Settings
-from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
 from tests.graphs.desk.legs import Legs
@@ -26,12 +23,8 @@ class Assessment(Legs):
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Assessment]:
-    await domain().prepare()
-    yield Assessment()
-    use_model(None)
-    control().close()
-    use_control(None)
+def desk(prepared: None) -> Assessment:
+    return Assessment()
 
 
 def claims() -> list[Any]:
@@ -101,16 +94,22 @@ def verdict(name: str, choice: str, claim: str) -> Any:
     return call(name, choice=choice, confidence=99, reason="I say so", evidence=evidence, claim_id=claim)
 
 
+def say(claim: str, **otherwise: Any) -> None:
+    """Let every assessor say `pay`, and some say something else."""
+    jobs = {
+        "Cover": "policy covers",
+        "Fraud": "wrong with a claim",
+        "Cost": "amount of a claim",
+        "History": "history of the customer",
+    }
+    all_pay = {who: verdict(f"{who}Opinion", "pay", claim) for who in jobs}
+    use_model(ScriptedChatModel(scripts={jobs[who]: [said] for who, said in (all_pay | otherwise).items()}))
+
+
 async def test_no_model_can_grant_cover_or_judge_another_claim(desk):
     """Coverage and cost contradict the record, history speaks of a claim that nobody asked about."""
     mine = "CL-400002"
-    said = {
-        "policy covers": [verdict("CoverOpinion", "pay", mine)],
-        "wrong with a claim": [verdict("FraudOpinion", "pay", mine)],
-        "amount of a claim": [verdict("CostOpinion", "pay", mine)],
-        "history of the customer": [verdict("HistoryOpinion", "pay", "CL-400001")],
-    }
-    use_model(ScriptedChatModel(scripts=said))
+    say(mine, History=verdict("HistoryOpinion", "pay", "CL-400001"))
 
     run = await desk.start(f"Please assess claim {mine}", "C-10012")
 
@@ -123,10 +122,7 @@ async def test_no_model_can_grant_cover_or_judge_another_claim(desk):
 
 async def test_a_cost_verdict_against_the_record_outweighs_nobody(desk):
     mine = "CL-400015"
-    jobs = {"Cover": "policy covers", "Fraud": "wrong with a claim", "History": "history of the customer"}
-    said = {job: [verdict(f"{who}Opinion", "pay", mine)] for who, job in jobs.items()}
-    said["amount of a claim"] = [verdict("CostOpinion", "decline", mine)]
-    use_model(ScriptedChatModel(scripts=said))
+    say(mine, Cost=verdict("CostOpinion", "decline", mine))
 
     run = await desk.start(f"Please assess claim {mine}", "C-10028")
 
@@ -147,13 +143,8 @@ async def test_a_history_that_nobody_could_read_has_no_verdict(desk, monkeypatch
 
 async def test_signals_and_history_on_record_are_not_explained_away(desk):
     mine = "CL-400015"
-    said = {
-        "policy covers": [verdict("CoverOpinion", "pay", mine)],
-        "wrong with a claim": [verdict("FraudOpinion", "decline", mine)],
-        "amount of a claim": [verdict("CostOpinion", "pay", mine)],
-        "history of the customer": [verdict("HistoryOpinion", "decline", mine)],
-    }
-    use_model(ScriptedChatModel(scripts=said))
+    declined = {who: verdict(f"{who}Opinion", "decline", mine) for who in ("Fraud", "History")}
+    say(mine, **declined)
 
     run = await desk.start(f"Please assess claim {mine}", "C-10028")
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
 
-from governance.control import control, use_control
 from governance.settings import Settings
-from graphs.domain import domain
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
 from tests.graphs.desk.legs import Legs
 
+pytestmark = pytest.mark.usefixtures("prepared")
 CUSTOMER = "C-10005"
 TRIAGED = call("transfer_to_billing", reason="an invoice")
 SINCE = "SELECT kind, text FROM desk_notes WHERE noted_on > '2026-07' ORDER BY note_id"
@@ -44,15 +42,6 @@ class Service(Legs):
 
 class Alone(Service):
     graph_name = "single"
-
-
-@pytest.fixture(autouse=True)
-async def prepared(records: None) -> AsyncIterator[None]:
-    await domain().prepare()
-    yield
-    use_model(None)
-    control().close()
-    use_control(None)
 
 
 def notes() -> list[tuple[str, str]]:
