@@ -15,6 +15,7 @@ from evals.datasets import sha256
 from evals.rows import Experiment, Row
 from evals.suites import bench
 from governance.clock import stamp
+from governance.limits import load_limits, version_of
 from governance.policy import load_policy
 from graphs.domain import domain
 from models.door import Choice
@@ -41,9 +42,9 @@ def versions() -> Mapping[str, str]:
 
 @cache
 def policy_version() -> str:
-    """The version of the policy set that is here."""
+    """The version of the policies and limits that are here."""
     domain()  # policies speak of its tools
-    return load_policy().version
+    return version_of(load_policy().version, load_limits())
 
 
 def changed(experiment: Experiment) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ class Gate:
     clock: Clock
     spending: Spending
     switchboard: Switchboard
+    version: str  # of policies and limits together
 
     def clear(self, tx: Tx, act: Act) -> Clearance | TowerError | Wait:
         """Clear an act; a refusal is returned, not raised, so that its audit entry is committed.
@@ -80,13 +81,15 @@ class Gate:
         try:
             self._check_contract(tx, act)
         except Denied as refusal:
-            return Decision(Effect.DENY, refusal.policies, self.policy.version, refusal.reason)
+            return Decision(Effect.DENY, refusal.policies, self.version, refusal.reason)
         return self.judge(tx, act, approved=False)
 
     def judge(self, tx: Tx, act: Act, *, approved: bool) -> Decision:
         """Policy's decision, with what the run's own effects have added to its trusted sets."""
         added = runs.added_trust(tx, act.actor.run.id) if act.seam is Seam.TOOL else {}
-        decision = self.policy.decide(act, approved=approved, also_trusted=added)
+        decision = replace(
+            self.policy.decide(act, approved=approved, also_trusted=added), version=self.version
+        )
         return decision if approved else confidence.held(decision, act, self.limits.confidence)
 
     def settle(
@@ -138,7 +141,7 @@ class Gate:
         requester: str | None = None,
     ) -> Approval:
         """Find the question for this act, or ask it; by the deployment's rules unless others are given."""
-        found = approvals.existing(tx, act, self.policy.version, self.clock())
+        found = approvals.existing(tx, act, self.version, self.clock())
         rules, requester = rules or self.limits.approvals, requester or act.actor.run.user.id
         return found or self._create(tx, act, description, allowed, rules, requester)
 
@@ -209,7 +212,7 @@ class Gate:
 
     def _missing(self, tx: Tx, act: Act, why: str) -> TowerError:
         """Ask a person, or say what the person said."""
-        found = approvals.existing(tx, act, self.policy.version, self.clock())
+        found = approvals.existing(tx, act, self.version, self.clock())
         if found is None or (found.state == CONSUMED and not found.edited):
             description = f"{act.actor.agent.name} asks to {act.action}. {why}"
             found = self._create(tx, act, description, REVIEW, self.limits.approvals, act.actor.run.user.id)
@@ -224,7 +227,7 @@ class Gate:
         approval = approvals.create(
             tx,
             act,
-            policy_version=self.policy.version,
+            policy_version=self.version,
             rules=rules,
             description=about,
             allowed=allowed,
@@ -244,4 +247,4 @@ class Gate:
 
     def refuse(self, tx: Tx, act: Act, refusal: TowerError) -> None:
         """Write down that an act was refused, and why."""
-        self.audit.append(tx, refusal_entry(act, refusal, self.policy.version))
+        self.audit.append(tx, refusal_entry(act, refusal, self.version))

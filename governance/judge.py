@@ -14,7 +14,7 @@ class Judge(Protocol):
 
     @property
     def version(self) -> str:
-        """Content hash of the policy set."""
+        """Content hash of the policy set, without the limits."""
 
     def decide(
         self, act: Act, *, approved: bool, also_trusted: Mapping[str, Collection[str]] | None = None

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 
 from governance.acts import Cost
 from governance.approval_rules import ApprovalRules
+from governance.canonical import digest
 from governance.confidence import ConfidenceRule
 from governance.errors import ControlUnavailable
 from governance.front_door import FrontDoor
@@ -186,6 +187,16 @@ class Limits:
 
 
 _LIMITS = TypeAdapter(Limits)
+_OF_THE_LOG = {"anchor_interval", "keep_audit_days", "legal_hold", "legal_holds"}
+
+
+def version_of(policies: str, limits: Limits) -> str:
+    """First 12 hex digits of the SHA-256 over a policy set's version and the limits that clear acts.
+
+    How the log is kept decides no act: who puts a case under a legal hold voids no question to a person.
+    """
+    said = _LIMITS.dump_python(limits, mode="json", exclude=_OF_THE_LOG, warnings=False)
+    return digest([policies, said])[:12]
 
 
 def load_limits(settings: Settings | None = None, *, folder: Path | None = None) -> Limits:

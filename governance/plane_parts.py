@@ -10,7 +10,7 @@ from governance.audit import AuditLog
 from governance.clock import Clock, utc_now
 from governance.gate import Gate
 from governance.judge import Policy
-from governance.limits import Limits
+from governance.limits import Limits, version_of
 from governance.manifest import Manifest
 from governance.principals import AgentIdentity, Run
 from governance.releases import Begun
@@ -57,7 +57,10 @@ class Parts:
         self.worker = Worker(settings.home)
         self.spending = Spending(limits, self.audit, clock)
         switchboard = Switchboard(limits.breakers, self.audit, clock)
-        self.gate = Gate(policy, limits, self.audit, self.worker, clock, self.spending, switchboard)
+        self.version = version_of(policy.version, limits)
+        self.gate = Gate(
+            policy, limits, self.audit, self.worker, clock, self.spending, switchboard, self.version
+        )
         self.patience = _PATIENCE
         self._configured: set[str] = set()
         self._graphs_seen: set[str] = set()

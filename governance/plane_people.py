@@ -53,7 +53,7 @@ class Hearing(RunBook):
             action=action,
             decision=Effect.DENY.value,
             policies=policies,
-            policy_version=self.policy.version,
+            policy_version=self.version,
             body=body,
         )
         await self.store.transact(lambda tx: self.audit.append(tx, entry))
@@ -75,7 +75,7 @@ class Hearing(RunBook):
             action="see_personal",
             decision=decision.effect.value,
             policies=decision.policies,
-            policy_version=decision.version,
+            policy_version=self.version,
             body={"approval": approval.id, "values": seen},
         )
         await self.store.transact(lambda tx: self.audit.append(tx, entry))
@@ -172,7 +172,7 @@ class Hearing(RunBook):
                 person, "decide_approval", tenant=approval.tenant, owner=approval.requester
             )
 
-        rules = Rules(self.policy.version, permit, recheck)
+        rules = Rules(self.version, permit, recheck)
         decided = decisions.decide(tx, user, parse(answer), rules=rules, now=self.clock())
         body = {"approval": decided.id, "args": dict(decided.args), "message": decided.message}
         entry = Entry(

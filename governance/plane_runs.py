@@ -48,7 +48,7 @@ class RunBook(Parts):
         Raises:
             EventSeen: The event was handled before; nothing was opened.
         """
-        run = Run(runs.new_id(), thread_id, graph, user, subject, verified, self.policy.version, contract)
+        run = Run(runs.new_id(), thread_id, graph, user, subject, verified, self.version, contract)
 
         def work(tx: Tx) -> None:
             runs.open_run(tx, run, input, self.clock(), follows=follows)

@@ -57,7 +57,7 @@ class Undoing(Cancelling):
                 thread_id="",
                 graph=UNDO,
                 user=user,
-                policy_version=self.policy.version,
+                policy_version=self.version,
                 contract=Contract(tools, trusted),
             )
             runs.open_run(tx, run, {"undoes": origin.id}, self.clock())

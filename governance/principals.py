@@ -41,7 +41,7 @@ class Run:
         user: Who started it.
         subject: The verified customer it is about, or None if nobody verified one.
         verified: How `subject` was verified: `sender`, `vouched` or `no`.
-        policy_version: Content hash of the policy set that it was admitted under.
+        policy_version: Content hash of the policies and limits that it was admitted under.
         contract: Compiled from the admission, before anything untrusted is read.
     """
 

@@ -11,9 +11,11 @@ import pytest
 from governance.acts import Cost, Effect
 from governance.answers import hitl_request
 from governance.approval_rules import ApprovalRules
+from governance.confidence import ConfidenceRule
 from governance.errors import ApprovalRejected, ApprovalRequired, Denied, InvalidInput
+from governance.limits import Budget, Rate
 from governance.principals import User
-from tests.governance.conftest import HANNA, LARS, LENA, NOAH, SAM, act, sql
+from tests.governance.conftest import HANNA, LARS, LENA, NOAH, SAM, OfficePolicy, act, sql
 
 LARGE = {"claim_id": "CL-400001", "amount": 60_000}
 
@@ -262,21 +264,47 @@ async def test_a_no_holds_for_the_same_act_wherever_it_is_tried_again(plane, run
             await plane.clear(large(run, sequence))
 
 
+LOWER, LATER = Budget(tokens=50_000), ApprovalRules(expires_hours=2, roles=("claims-lead",))
+
+
 @pytest.mark.scenario(42)
-async def test_another_policy_version_asks_again(plane, run, policy):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"policy": OfficePolicy("v2")},
+        {"limits": {"run": LOWER}},
+        {"limits": {"approvals": LATER}},
+        {"limits": {"confidence": {"read_claim": ConfidenceRule(60)}}},
+        {"limits": {"rates": {"tool:*": Rate(30)}}},
+    ],
+)
+async def test_another_policy_version_asks_again(build, plane, run, limits, changed):
+    """Where a rule, or a number that rules speak of, has changed meanwhile."""
     old = await ask(plane, large(run))
     await plane.decide(LENA, yes(old))
     unanswered = await ask(plane, large(run, 2, args=LARGE | {"amount": 70_000}))
-    policy.version = "v2"
+    now = build(**changed | {"limits": replace(limits, **changed.get("limits", {}))})
 
-    new = await ask(plane, large(run))
+    new = await ask(now, large(run))
     assert new != old
     with pytest.raises(InvalidInput, match="another policy"):
-        await plane.decide(LENA, yes(unanswered))
-    await ask(plane, large(run, 2, args=LARGE | {"amount": 70_000}))
-    assert (await plane.approval(unanswered)).state == "expired"
-    await plane.decide(LENA, yes(new))
-    assert (await plane.clear(large(run))).decision.version == "v2"
+        await now.decide(LENA, yes(unanswered))
+    await ask(now, large(run, 2, args=LARGE | {"amount": 70_000}))
+    assert (await now.approval(unanswered)).state == "expired"
+    await now.decide(LENA, yes(new))
+    assert (await now.clear(large(run))).decision.version == now.version != plane.version
+    logged = [e["policy_version"] for e in now.audit.entries(run=run.id, kind="cleared")]
+    assert logged == [now.version]
+
+
+@pytest.mark.scenario(42)
+async def test_how_the_log_is_kept_voids_no_yes(build, plane, run, limits):
+    await plane.decide(LENA, yes(await ask(plane, large(run))))
+    kept = {"legal_hold": "case 17", "legal_holds": {"harbor": "18"}, "keep_audit_days": 400}
+    now = build(limits=replace(limits, anchor_interval=20, **kept))
+
+    assert (await now.clear(large(run))).approved_by == "lena"
+    assert now.version == plane.version
 
 
 async def test_a_review_before_the_act_and_the_act_share_one_approval(plane, run):

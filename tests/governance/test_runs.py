@@ -19,7 +19,7 @@ async def test_a_run_is_read_back_as_it_was_admitted(build, plane, run):
     record = await other.record(run.id)
     assert (record.state, record.input, record.outcome) == ("admitted", {"messages": []}, None)
     assert run.contract == CONTRACT
-    assert run.policy_version == "v1"
+    assert run.policy_version == plane.version
 
 
 async def test_ids_are_not_guessable(plane):

@@ -91,7 +91,7 @@ async def test_a_policy_that_says_no(desk):
     assert first.kind == "policy"
     assert first.what == "only-own-account, only-own-orders"
     assert first.owner == desk.plane.policy.owners["only-own-orders"]
-    assert first.version == desk.plane.policy.version
+    assert first.version == desk.plane.version
 
 
 async def test_a_run_in_which_nothing_failed(desk, chain):

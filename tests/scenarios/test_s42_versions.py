@@ -63,7 +63,7 @@ async def test_a_yes_under_the_old_policies_does_not_count_under_the_new_ones(de
     assert desk.refunds() == []
     again = run.waiting[0]["approval_id"]
     assert again != asked
-    assert (await new.approval(again)).policy_version == changed.version
+    assert (await new.approval(again)).policy_version == new.version != desk.plane.version
     await new.decide(LENA, {"approval_id": again, "type": "approve"})
     await run.resume()
     assert run.outcome["status"] == "completed"
