@@ -85,9 +85,9 @@ async def effort(plane: Parts, run: Run, position: str) -> Effort:
     return await plane.store.read(lambda tx: _effort(tx, run, position))
 
 
-async def traces(plane: Parts, run: Run) -> Traces:
-    """What a run has left behind so far, by the journal."""
-    return await plane.store.read(lambda tx: _traces(plane, tx, run))
+async def traces(plane: Parts, run: Run, position: str = "") -> Traces:
+    """What a run, or what works below a position of it, has left behind so far, by the journal."""
+    return await plane.store.read(lambda tx: _traces(plane, tx, run, position))
 
 
 async def record(plane: Parts, run: Run, position: str, trial: Trial) -> None:
@@ -138,11 +138,13 @@ def _effort(tx: Tx, run: Run, position: str) -> Effort:
     return Effort(**spent, millis=sum(round(time.total_seconds() * 1000) for time in times))
 
 
-def _traces(plane: Parts, tx: Tx, run: Run) -> Traces:
+def _traces(plane: Parts, tx: Tx, run: Run, position: str) -> Traces:
+    below = f"{run.id}/{position}/" if position else f"{run.id}/"
     # Failed ones as well: a tool that may be repeated and timed out has perhaps acted.
-    tools = tx.all("SELECT DISTINCT action FROM journal WHERE run = ? AND seam = 'tool'", (run.id,))
-    asked = tx.one("SELECT 1 FROM approvals WHERE run = ?", (run.id,)) is not None
-    return Traces(tuple(sorted(name for (name,) in tools if plane.policy.writes(name))), asked)
+    acts = tx.all("SELECT key, action FROM journal WHERE run = ? AND seam = 'tool'", (run.id,))
+    asked = tx.all("SELECT asked_key FROM approvals WHERE run = ?", (run.id,))
+    tools = {name for key, name in acts if key.startswith(below) and plane.policy.writes(name)}
+    return Traces(tuple(sorted(tools)), any(key.startswith(below) for (key,) in asked))
 
 
 def _explanations(tx: Tx, run_id: str) -> list[Explanation]:

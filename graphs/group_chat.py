@@ -77,7 +77,7 @@ def group_chat(
     add(g, CHAIR.name, chair, to=[*team.members, "escalate", "deliver"])
     for agent in agents:
         node = member_node(agent, team, max_calls=max_calls, max_turns=max_turns)
-        add(g, agent.name, node, to=[CHAIR.name, "escalate", "deliver"])
+        add(g, agent.name, node, to=[CHAIR.name, "escalate", "deliver"], runs=agent)
     add(g, "escalate", escalate, to=[owner, "deliver"], human=True)
     add(g, "deliver", deliver_node(lambda results: _outcome(results, owner, say)))
     g.add_edge(START, CHAIR.name)

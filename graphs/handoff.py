@@ -86,7 +86,8 @@ def handoff(
             human=True,
             grounds=grounds,
         )
-        add(g, agent.name, node, to=[*(way.to for way in ways[agent.name]), "escalate", "deliver"])
+        ends = [*(way.to for way in ways[agent.name]), "escalate", "deliver"]
+        add(g, agent.name, node, to=ends, runs=agent)
     add(g, "escalate", escalate, to=[*team, "deliver"], human=True)
     add(g, "deliver", deliver_node(lambda results: _owned(compose(results), owner)))
     if return_to_previous:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
+from langgraph.runtime import Runtime
 
 from governance.errors import TowerError
-from nodes.nested import Nested, standing
+from nodes.nested import Compiled, Nested, standing
 from nodes.state import Context, RunOutput, RunState, TaskInput
 from nodes.step import Node
 from nodes.team import Agent
@@ -25,16 +27,35 @@ def new_graph(state: type[RunState] = RunState) -> Graph:
     return StateGraph(state, input_schema=TaskInput, output_schema=RunOutput, context_schema=Context)
 
 
-def add(g: Graph, name: str, node: Node, *, to: Sequence[str] = (), human: bool = False) -> None:
+def add(
+    g: Graph,
+    name: str,
+    node: Node,
+    *,
+    to: Sequence[str] = (),
+    human: bool = False,
+    runs: Agent | None = None,
+) -> None:
     """Add a node.
 
     Args:
         to: Where its commands may lead, so that pictures and Studio show the edges.
         human: A person decides here.
+        runs: Who works here; pictures and Studio look inside a pattern.
     """
+    if isinstance(runs, Nested):
+        node = _showing(node, runs.graph)
     # LangGraph's types know nodes with a config or with a runtime; ours take both.
     action = cast("Any", node)
     g.add_node(name, action, destinations=tuple(to) or None, metadata={"human": True} if human else None)
+
+
+def _showing(node: Node, inside: Compiled) -> Node:
+    async def showing(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Any:
+        _ = inside  # LangGraph finds a sub-graph in what a node's function closes over, and no deeper
+        return await node(state, config, runtime)
+
+    return showing
 
 
 def check_agent(pattern: str, *agents: Agent | None) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START
-from langgraph.runtime import Runtime
 
 from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from nodes.action import Action, action_node, review_node
 from nodes.deliver import Compose, deliver_node, last_answer
 from nodes.escalate import escalate
 from nodes.nested import Compiled, standing
-from nodes.state import Context, RunState
-from nodes.step import Node, Step, step_node
+from nodes.step import Step, step_node
 from nodes.team import Agent
 
 
@@ -41,8 +37,8 @@ def sequential(steps: Sequence[Step | Action | Agent | Compiled], *, compose: Co
     g = new_graph()
     for at, (step, then) in enumerate(zip(chain, [*map(_entry, chain[1:]), "deliver"], strict=True)):
         if isinstance(step, Step):
-            node = _told_once(step_node(step, then, _leads_to(step, chain[at:])))
-            add(g, step.name, node, to=[then, "escalate", "deliver"])
+            node = step_node(step, then, _leads_to(step, chain[at:]))
+            add(g, step.name, node, to=[then, "escalate", "deliver"], runs=step.agent)
             continue
         if step.review:
             add(g, _entry(step), review_node(step), to=[step.name, "deliver"], human=True)
@@ -69,13 +65,3 @@ def _check_rests(steps: Sequence[Step | Action]) -> None:
 
 def _entry(step: Step | Action) -> str:
     return f"review_{step.name}" if isinstance(step, Action) and step.review else step.name
-
-
-def _told_once(node: Node) -> Node:
-    """Let a step see what earlier ones found among the results, and not again in words."""
-
-    async def told(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Any:
-        messages = [message for message in state["messages"] if message.name not in state.get("results", {})]
-        return await node(cast("RunState", {**state, "messages": messages}), config, runtime)
-
-    return told

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from governance.control import control
 from governance.outcome import Status
-from models.offline.facts import NOT_VALID
+from models.offline.facts import BEYOND, NOT_VALID
 from nodes.faults import Contradiction, GaveUp
 from nodes.human_agent import HumanAgent, ask_person
 from nodes.nested import Nested, work_nested
@@ -76,10 +76,10 @@ async def work(
             await control().note(
                 turn.actor.run, "invalid_output", {"agent": turn.agent.name, "problem": problem}
             )
-            if failures > repairs or problem.startswith(NEEDS_MODEL):
+            if failures > repairs or problem.startswith(BEYOND):
                 tries = "1 try" if failures == 1 else f"{failures} tries"
                 msg = f"{turn.agent.name} gave no valid result in {tries}: {problem}"
-                if problem.startswith(NEEDS_MODEL):
+                if problem.startswith(BEYOND):
                     raise GaveUp(Status.ESCALATED, msg)
                 await control().blame_agent(turn.agent.identity)
                 raise GaveUp(Status.FAILED, msg)
@@ -128,9 +128,6 @@ NOTHING_DONE = {
 }
 """What an agent is told that says it did what it didn't do, by its duty."""
 
-NEEDS_MODEL = "needs a language model"
-"""How the offline model says that a task is beyond it."""
-
 
 def _lacking(turn: Turn, answer: AIMessage, final: BaseModel | None) -> str:
     """What is wrong with an answer that would end the turn; empty where it may, or where it doesn't."""
@@ -144,7 +141,7 @@ def _lacking(turn: Turn, answer: AIMessage, final: BaseModel | None) -> str:
 
 
 def _beyond(answer: AIMessage) -> bool:
-    return not answer.text or answer.text.startswith(NEEDS_MODEL)
+    return not answer.text or answer.text.startswith(BEYOND)
 
 
 def _parse(schema: type[BaseModel], args: dict[str, Any]) -> tuple[BaseModel | None, str]:

@@ -108,6 +108,7 @@ def _reported(name: str, task: str, outcome: Outcome) -> dict[str, Any]:
         "results": {name: outcome},
         "reports": [report(name, task, outcome["status"], found)],
         "messages": [AIMessage(outcome["answer"] or reasons or outcome["status"], name=name)],
+        "dissent": outcome["dissent"],
     }
     if outcome["status"] not in CARRIED:
         update["faults"] = [{"status": outcome["status"], "step": name, "reason": reasons}]
@@ -141,7 +142,6 @@ def team_outcome(manager: str) -> Compose:
             "answer": final["answer"] or "\n".join(answers),
             "reasons": [f"{name}: {reason}" for name in failed for reason in reports[name]["reasons"]],
             "evidence": [item for found in reports.values() for item in found["evidence"]],
-            "dissent": [item for found in reports.values() for item in found["dissent"]],
             "undone": [*undone, *idle, *final["undone"]],
             "result": {name: found["result"] for name, found in reports.items()},
         }

@@ -130,14 +130,17 @@ def nested_node(
     async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
         run = await current_run(config)
         limited: RunnableConfig = {**config, "max_concurrency": limit_for(config, max_concurrency)}
+        dissent: list[dict[str, Any]] = []
 
         async def look() -> Found:
             await crowd.check(run, name)
             position = position_at(name, state, config)
             ended = await run_nested(position, graph, state["messages"], limited, runtime.context)
+            dissent.extend(ended["outcome"]["dissent"])
             return _verdict_of(ended["outcome"], schema), []
 
-        return await _kept(name, run, in_time(look, nullcontext(), run=run, name=name, timeout=timeout))
+        kept = await _kept(name, run, in_time(look, nullcontext(), run=run, name=name, timeout=timeout))
+        return kept | {"dissent": dissent}
 
     return node
 

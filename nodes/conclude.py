@@ -10,7 +10,6 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 
 from governance.outcome import Status
-from nodes.deliver import disagreed
 from nodes.ledger import DONE, Investigation, still_open
 from nodes.state import Context, Fault
 
@@ -72,7 +71,6 @@ def told(results: Mapping[str, Any]) -> dict[str, Any]:
             for name, entry in found.items()
             if name in cited
         ],
-        "dissent": disagreed(entry["result"] for entry in found.values()),
         "undone": conclusion["undone"],
         "result": conclusion,
     }

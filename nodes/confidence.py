@@ -11,8 +11,9 @@ from governance.confidence import FACT, ConfidenceRule
 from governance.control import control
 from models.governed import ModelFailed
 from models.offline.facts import LOOK_AGAIN
-from nodes.fallback import Begin, Work
+from nodes.fallback import Begin, Work, take_over
 from nodes.faults import Contradiction, GaveUp
+from nodes.nested import Nested
 from nodes.team import Agent
 from nodes.turn import Turn
 
@@ -56,18 +57,18 @@ async def look_again(
     """Let those whom the rule names look once more, until one is sure enough; the surest result counts.
 
     The threshold isn't told to any of them. After a write nobody looks again, and a look that comes
-    to nothing leaves what was found before it. Each is on record, with what it changed.
+    to nothing leaves what was found before it. A pattern would find the same again, so only `another`
+    looks after it. Each is on record, with what it changed.
     """
     best, name = first, turn.agent.name
     for who in rule.before_asking:
         before: int = best[FACT]
         if before >= rule.least or turn.wrote:
             break
-        if who == "another" and fallback in (None, turn.agent):
+        if fallback in (None, turn.agent) if who == "another" else isinstance(turn.agent, Nested):
             continue
         if who == "another" and fallback:
-            refused, turn = turn.refused, await begin(fallback)
-            turn.refused = refused
+            turn = await take_over(turn, fallback, begin)
         else:
             turn.new.append(HumanMessage(f"{LOOK_AGAIN}you are {before} % sure. {_HOW}"))
         try:

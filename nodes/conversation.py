@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -104,7 +104,7 @@ def speaker_node(
             goto, why = _settled_by(agent, error, human=human, then=then)
             new = turns[-1].new if turns else []
             return _go(goto, update | {"messages": new} | why, reopened=reopened)
-        update["messages"] = turn.new
+        update |= {"messages": turn.new, "dissent": turn.dissent}
         if turn.refused:
             update["faults"] = turn.refused
         if turn.moved_to is None:
@@ -119,13 +119,16 @@ def speaker_node(
 
 def _afresh(state: RunState) -> RunState:
     """A second request on a thread: the history stays, what the first one came to doesn't."""
-    return {**state, "results": {}, "faults": [], "hops": [], "answers": {}, "active": ""}
+    return cast("RunState", {**state, **_OF_ONE_REQUEST, "active": ""})
+
+
+_OF_ONE_REQUEST: Mapping[str, Any] = {"results": {}, "faults": [], "hops": [], "dissent": [], "answers": {}}
 
 
 def _go(goto: str, update: dict[str, Any], *, reopened: bool) -> Command[Any]:
     if reopened:
         # Past the reducers, which would add to what the first request left.
-        for name, empty in (("results", {}), ("faults", []), ("hops", []), ("answers", {})):
+        for name, empty in _OF_ONE_REQUEST.items():
             update[name] = {"__overwrite__": update.get(name, empty)}
         update["outcome"] = {}
     return Command(goto=goto, update=update)

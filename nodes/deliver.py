@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -75,17 +75,15 @@ def _outcome(state: RunState, composed: dict[str, Any]) -> Outcome:
         "answer": composed.get("answer", ""),
         "reasons": [*composed.get("reasons", []), *(f"{f['step']}: {f['reason']}" for f in faults)],
         "evidence": composed.get("evidence", []),
-        "dissent": composed.get("dissent") or disagreed(state.get("results", {}).values()),
+        "dissent": _each_once([*composed.get("dissent", []), *state.get("dissent", [])]),
         "undone": composed.get("undone", []),
         "result": composed.get("result", {}),
         "usage": {},
     }
 
 
-def disagreed(results: Iterable[Any]) -> list[dict[str, Any]]:
-    """The dissent within patterns that stood in agents' places."""
-    parts = (result.get("dissent", ()) for result in results if isinstance(result, Mapping))
-    return [each for part in parts for each in part if isinstance(each, dict)]
+def _each_once(dissent: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for at, each in enumerate(dissent) if each not in dissent[:at]]
 
 
 def _delivery(actor: Actor, outcome: Outcome) -> Act:

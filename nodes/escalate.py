@@ -27,7 +27,7 @@ DESK = AgentIdentity("escalation", "escalation", "1", "operations")
 async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
     """Put the open question to a person; an edit answers it, a "no" ends the run.
 
-    Where a higher rung of a ladder may still do it, nobody is asked yet: the pattern fails.
+    Where a higher rung of a ladder, or a fallback, may still do it, nobody is asked yet: the pattern fails.
     A document that arrives meanwhile withdraws the question: the step's agents look again.
     An edit goes back to the step, which holds it against schema and records like any result.
     """
@@ -36,8 +36,9 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         msg = "escalate was reached without a question"
         raise AssertionError(msg)
     actor = await actor_at(DESK, "escalate", state, config)
-    if question["on_reject"] == Status.FAILED and await may_climb(actor.run, config):
-        given_up: Fault = {"status": Status.FAILED, "step": question["step"], "reason": question["reason"]}
+    ends = question["on_reject"]
+    if ends != Status.REJECTED and await may_climb(actor.run, config):
+        given_up: Fault = {"status": ends, "step": question["step"], "reason": question["reason"]}
         return Command(goto="deliver", update={"visits": {"escalate": 1}, "faults": [given_up]})
     values = json.dumps(question["values"], sort_keys=True, default=str)
     act = Act(
@@ -60,11 +61,8 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         approval = await decided(asked.id)
     except ApprovalRejected as error:
         reason = f"{description} — {error.reason}"
-        status = Status(question["on_reject"]).value
-        return Command(
-            goto="deliver",
-            update=visited | {"faults": [{"status": status, "step": question["step"], "reason": reason}]},
-        )
+        no: Fault = {"status": Status(ends).value, "step": question["step"], "reason": reason}
+        return Command(goto="deliver", update=visited | {"faults": [no]})
     answer = json.loads(str(approval.args["values"]))
     return Command(goto=question["step"], update=visited | {"answers": {question["step"]: answer}})
 

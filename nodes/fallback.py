@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from governance.errors import ModelUnavailable
 from models.governed import ModelFailed
 from nodes.faults import GaveUp
 from nodes.team import Agent
@@ -23,15 +24,23 @@ async def first_valid(
     first stays refused, whatever the second does.
 
     Raises:
-        GaveUp, ModelFailed: Nobody gave a valid result.
+        GaveUp, ModelFailed, ModelUnavailable: Nobody gave a valid result.
         Whatever else `work` raises.
     """
     turn = await begin(agent)
+    turn.behind = fallback is not None
     try:
         return await work(turn), turn
-    except (GaveUp, ModelFailed):
+    except (GaveUp, ModelFailed, ModelUnavailable):
         if fallback is None or turn.wrote:
             raise
-    again = await begin(fallback)
-    again.refused = turn.refused
+    again = await take_over(turn, fallback, begin)
     return await work(again), again
+
+
+async def take_over(turn: Turn, fallback: Agent, begin: Begin) -> Turn:
+    """A fresh turn for another agent in the same place; what was refused or disputed still stands."""
+    again = await begin(fallback)
+    again.refused, again.dissent = turn.refused, turn.dissent
+    again.place = f"{again.actor.position}/{fallback.name}"
+    return again

@@ -83,7 +83,7 @@ def investigate_node(manager: Agent, workers: Sequence[Worker]) -> Node:
         except STEP_ERRORS as error:
             absent = fault(place, error)
             entry |= {"status": absent["status"], "error": absent["reason"]}
-        return {"found": {step["id"]: entry}}
+        return {"dissent": entry.pop("dissent", []), "found": {step["id"]: entry}}
 
     return investigate
 
@@ -107,7 +107,7 @@ async def _done(
     result = await work(turn, grounds=worker.grounds, state=task, repairs=1 if worker.grounds else 2)
     if turn.refused:
         return {"status": turn.refused[0]["status"], "error": turn.refused[0]["reason"]}
-    return {"status": DONE, "result": result}
+    return {"status": DONE, "result": result, "dissent": turn.dissent}
 
 
 def _ended(nested: RunOutput) -> Found:
@@ -115,8 +115,8 @@ def _ended(nested: RunOutput) -> Found:
     outcome = nested["outcome"]
     if outcome["status"] != Status.COMPLETED:
         return {"status": outcome["status"], "error": "; ".join(outcome["reasons"])}
-    differ = {"dissent": outcome["dissent"]} if outcome["dissent"] else {}
-    return {"status": DONE, "result": {"answer": outcome["answer"], "result": outcome["result"], **differ}}
+    result = {"answer": outcome["answer"], "result": outcome["result"]}
+    return {"status": DONE, "result": result, "dissent": outcome["dissent"]}
 
 
 def _task(step: Mapping[str, Any], state: Investigation) -> Task:

@@ -17,12 +17,11 @@ from governance.front_door import FrontDoor
 from governance.journal import State
 from governance.outcome import Status
 from governance.principals import Actor
-from nodes.agent import NEEDS_MODEL
 from nodes.choose import Choice, clear_choice, ruled_out
-from nodes.climb import ABOVE_KEY, hindrance
+from nodes.climb import ABOVE_KEY, gave_up, hindrance
 from nodes.confidence import sure_of
 from nodes.faults import STEP_ERRORS, fault
-from nodes.nested import Compiled, run_nested
+from nodes.nested import Compiled, configured, run_nested
 from nodes.place import actor_at, path_of, position_at
 from nodes.selection import Job
 from nodes.state import Context, RunState
@@ -30,8 +29,6 @@ from nodes.step import Node
 from nodes.team import Agent
 
 WEIGH = "weigh"
-GAVE_UP = (Status.FAILED, Status.LIMIT_REACHED, Status.LOOP_DETECTED)
-"""Another pattern may still do it."""
 NOT_ITS_DOING = (Status.DENIED, Status.REJECTED, Status.CANCELLED)
 """Policy or a person ended it: that says nothing about the pattern."""
 QUALITY = {Status.COMPLETED: 100, Status.PARTIAL: 50}
@@ -47,7 +44,7 @@ def gate(outcome: Mapping[str, Any], job: Job, limits: FrontDoor, done: Collecti
         done: The tools whose effects the run's journal holds.
     """
     status, reasons = Status(outcome["status"]), "; ".join(outcome["reasons"])
-    if status in GAVE_UP or (status is Status.ESCALATED and NEEDS_MODEL in reasons):
+    if gave_up(outcome):
         return f"{status}: {reasons}"
     if status not in QUALITY:
         return ""
@@ -76,7 +73,8 @@ def rung_node(name: str, graph: Compiled, chooser: Agent, max_climbs: int) -> No
         if len(_tried(results)) < max_climbs:
             actor = await actor_at(chooser.identity, name, state, config)
             above = await _above(actor, results[chooser.name], name)
-        inner: RunnableConfig = {**config, "configurable": {**config["configurable"], ABOVE_KEY: bool(above)}}
+        # With no rung above, who stands behind the whole ladder still does.
+        inner = configured(config, **{ABOVE_KEY: "/"}) if above else config
         ended = await run_nested(position_at(name, state, config), graph, asked, inner, runtime.context)
         said = ended["messages"][len(asked) :]
         return {

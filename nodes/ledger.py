@@ -79,6 +79,7 @@ class Found(TypedDict, total=False):
     args: dict[str, Any]
     result: Any
     error: str
+    dissent: list[dict[str, Any]]
 
 
 class Investigation(RunState):

@@ -54,7 +54,7 @@ def member_node(agent: Agent, team: Team, *, max_calls: int, max_turns: int) -> 
         except STEP_ERRORS as error:
             return failed(chat, agent.name, error, update | {"used": spent(turn)})
         milliseconds = int((plane.clock() - began).total_seconds() * 1000)
-        update["used"] = spent(turn) | {"milliseconds": milliseconds}
+        update |= {"used": spent(turn) | {"milliseconds": milliseconds}, "dissent": turn.dissent}
         if turn.refused:  # the others may agree, but the run's outcome says what was not allowed
             update["faults"] = turn.refused
         if checker:

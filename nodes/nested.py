@@ -12,7 +12,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel, ValidationError
 
+from governance.choices import traces
+from governance.control import control
 from governance.outcome import Status
+from nodes.climb import ABOVE_KEY, gave_up
 from nodes.faults import GaveUp, Unfinished, fault, misfit
 from nodes.place import PATH_KEY
 from nodes.state import Context, RunOutput
@@ -52,25 +55,29 @@ def standing(member: Agent | Compiled) -> Agent:
 async def work_nested(turn: Turn, graph: Compiled) -> dict[str, Any] | BaseModel:
     """Let a pattern work on what an agent in its place would be told.
 
-    Where it ended `partial`, so will the run.
+    Where it ended `partial`, so will the run. With somebody behind it, it gives up instead of asking a
+    person, as an agent would.
 
     Raises:
-        Unfinished: It ended otherwise, such as denied or failed; nobody in its place goes round that.
-        GaveUp: It ended well, and its result doesn't fit.
+        GaveUp: It failed or was stopped, and no person was asked; or its result doesn't fit.
+        Unfinished: It ended otherwise, such as denied; nobody in its place goes round that.
     """
     told = turn.prompt[1:]  # its agents have instructions of their own
-    turn.wrote = True  # for all that is known here, so that nobody begins this visit anew
-    ended = await run_nested(turn.actor.position, graph, told, turn.config, turn.context)
+    name, place = turn.agent.name, turn.place or turn.actor.position
+    config = configured(turn.config, **{ABOVE_KEY: place}) if turn.behind else turn.config
+    ended = await run_nested(place, graph, told, config, turn.context)
     turn.new += ended["messages"][len(told) :]
-    name, outcome = turn.agent.name, ended["outcome"]
+    outcome, left = ended["outcome"], await traces(control(), turn.actor.run, place)
+    turn.wrote = bool(left.effects)
+    turn.dissent += outcome["dissent"]
     if outcome["status"] != Status.COMPLETED:
-        short = Unfinished(Status(outcome["status"]), "; ".join(outcome["reasons"]) or outcome["status"])
+        ends = GaveUp if gave_up(outcome) and not left.asked else Unfinished
+        short = ends(Status(outcome["status"]), "; ".join(outcome["reasons"]) or outcome["status"])
         if short.status is not Status.PARTIAL:
             raise short
         turn.refused.append(fault(name, short))
     if turn.agent.returns is None:
-        differ = {"dissent": outcome["dissent"]} if outcome["dissent"] else {}
-        return {"answer": outcome["answer"], "evidence": outcome["evidence"], **differ, **outcome["result"]}
+        return {"answer": outcome["answer"], "evidence": outcome["evidence"], **outcome["result"]}
     try:
         return turn.agent.returns.model_validate(outcome["result"])
     except ValidationError as error:
@@ -89,6 +96,11 @@ async def run_nested(
 
     Its interrupts surface at the root, and its acts are budgeted and logged in the same run.
     """
-    inner: RunnableConfig = {**config, "configurable": {**config.get("configurable", {}), PATH_KEY: position}}
+    inner = configured(config, **{PATH_KEY: position})
     ended: Any = await graph.ainvoke({"messages": list(messages)}, inner, context=context)
     return cast("RunOutput", ended)
+
+
+def configured(config: RunnableConfig, **more: Any) -> RunnableConfig:
+    """The same configuration, and more for what runs inside."""
+    return {**config, "configurable": {**config.get("configurable", {}), **more}}

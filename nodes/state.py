@@ -75,6 +75,8 @@ class RunState(TypedDict):
     """What a person answered, by step; the step checks it like an agent's result."""
     active: str
     hops: Annotated[list[str], operator.add]
+    dissent: Annotated[list[dict[str, Any]], operator.add]
+    """Who disagreed within patterns that stood in agents' places; the pattern's own dissent comes to it."""
     outcome: Outcome
 
 

@@ -13,7 +13,6 @@ from langgraph.types import Command
 from pydantic import ValidationError
 
 from governance.confidence import FACT
-from governance.errors import TowerError
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import Check, lookup_of, work
@@ -28,6 +27,9 @@ from nodes.turn import Turn, turn_for
 
 Node = Callable[..., Awaitable[Any]]
 """What every node of a pattern is: `async (state, config, runtime)`, or without the runtime."""
+
+STOPPED = (Status.LIMIT_REACHED, Status.LOOP_DETECTED)
+"""A person's no leaves it at these; what an agent could not do at all has failed by then."""
 
 CERTAIN = 100
 """A person who gives the values answers for them."""
@@ -52,12 +54,9 @@ class Step:
     evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
-        """Take a pattern for an agent, and refuse a fallback that wouldn't know what it has changed."""
+        """Take a pattern for an agent."""
         object.__setattr__(self, "agent", standing(self.agent))
         object.__setattr__(self, "fallback", self.fallback and standing(self.fallback))
-        if self.fallback and isinstance(self.agent, Nested):
-            msg = f"{self.name} is a pattern: give its own steps a fallback, not this one"
-            raise TowerError(msg)
 
     @property
     def name(self) -> str:
@@ -73,18 +72,22 @@ def step_node(step: Step, then: str, leads_to: Collection[str] = ()) -> Node:
     """
 
     async def node(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
-        visited = {"visits": {step.name: 1}}
+        visited: dict[str, Any] = {"visits": {step.name: 1}}
         refused: list[Fault] = []
+        state = _told_once(state)
         try:
             if step.name in state.get("answers", {}):
                 result = await _take_answer(step, state, config, runtime.context)
             else:
-                result, refused = await _try_agents(step, leads_to, state, config, runtime.context)
+                result, turn = await _try_agents(step, leads_to, state, config, runtime.context)
+                refused, visited["dissent"] = turn.refused, turn.dissent
         except Contradiction as error:
             asked = question(step.agent, step.name, str(error), error.result, Status.REJECTED)
             return Command(goto="escalate", update=visited | {"question": asked})
         except (GaveUp, ModelFailed) as error:
-            asked = question(step.agent, step.name, str(error), {})
+            ends = fault(step.name, error)["status"]
+            stopped = Status(ends) if ends in STOPPED else Status.FAILED
+            asked = question(step.agent, step.name, str(error), {}, stopped)
             return Command(goto="escalate", update=visited | {"question": asked})
         except STEP_ERRORS as error:
             return Command(goto="deliver", update=visited | {"faults": [fault(step.name, error)]})
@@ -103,7 +106,7 @@ async def _try_agents(
     state: RunState,
     config: RunnableConfig,
     context: Context | None,
-) -> tuple[dict[str, Any], list[Fault]]:
+) -> tuple[dict[str, Any], Turn]:
     async def begin(agent: Agent) -> Turn:
         return await turn_for(agent, step.name, state, config, context)
 
@@ -115,7 +118,13 @@ async def _try_agents(
     rule = rule_for(leads_to)
     if rule and sure_of(result) is not None:
         result, turn = await look_again(result, turn, rule, step.fallback, begin, attempt)
-    return result, turn.refused
+    return result, turn
+
+
+def _told_once(state: RunState) -> RunState:
+    """What earlier steps found stands among the results, and not again in words."""
+    found = state.get("results", {})
+    return {**state, "messages": [message for message in state["messages"] if message.name not in found]}
 
 
 async def _take_answer(

@@ -82,6 +82,9 @@ class Turn:
         owes: It said that it did what it didn't do, so that next it must call a tool.
         refused: Writes that were asked for and not allowed; the run's outcome says so.
         wrote: Something was changed, so nobody may begin this visit anew.
+        behind: Somebody else tries where this comes to nothing.
+        place: Where a pattern in the agent's place works, if not at the actor's position.
+        dissent: Who disagreed within such a pattern.
     """
 
     agent: Agent
@@ -94,6 +97,9 @@ class Turn:
     refused: list[Fault] = field(default_factory=list)
     wrote: bool = False
     owes: bool = False
+    behind: bool = False
+    place: str = ""
+    dissent: list[dict[str, Any]] = field(default_factory=list)
     moved_to: Agent | None = None
     sequence: int = 0
     seen: dict[str, int] = field(default_factory=dict)

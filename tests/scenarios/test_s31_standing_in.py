@@ -136,7 +136,6 @@ REFUSED = {
     ),
     "maker without a job": (lambda inner: maker_checker(inner, [LAW]), "job"),
     "checker without a review": (lambda inner: maker_checker(READS, [named(inner)]), "Review"),
-    "a fallback behind it": (lambda inner: sequential([Step(inner, fallback=READER)]), "fallback"),
     "branches of unknown choices": (lambda inner: concurrent([inner], resolve=[Vote()]), "only patterns"),
     "a named branch": (
         lambda inner: concurrent([named(inner, returns=Opinion), RULES], resolve=[Vote()]),
