@@ -28,8 +28,16 @@ ANSWER = {
     "id": "1", "object": "chat.completion", "created": 1, "model": "m",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "{}"}, "finish_reason": "stop"}],
 }  # fmt: skip
-ODD = {str(status): (status, {"error": {"message": "turned away"}}) for status in (401, 403, 404, 500)}
-ODD["silent"] = (200, ANSWER | {"choices": []})
+CALL = {"id": "two", "type": "function", "function": {"name": "look", "arguments": '{"at": "CL-2"}'}}
+USED = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+ODD: dict[str, tuple[int, Any]] = {
+    "calls": (200, ANSWER | {"usage": USED, "choices": [{
+        "index": 0, "finish_reason": "length",
+        "message": {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    }]}),
+}  # fmt: skip
+ODD |= {str(status): (status, {"error": {"message": "turned away"}}) for status in (401, 403, 404, 429, 500)}
+ODD |= {"silent": (200, ANSWER | {"choices": []}), "untold": (200, ANSWER), "page": (200, "<html>")}
 
 
 @tool
@@ -52,9 +60,10 @@ def server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         def do_POST(self) -> None:
             seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             status, answer = ODD.get(seen[-1]["model"], (200, ANSWER))
-            said = json.dumps(answer).encode()
+            said = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            if seen[-1]["model"] not in {"untold", "page"}:
+                self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
@@ -90,6 +99,21 @@ async def test_the_same_request_arrives(server, kind, bound):
     assert len(ours["messages"]) == len(CHATS[kind])
 
 
+@pytest.mark.parametrize("name", ["m", "calls", "untold"])
+async def test_the_same_answer_is_read(server, name):
+    stock, ours = [await ask(server[0], name, cls) for cls in (ChatOpenAI, RemoteChatModel)]
+
+    for field in ("content", "tool_calls", "invalid_tool_calls", "usage_metadata"):
+        assert getattr(ours, field) == getattr(stock, field)
+    for field in ("finish_reason", "model_name", "id"):
+        assert ours.response_metadata[field] == stock.response_metadata[field]
+
+
+async def test_a_page_instead_of_an_answer_is_a_failure(server):
+    with pytest.raises(ValueError, match="html"):
+        await ask(server[0], "page")
+
+
 @pytest.mark.parametrize("status", ["401", "403", "404"])
 async def test_being_turned_away_is_an_operators_matter(server, status):
     with pytest.raises(ModelUnavailable, match=f"{status}.*turned away"):
@@ -101,9 +125,10 @@ async def test_so_is_a_server_where_nobody_listens():
         await ask("http://127.0.0.1:9/v1", "m")
 
 
-async def test_a_failure_that_may_pass_is_none(server):
-    with pytest.raises(InternalServerError):
-        await ask(server[0], "500")
+@pytest.mark.parametrize("status", ["429", "500"])
+async def test_a_server_that_is_overloaded_or_broken_is_an_outage(server, status):
+    with pytest.raises(ConnectionError, match="turned away"):
+        await ask(server[0], status)
 
 
 async def test_an_answer_without_an_answer_says_so(server):
@@ -111,5 +136,5 @@ async def test_an_answer_without_an_answer_says_so(server):
         await ask(server[0], "silent")
 
 
-async def ask(url: str, model: str) -> None:
-    await RemoteChatModel(model=model, base_url=url, api_key="none", max_retries=0).ainvoke("hello")
+async def ask(url: str, model: str, cls: type[ChatOpenAI] = RemoteChatModel) -> AIMessage:
+    return await cls(model=model, base_url=url, api_key="none", max_retries=0).ainvoke("hello")
