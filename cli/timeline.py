@@ -81,6 +81,8 @@ def _what(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of wor
             return f"{_past(entry.get('decision', ''))} {entry.get('action')}{said}"
         case "invalid_output":
             return f"{body.get('agent')} gave an invalid result: {body.get('problem')}"
+        case "model_unavailable":
+            return f"no model answers: {body.get('reason')}"
         case "unsure":
             return f"{body.get('agent')} is {body.get('confidence')} % sure: {_doubted(body)}"
         case "reconciled":

@@ -108,7 +108,7 @@ class ControlUnavailable(TowerError):
 
 
 class ModelUnavailable(ControlUnavailable, RuntimeError):
-    """The model's server isn't there or turns us away; the run stops until an operator mends it.
+    """The model's server is away or turns us away; the run stops until that is mended, and goes on then.
 
     A `RuntimeError` as well, since LangGraph's server tells its clients the words of no error of ours.
     """

@@ -57,7 +57,7 @@ def _note(run: _RunSeen, entry: Mapping[str, Any], recoveries: list[float]) -> N
     if run.stopped:
         recoveries.append((time - run.stopped).total_seconds())
         run.stopped = None
-    if kind in ("run_drained", "abandoned"):
+    if kind in ("run_drained", "abandoned", "model_unavailable"):
         run.stopped = time
     if kind == "run_ended" and not run.ended:
         run.ended, run.status = time, str(entry["body"].get("status"))

@@ -21,7 +21,7 @@ ANSWER_TOKENS = 1_000
 
 
 class ModelFailed(TowerError):
-    """The provider failed as often as it may."""
+    """The provider answered as often as it may be asked, and none of it was an answer."""
 
 
 async def ask(
@@ -49,8 +49,9 @@ async def ask(
         attempts: Of each model; every one is cleared and budgeted.
 
     Raises:
-        ModelFailed: Every attempt failed, or has failed so often that none is made.
-        ModelUnavailable: Not before an operator mends it; nothing was spent.
+        ModelFailed: It answered, and never with a whole answer.
+        ModelUnavailable: It is away, turns us away or has failed too often of late: that is no question
+            to whoever decides cases. The run stops, on record, and goes on from here when it is resumed.
         Denied, BudgetExhausted, RateLimited: The control plane said no.
     """
     failure: TowerError = ModelFailed("attempts must be at least 1")
@@ -60,6 +61,9 @@ async def ask(
             return await _answer(choice, act, messages, tools, must_call=must_call, attempts=attempts)
         except (ModelFailed, ModelUnavailable) as error:
             failure = failure if isinstance(failure, ModelUnavailable) else error
+    if isinstance(failure, ModelUnavailable):
+        body = {"agent": actor.agent.name, "role": role, "reason": str(failure)}
+        await control().note(actor.run, "model_unavailable", body)
     raise failure
 
 
@@ -74,20 +78,21 @@ async def _answer(
 ) -> AIMessage:
     """One model's answer, from the journal where it was given before."""
     plane = control()
-    said = ""
+    said, silent = "", False
     settings = " (of OPENAI_BASE_URL, with OPENAI_API_KEY)" if choice.provider == "openai" else ""
     for _ in range(attempts):
         try:
             clearance = await plane.clear(act)
         except BreakerOpen as error:
-            raise ModelFailed(str(error)) from error
+            kind = ModelUnavailable if error.name.startswith("model:") else ModelFailed
+            raise kind(str(error)) from error
         if clearance.done_before:
             return _read(clearance.replay)
         try:
             async with asyncio.timeout(plane.limits.timeouts.model):
                 answer = await _call(choice, messages, tools, must_call=must_call)
         except (Exception, asyncio.CancelledError) as error:
-            said = f"{type(error).__name__}: {error}"
+            said, silent = f"{type(error).__name__}: {error}", isinstance(error, OSError)
             away, cancelled = (isinstance(error, e) for e in (ModelUnavailable, asyncio.CancelledError))
             used = Cost(model_calls=0 if away else 1)
             # Shielded: a cancelled step still has to write down that its attempt was made.
@@ -100,13 +105,13 @@ async def _answer(
                 raise ModelUnavailable(msg) from error
             continue
         if ended := _cut_off(answer):
-            said = f"the answer was cut off: {ended}"
+            said, silent = f"the answer was cut off: {ended}", False
             await asyncio.shield(plane.fail(clearance, said, _used(choice, answer)))
             continue
         await asyncio.shield(plane.settle(clearance, message_to_dict(answer), _used(choice, answer)))
         return answer
     msg = f"{choice.provider} model {choice.model}{settings} failed {attempts} times: {said}"
-    raise ModelFailed(msg)
+    raise (ModelUnavailable if silent else ModelFailed)(msg)
 
 
 def _act(

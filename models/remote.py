@@ -14,8 +14,10 @@ from langchain_openai import ChatOpenAI
 from openai import (
     APIConnectionError,
     AuthenticationError,
+    InternalServerError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
 )
 
 from governance.errors import ModelUnavailable
@@ -62,23 +64,26 @@ class RemoteChatModel(ChatOpenAI):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        """Tell what only an operator can mend from what another attempt may.
+        """Tell what only an operator can mend, and an outage, from an answer that is none.
 
         Raises:
             ModelUnavailable: Key, rights, address or model's name are wrong, or nobody listens there.
+            ConnectionError: The server is away or overloaded: a timeout, a broken connection, 429 or 5xx.
             ValueError: The server answered, and gave no answer.
         """
         try:
             result = await self._complete(messages, stop, run_manager, **kwargs)
         except (AuthenticationError, PermissionDeniedError, NotFoundError) as error:
             raise ModelUnavailable(str(error)) from error
+        except (InternalServerError, RateLimitError) as error:
+            raise ConnectionError(str(error)) from error
         except APIConnectionError as error:
             # By name: which HTTP client the SDK uses is its own affair, and it has changed.
             cause: BaseException | None = error
             while cause and type(cause).__name__ != "ConnectError":
                 cause = cause.__cause__
             if cause is None:
-                raise
+                raise ConnectionError(str(error)) from error
             msg = f"no connection to {self.openai_api_base}, where nobody listens"
             raise ModelUnavailable(msg) from error
         if not result.generations:

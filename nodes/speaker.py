@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import Field, create_model
 
 from governance.control import control
+from governance.errors import ModelUnavailable
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import work
@@ -114,7 +115,7 @@ class ByModel:
         try:
             turns = min(self.again + 1, left)
             chosen = await work(turn, state=chat.state, repairs=self.again, max_turns=turns)
-        except (GaveUp, ModelFailed) as error:
+        except (GaveUp, ModelFailed, ModelUnavailable) as error:
             name = self.fallback(chat)
             body = {"agent": self.chooser.name, "problem": str(error), "speaker": name}
             await control().note(turn.actor.run, "speaker_fallback", body)

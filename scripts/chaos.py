@@ -118,7 +118,11 @@ class Parts:
         print("faults     " + ", ".join(f"{fault} {count}" for fault, count in faults.most_common()))
         wrong = [each for each in ended if each["wrong"]]
         percent = 100 * (1 - len(wrong) / len(ended))
-        print(f"models     {len(ended)} runs, {percent:.1f} % as they must be", flush=True)
+        stops = sum(each["stops"] for each in ended)
+        print(
+            f"models     {len(ended)} runs, {percent:.1f} % as they must be, {stops} times stopped",
+            flush=True,
+        )
         if percent < LEAST_PERCENT or any(_silent(each) for each in wrong):
             yield from (json.dumps(each)[:2000] for each in wrong)
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from governance.control import ControlPlane, use_control
+from governance.errors import ModelUnavailable
 from governance.journal import State
-from governance.limits import Limits, Timeouts, load_limits
+from governance.limits import BreakerRules, Limits, Timeouts, load_limits
 from governance.outcome import Status
 from governance.policy import PolicyEngine
 from governance.verify import verify
@@ -33,6 +34,7 @@ ADMISSION = Admission(office.Customers(), {crew.name: office.CONTRACT for crew i
 """One refund, as the office has it: a model that lost the thread may ask for it twice."""
 TOOL_FAULTS = ("fails", "hangs", "acts and fails", "acts and hangs", "answers late")
 TIMEOUTS = Timeouts(model=1.5, tool=0.4)
+BREAKERS = BreakerRules(cool_down=1)
 PATIENCE_SECONDS = 120
 AT_ONCE = 8
 RIGHT = ("T-001", 4_000, office.IBANS["ann"])
@@ -45,12 +47,14 @@ class Ended:
     Attributes:
         faults: What went wrong around it, in order.
         wrong: What is not as it should be.
+        stops: How often it stopped since no model answered, and was resumed.
     """
 
     case: str
     status: str
     faults: list[str]
     wrong: list[str] = field(default_factory=list)
+    stops: int = 0
 
 
 class Chaos:
@@ -70,7 +74,7 @@ class Chaos:
     def run(self, crews: Sequence[str], runs: int) -> list[Ended]:
         """Let each crew do its work `runs` times, several at once."""
         self.place.enter()
-        limits = replace(_limits(), timeouts=TIMEOUTS)
+        limits = replace(_limits(), timeouts=TIMEOUTS, breakers=BREAKERS)
         plane = open_plane(self.policy, limits)
         use_control(plane)
         self._arm()
@@ -142,7 +146,7 @@ class Chaos:
             ended = Ended(case, "", [])
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    await graph.ainvoke(admitted.input, config, durability="sync")
+                    await _resumed(graph, admitted.input, config, ended)
             except TimeoutError:
                 ended.wrong.append("it hung")
             except Exception as error:  # noqa: BLE001 - whatever it is, it is no typed outcome
@@ -204,6 +208,18 @@ def _half_done(ended: Ended, outcome: dict[str, Any], rows: list[Any]) -> list[s
 
 def _limits() -> Limits:
     return load_limits(folder=office.PROMPTS / "policies")
+
+
+async def _resumed(graph: Any, given: Any, config: dict[str, Any], ended: Ended) -> None:
+    """Take a run to its end, as an operator does: while no model answers it stops, and is resumed."""
+    while True:
+        try:
+            await graph.ainvoke(given, config, durability="sync")
+        except ModelUnavailable:
+            given, ended.stops = None, ended.stops + 1
+            await asyncio.sleep(BREAKERS.cool_down)
+        else:
+            return
 
 
 async def _later(work: Any) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from langchain_core.messages import BaseMessage, ToolMessage
 from langgraph.errors import GraphDrained
 
+from governance.errors import ModelUnavailable
 from governance.limits import Budget, Timeouts
 from governance.verify import verify
 from graphs.direct import direct
@@ -138,19 +139,30 @@ async def tool_timeout(world: World, crew: Crew) -> None:
 
 
 async def model_timeout(world: World, crew: Crew) -> None:
-    """A model that hangs is given up after its time, and that it was asked is paid and written down."""
-    world.limit(timeouts=Timeouts(model=0.1, tool=60))
-    scripts = crew.scripts(*((look(), pay(*SMALL)) if acts(crew) else ()))
-    lines = scripts["Job of acts."]
-    scripts["Job of acts."] = lambda messages: Delayed(SLOW, lines(messages))
-    world.script(scripts)
-    await world.start(crew)
+    """A model that hangs is given up after its time, and nobody is asked to decide the case for it.
 
-    assert (world.rows(), world.effects) == ([], 0)
+    The run stops and says why; when the model answers again, it goes on, and pays and acts once.
+    """
+    world.limit(timeouts=Timeouts(model=0.1, tool=60))
+    scripts, hangs = crew.scripts(), asyncio.Event()
+    says_what = by_what_was_done(*((look(), pay(*SMALL)) if acts(crew) else ()), crew.ends)
+    scripts["Job of acts."] = lambda m: Delayed(SLOW, says_what(m)) if hangs.is_set() else says_what(m)
+    world.script(scripts)
+    hangs.set()
+    with suppress(ModelUnavailable):
+        await world.start(crew)
+
+    assert (world.state, world.rows(), world.effects) == ({}, [], 0)
     given_up = [entry for entry in world.entries("failed") if "TimeoutError" in str(entry)]
-    assert given_up
     assert {entry["action"] for entry in given_up} == {"call_model"}
-    assert world.status in ENDS_BADLY
+    assert "TimeoutError" in str(world.entries("model_unavailable"))
+    assert world.entries("approval_requested") == []
+    hangs.clear()
+
+    await world.go()
+
+    assert (world.status, world.effects) == ("completed", 1 if acts(crew) else 0)
+    assert world.model.calls == len(_answered(world, "call_model")) + len(given_up)
 
 
 async def crash(world: World, crew: Crew) -> None:

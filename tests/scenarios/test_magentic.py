@@ -186,7 +186,8 @@ async def test_a_pattern_can_be_a_worker_and_what_it_asks_surfaces_with_its_path
 async def test_a_person_can_be_a_worker(desk):
     plane = desk.plane
     limits = replace(plane.limits, people={"expert": Person(("claims-lead",), hours=4)})
-    use_control(ControlPlane(plane.settings, plane.store, plane.policy, limits, plane.vault))
+    plane = ControlPlane(plane.settings, plane.store, plane.policy, limits, plane.vault)
+    use_control(plane)
     expert = Worker(HumanAgent("expert", job="Know better.", returns=Verdict))
     desk.script(plan({"id": "ask", "worker": "expert", "task": "Was T-001 cancelled?"}), found("ask"))
     graph = magentic(LEAD, [expert], review=None)

@@ -16,10 +16,12 @@ from governance.errors import Denied, InvalidInput, ModelUnavailable
 from governance.policy import PolicyEngine
 from governance.principals import Actor
 from governance.principals import Run as Admitted
+from graphs.sequential import sequential
 from graphs.single import single
 from models import governed
 from models.door import Choice
 from nodes.place import RUN_KEY
+from nodes.step import Step
 from tests.scenarios.conftest import ANN, LENA, Office, calls, says
 from tests.second import office
 from tests.second.office import CASHIER, Ledger
@@ -334,12 +336,13 @@ class Down(Exception):
 
 @pytest.fixture
 def providers(monkeypatch: pytest.MonkeyPatch, desk: Office) -> dict[str, Any]:
-    """Two models for each role; `down` are those that fail, `asked` is who was asked."""
-    world: dict[str, Any] = {"down": {"big"}, "asked": [], "fallbacks": (BIG, SMALL), "away": None}
+    """Two models for each role; `down` are those that fail after `left` answers, `asked` is who was asked."""
+    world: dict[str, Any] = {"down": {"big"}, "left": 0, "asked": [], "fallbacks": (BIG, SMALL), "away": None}
 
     async def ask(choice: Choice, messages: Any, tools: Any, *, must_call: bool) -> Any:
         world["asked"].append(choice.model)
-        if choice.model in world["down"]:
+        world["left"] -= 1
+        if choice.model in world["down"] and world["left"] < 0:
             raise world["away"] or Down(choice.model)
         return await desk.model.ainvoke(list(messages))
 
@@ -366,14 +369,64 @@ async def test_the_stand_in_answers_and_the_broken_one_is_left_alone(desk, provi
     assert opened == ["model:openai/big"]
 
 
+async def resumed(graph: Any, record: Any) -> dict[str, Any]:
+    """What a run comes to that stopped, in another process."""
+    config = {"configurable": {"thread_id": record.run.thread_id, RUN_KEY: record.run.id}}
+    outcome: dict[str, Any] = (await graph.ainvoke(None, config))["outcome"]
+    return outcome
+
+
 @pytest.mark.scenario(40)
-async def test_without_a_stand_in_a_person_is_asked_at_once_with_the_reason(desk, providers):
+@pytest.mark.parametrize("lost", [ConnectionError("503 overloaded"), TimeoutError()])
+async def test_an_outage_asks_nobody_and_the_run_goes_on_when_it_is_over(desk, providers, lost):
+    """Whoever decides cases has nothing to decide; the first agent's work isn't paid twice."""
+    chain = sequential([Step(office.READER), Step(office.JUDGE)])
+    graph = chain.compile(name="sequential", checkpointer=desk.saver)
+    desk.script(calls("Facts", order_id="T-001", amount=4_000))
+    providers |= {"fallbacks": (BIG,), "away": lost, "left": 1}
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match="big"):
+            await desk.start(graph)
+    assert providers["asked"] == ["big"] * 6, "one answer, five failures, and then it is left alone"
+    assert await desk.plane.pending("harbor") == []
+    *_, first = await desk.plane.runs()
+    (noted,) = desk.plane.audit.entries(run=first.run.id, kind="model_unavailable")
+    assert (noted["body"]["agent"], first.state) == ("judge", "running")
+    providers["down"].clear()
+    with pytest.raises(ModelUnavailable, match="breaker of model:openai/big is open"):
+        await resumed(graph, first)
+    long_ago = "UPDATE breakers SET opened = '2026-01-01T00:00:00.000000Z'"
+    await desk.plane.store.transact(lambda tx: tx.execute(long_ago))
+    desk.script(calls("Verdict", refund=False, reason="too late"))
+
+    outcome = await resumed(graph, first)
+
+    assert outcome["status"] == "completed"
+    assert (len(providers["asked"]), outcome["usage"]["model_calls"]) == (7, 4)
+    assert [b.name for b in await desk.plane.breakers()] == []
+
+
+@pytest.mark.scenario(40)
+async def test_another_agent_stands_in_whose_model_is_there(desk, providers, monkeypatch):
+    named = {"worker": (BIG,), "planner": (SMALL,)}
+    monkeypatch.setattr(governed, "choices", named.__getitem__)
+    providers["away"] = TimeoutError()
+    second = replace(office.SECOND_READER, model="planner")
+    chain = sequential([Step(office.READER, fallback=second)])
+    desk.script(calls("Facts", order_id="T-001", amount=4_000))
+
+    run = await desk.start(chain.compile(name="sequential", checkpointer=desk.saver))
+
+    assert run.outcome["status"] == "completed"
+    assert providers["asked"] == ["big", "big", "small"]
+
+
+@pytest.mark.scenario(40)
+async def test_a_model_that_answers_and_never_wholly_is_a_persons_matter(desk, providers):
     providers["fallbacks"] = (BIG,)
-    for _ in range(4):
-        asked = await answered(desk)
+    asked = await answered(desk)
     assert asked["approval_id"], "a person is asked"
-    assert "breaker of model:openai/big is open" in json.dumps(asked)
-    assert len(providers["asked"]) == 5
+    assert "failed 2 times" in json.dumps(asked)
 
 
 @pytest.mark.scenario(40)
