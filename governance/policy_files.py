@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from cedarpy import PolicySet, Schema, pst, validate_policies
+from cedarpy import PolicySet, Schema, policies_to_json_str, pst, validate_policies
 
 from governance.cedar_schema import PolicyError, ToolSurface, schema_text
 from governance.owners import OWNERS, Owners
@@ -26,6 +28,7 @@ class PolicyFiles:
     """A policy set that passed every check.
 
     Attributes:
+        text: All policies, one after the other.
         version: First 12 hex digits of the SHA-256 over schema and policies.
         ids: The engine's positional id of a policy → its `@id`.
         reasons: `@id` → `@reason`, where a policy has one.
@@ -33,6 +36,7 @@ class PolicyFiles:
         owners: `@id` → the team that answers for it.
     """
 
+    text: str
     policies: PolicySet
     schema: Schema
     version: str
@@ -57,8 +61,9 @@ class PolicyFiles:
 
     def permits(self) -> list[tuple[set[str], set[str]]]:
         """Actions or groups of each permit, and agents or kinds it is confined to; empty means any."""
-        rules = self.policies.to_pst().static_policies.values()
-        return [(_named(policy), _agents(policy)) for policy in rules if policy.effect == "permit"]
+        rules = self.policies.to_pst().static_policies
+        forms = json.loads(policies_to_json_str(self.text))["staticPolicies"]
+        return [(_named(rule), _agents(forms[key])) for key, rule in rules.items() if rule.effect == "permit"]
 
 
 def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> PolicyFiles:
@@ -89,8 +94,9 @@ def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> Poli
                 raise PolicyError(msg)
             annotations[name] = marks
             owners[name] = owned.of(path, name, marks)
-    policies = PolicySet.from_str("\n".join(texts.values()))
+    policies = PolicySet.from_str(text := "\n".join(texts.values()))
     return PolicyFiles(
+        text=text,
         policies=policies,
         schema=schema,
         version=_version(source, texts),
@@ -112,11 +118,23 @@ def _named(policy: pst.Template) -> set[str]:
             return set()
 
 
-def _agents(policy: pst.Template) -> set[str]:
-    """Names and kinds to which a permit is confined; none where it isn't, or says to whom it is not."""
-    when = repr(policy.clauses)
-    said = repr(policy.principal) + ("" if "op='not'" in when or "Unless" in when else when)
-    return set(re.findall(r"basename='Agent(?:Kind)?'.*?id='([^']*)'", said))
+def _agents(policy: Mapping[str, Any]) -> set[str]:
+    """Names and kinds to which a permit, in Cedar's JSON, is confined; none where it isn't."""
+    whens = [clause["body"] for clause in policy["conditions"] if clause["kind"] == "when"]
+    return set(_said_to_be([policy["principal"], whens]))
+
+
+def _said_to_be(part: Any) -> Iterator[str]:
+    match part:
+        case {"type": "Agent" | "AgentKind", "id": str(name)}:
+            yield name
+        case dict():
+            for operator, inner in part.items():
+                if operator not in ("!", "!="):  # whom it is not for
+                    yield from _said_to_be(inner)
+        case list():
+            for inner in part:
+                yield from _said_to_be(inner)
 
 
 def find_files(folders: Sequence[Path], pattern: str) -> list[tuple[str, Path]]:
