@@ -68,7 +68,10 @@ def magentic(  # noqa: PLR0913 - each is a knob of its own
     if review:
         add(g, "review_plan", review_node(review, ledger), to=["assign", "plan", "conclude"], human=True)
     add(g, "assign", assign_node(max_parallel=max_parallel), to=["investigate", "judge", "conclude"])
-    add(g, "investigate", investigate_node(planner, workers))
+    inside = [worker.pattern for worker in workers if worker.pattern]
+    # A picture has room for one graph in a node.
+    only = inside[0] if len(inside) == 1 else None
+    add(g, "investigate", investigate_node(planner, workers), runs=only)
     g.add_edge("investigate", "assign")
     bounds = Bounds(max_rounds, max_stalls, max_resets)
     add(g, "judge", judge_node(judging, bounds, check, then=shown), to=[shown, "plan", "conclude"])

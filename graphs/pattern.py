@@ -34,7 +34,7 @@ def add(
     *,
     to: Sequence[str] = (),
     human: bool = False,
-    runs: Agent | None = None,
+    runs: Agent | Compiled | None = None,
 ) -> None:
     """Add a node.
 
@@ -43,8 +43,9 @@ def add(
         human: A person decides here.
         runs: Who works here; pictures and Studio look inside a pattern.
     """
-    if isinstance(runs, Nested):
-        node = _showing(node, runs.graph)
+    inside = standing(runs) if runs else None
+    if isinstance(inside, Nested):
+        node = _showing(node, inside.graph)
     # LangGraph's types know nodes with a config or with a runtime; ours take both.
     action = cast("Any", node)
     g.add_node(name, action, destinations=tuple(to) or None, metadata={"human": True} if human else None)
