@@ -1,4 +1,4 @@
-"""Scenario 2 for patterns in agents' places: they repair, another one tries, a person is asked; all counted."""
+"""Scenario 2 for patterns in agents' places: they repair, another tries, a person is asked; counted."""
 
 from __future__ import annotations
 
@@ -104,18 +104,21 @@ async def test_a_pattern_behind_which_nobody_stands_asks_itself_and_its_no_is_fi
     assert len(run.entries("approval_requested")) == 1
 
 
-def acted(desk: Office) -> Compiled:
+def acted(desk: Office, pattern: Any = None) -> Compiled:
     """A pattern that refunds, behind which another one stands who would refund once more."""
     behind = agent("second", "cashier", tools=office.CASHIER.tools)
-    chain = sequential([Step(single(acting()).compile(name="refunds"), fallback=behind)])
-    return chain.compile(name="handoff", checkpointer=desk.saver)
+    inner = (pattern or single(acting())).compile(name="refunds")
+    return sequential([Step(inner, fallback=behind)]).compile(name="handoff", checkpointer=desk.saver)
 
 
 @pytest.mark.scenario(2)
-async def test_after_a_write_within_it_nobody_begins_anew(desk):
-    model = script(acts=[look(), pay(), says("")], second=[look(), pay(), says("done")])
+@pytest.mark.parametrize("inner", [None, concurrent([acting(Opinion), PAST], resolve=[Vote()])])
+async def test_after_a_write_within_it_nobody_begins_anew(desk, inner):
+    """Whether it asks a person itself, or fails without one."""
+    again = [look(), pay(), says("done")]
+    model = script(acts=[look(), pay(), says("")], past=[opines("refund")], second=again)
 
-    run = await desk.start(acted(desk))
+    run = await desk.start(acted(desk, inner))
 
     assert run.waiting, "a person goes on, who can see what was done"
     assert "second" not in asked(model)

@@ -1,4 +1,4 @@
-"""Scenario 31 for every pattern that holds others: three deep it asks once, acts once, and all of it counts."""
+"""Scenario 31 for every pattern that holds others: three deep it asks once, acts once, and all counts."""
 
 from __future__ import annotations
 
