@@ -98,6 +98,8 @@ def _what(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of wor
 def _doubted(said: Mapping[str, Any]) -> str:
     if said.get("then") == "person":
         return "a person decides on what rests on it"
+    if said.get("skipped"):
+        return f"the {said.get('then')} agent should look once more, and the step has no such fallback"
     found = "to no result" if said.get("found") is None else f"and is {said['found']} % sure"
     changed = f"; {', '.join(said.get('changed', ()))} changed" if said.get("changed") else ""
     return f"the {said.get('then')} agent looks once more, {found}{changed}"

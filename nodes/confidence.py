@@ -58,7 +58,7 @@ async def look_again(
 
     The threshold isn't told to any of them. After a write nobody looks again, and a look that comes
     to nothing leaves what was found before it. A pattern would find the same again, so only `another`
-    looks after it. Each is on record, with what it changed.
+    looks after it. Each is on record, with what it changed; so is a look that nobody is there for.
     """
     best, name = first, turn.agent.name
     for who in rule.before_asking:
@@ -66,6 +66,8 @@ async def look_again(
         if before >= rule.least or turn.wrote:
             break
         if fallback in (None, turn.agent) if who == "another" else isinstance(turn.agent, Nested):
+            note = {"agent": name, "confidence": before, "then": who, "skipped": True}
+            await control().note(turn.actor.run, "unsure", note)
             continue
         if who == "another" and fallback:
             turn = await take_over(turn, fallback, begin)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, create_model
 
+from cli.timeline import moments
 from governance.confidence import ConfidenceRule
 from graphs.pattern import PatternError
 from graphs.sequential import sequential
@@ -143,6 +144,18 @@ async def test_then_another_agent_looks_and_the_surest_result_counts(desk, limit
     assert [e["body"]["found"] for e in run.entries("unsure")] == [30, 90]
     asked = [e["actor"] for e in run.entries("cleared") if e["action"] == "call_model"]
     assert asked[:3] == ["read", "read", "second_reader"]
+
+
+@pytest.mark.scenario(52)
+@pytest.mark.parametrize("limits", [rule("another")], indirect=True)
+async def test_a_look_that_nobody_is_there_for_is_on_record(desk, limits):
+    run = await refunding(desk, reads(40), AGREES, fallback=None)
+
+    assert len(run.waiting) == 1
+    assert doubts(run) == [(40, "another"), (40, "person")]
+    skipped = run.entries("unsure")[0]
+    assert skipped["body"]["skipped"]
+    assert "the step has no such fallback" in moments([skipped])[0].what
 
 
 @pytest.mark.scenario(52)
