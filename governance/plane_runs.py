@@ -124,6 +124,10 @@ class RunBook(Parts):
         """Runs, newest first."""
         return await self.store.read(lambda tx: runs.listed(tx, tenant=tenant, state=state, limit=limit))
 
+    async def without_model(self) -> list[str]:
+        """Runs that stopped since no model answered; a resume takes each up where it was."""
+        return await self.store.read(runs.without_model)
+
     async def bind(self, run_id: str, thread_id: str, user_id: str) -> Run:
         """Tie a run to its thread, once; only for whoever opened it.
 

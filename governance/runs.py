@@ -109,6 +109,18 @@ def listed(tx: Tx, *, tenant: str | None = None, state: str | None = None, limit
     return [_record(row) for row in rows]
 
 
+def without_model(tx: Tx) -> list[str]:
+    """Ids of the runs that stopped since no model answered, oldest first."""
+    rows = tx.all(
+        "SELECT id FROM runs WHERE state = ? AND"
+        " (SELECT max(seq) FROM audit WHERE run = id AND kind = 'model_unavailable') >"
+        " (SELECT coalesce(max(seq), 0) FROM audit WHERE run = id AND kind = 'settled' AND seam = 'model')"
+        " ORDER BY created, id",
+        (RUNNING,),
+    )
+    return [row[0] for row in rows]
+
+
 def bind(tx: Tx, run_id: str, thread_id: str, user_id: str) -> Run:
     """Tie a run to the thread it runs on, once; only for whoever opened it.
 

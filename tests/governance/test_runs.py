@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from governance.acts import Cost
+from governance.acts import Cost, Seam
 from governance.contract import Contract
 from governance.errors import Denied, InvalidInput
 from governance.principals import User
@@ -20,6 +20,18 @@ async def test_a_run_is_read_back_as_it_was_admitted(build, plane, run):
     assert (record.state, record.input, record.outcome) == ("admitted", {"messages": []}, None)
     assert run.contract == CONTRACT
     assert run.policy_version == plane.version
+
+
+async def test_a_run_that_no_model_answered_is_named_until_one_does(plane, run):
+    asked = act(run, "call_model", seam=Seam.MODEL, resource=("Model", "worker"))
+    for _ in range(2):
+        await plane.fail(await plane.clear(asked), "TimeoutError", Cost(model_calls=1))
+        await plane.note(run, "model_unavailable", {"reason": "TimeoutError"})
+        assert await plane.without_model() == [run.id]
+
+    await plane.settle(await plane.clear(asked), "answer", Cost(model_calls=1))
+
+    assert await plane.without_model() == []
 
 
 async def test_ids_are_not_guessable(plane):

@@ -392,6 +392,8 @@ async def test_an_outage_asks_nobody_and_the_run_goes_on_when_it_is_over(desk, p
     *_, first = await desk.plane.runs()
     (noted,) = desk.plane.audit.entries(run=first.run.id, kind="model_unavailable")
     assert (noted["body"]["agent"], first.state) == ("judge", "running")
+    stopped = await desk.plane.without_model()
+    assert (len(stopped), stopped[0]) == (3, first.run.id)
     providers["down"].clear()
     with pytest.raises(ModelUnavailable, match="breaker of model:openai/big is open"):
         await resumed(graph, first)
@@ -403,7 +405,8 @@ async def test_an_outage_asks_nobody_and_the_run_goes_on_when_it_is_over(desk, p
 
     assert outcome["status"] == "completed"
     assert (len(providers["asked"]), outcome["usage"]["model_calls"]) == (7, 4)
-    assert [b.name for b in await desk.plane.breakers()] == []
+    assert await desk.plane.breakers() == []
+    assert first.run.id not in await desk.plane.without_model()
 
 
 @pytest.mark.scenario(40)
