@@ -12,8 +12,7 @@ from langgraph.runtime import Runtime
 from governance.outcome import Status
 from nodes.ledger import DONE, Investigation, still_open
 from nodes.state import Context, Fault
-
-QUOTE = 300
+from nodes.turn import QUOTE
 
 
 async def conclude(state: Investigation, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:

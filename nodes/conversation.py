@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from governance.outcome import Status
 from models.governed import ModelFailed
 from nodes.agent import Grounds, work
-from nodes.deliver import SPOKESMAN
+from nodes.deliver import CUT_SHORT, SPOKESMAN
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, GaveUp, fault, misfit
 from nodes.human_agent import question
@@ -102,8 +102,11 @@ def speaker_node(
             )
         except STEP_ERRORS as error:
             goto, why = _settled_by(agent, error, human=human, then=then)
-            new = turns[-1].new if turns else []
-            return _go(goto, update | {"messages": new} | why, reopened=reopened)
+            update["messages"] = turns[-1].new if turns else []
+            short = fault(agent.name, error)["status"] in CUT_SHORT
+            if turns and short and (so_far := turns[-1].so_far()):
+                update["results"] = {agent.name: {"answer": so_far}}
+            return _go(goto, update | why, reopened=reopened)
         update |= {"messages": turn.new, "dissent": turn.dissent}
         if turn.refused:
             update["faults"] = turn.refused

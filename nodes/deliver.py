@@ -27,6 +27,9 @@ CLERK = AgentIdentity("delivery", "delivery", "1", "operations")
 SPOKESMAN = "tower"
 """The name under which an outcome is said."""
 
+CUT_SHORT = (Status.BUDGET_EXHAUSTED, Status.LOOP_DETECTED, Status.LIMIT_REACHED)
+"""A step that ended so is undone, whatever was found on the way."""
+
 PERSONAL = re.compile(r"<[a-z]+:[0-9a-f]{12}>")
 
 Compose = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -76,7 +79,7 @@ def _outcome(state: RunState, composed: dict[str, Any]) -> Outcome:
         "reasons": [*composed.get("reasons", []), *(f"{f['step']}: {f['reason']}" for f in faults)],
         "evidence": composed.get("evidence", []),
         "dissent": _each_once([*composed.get("dissent", []), *state.get("dissent", [])]),
-        "undone": composed.get("undone", []),
+        "undone": composed.get("undone") or [f["step"] for f in faults if f["status"] in CUT_SHORT],
         "result": composed.get("result", {}),
         "usage": {},
     }

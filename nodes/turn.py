@@ -175,6 +175,15 @@ class Turn:
             self.moved_to = edge.target
             self.reply(call_id, json.dumps({HANDED_OVER: edge.target.name}))
 
+    def so_far(self) -> str:
+        """What its tools found, a line each: all the answer there is where it was stopped."""
+        tools = {tool.name for tool in self.agent.tools}
+        made = [call for m in self.new if isinstance(m, AIMessage) for call in m.tool_calls]
+        names = {call["id"]: call["name"] for call in made if call["name"] in tools}
+        found = [m for m in self.new if isinstance(m, ToolMessage) and m.status == "success"]
+        lines = [f"{names[m.tool_call_id]}: {m.text[:QUOTE]}" for m in found if m.tool_call_id in names]
+        return "\n".join(dict.fromkeys(lines))
+
     def _is_told(self, value: Any) -> bool:
         """Whether each word of it stands in the request; what a record says was asked for by nobody."""
         said = [m.text for m in self.prompt if isinstance(m, HumanMessage) and not m.text.startswith(EARLIER)]
@@ -201,6 +210,9 @@ class Turn:
 REPEATS = 2
 """The same call with the same arguments, or of a tool that isn't there, is answered this often."""
 
+
+QUOTE = 300
+"""Characters of a result that are told where nobody could make an answer of it."""
 
 EARLIER = "Results of earlier steps:"
 """How the message begins that shows an agent what others found."""

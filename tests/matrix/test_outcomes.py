@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from governance.errors import InvalidInput
+from graphs.adaptive import adaptive
 from graphs.direct import direct
 from graphs.pattern import Graph
+from graphs.single import single
 from tests.matrix.cells import unread
-from tests.matrix.crews import CREWS, Advice, Crew, Handbook, look
+from tests.matrix.crews import ACTS, ADAPTIVE, DIRECT, SEQUENTIAL, SINGLE, Advice, Crew, Handbook, look
 from tests.matrix.world import World
-from tests.second.office import agent
-
-DIRECT, SINGLE = CREWS[0], CREWS[1]
+from tests.second.office import DOOR, JOBS, agent
 
 
 async def read(result: Advice, state: Mapping[str, Any], _lookup: Any) -> Sequence[str]:
@@ -58,8 +58,27 @@ async def test_an_answer_that_cites_what_was_not_read_goes_to_a_person(world: Wo
     assert world.status == "rejected"
 
 
-async def test_single_ends_after_so_many_rounds_with_what_it_learned(world: World):
-    orders = [look(f"T-00{number}") for number in (1, 2, 3, 1, 2, 3, 4, 5, 6)]
+ONE_RUNG = replace(
+    ADAPTIVE, build=lambda: adaptive(DOOR, JOBS, {"single": single(ACTS).compile(name="single")})
+)
+BEFORE = {"single": 0, "sequential": 1, "adaptive": 1}
+"""What is asked of models before the agent that acts is."""
 
-    assert await ends(world, SINGLE, *orders) == "limit_reached"
-    assert world.model.calls == 8
+
+@pytest.mark.scenario(10)
+@pytest.mark.parametrize("crew", [SINGLE, SEQUENTIAL, ONE_RUNG], ids=lambda crew: crew.name)
+async def test_it_ends_after_so_many_rounds_with_what_was_learned_and_no_further_call(
+    world: World, crew: Crew
+):
+    orders = [look(f"T-00{number}") for number in (1, 2, 1, 2, 3, 3, 4, 5, 6)]
+
+    status = await ends(world, crew, *orders)
+    if crew is SEQUENTIAL:  # a person may still give the step's result
+        assert status == "waiting"
+        status = (await world.answer("reject")).status
+
+    assert (status, world.model.calls) == ("limit_reached", BEFORE[crew.name] + 8)
+    outcome = world.state["outcome"]
+    assert outcome["undone"] == ["acts"]
+    known = outcome["result"]["reads"] if crew is SEQUENTIAL else outcome["answer"]
+    assert "T-001" in str(known)
