@@ -110,6 +110,7 @@ class Effects(Undoing):
         if not reason.strip():
             msg = "say how you know: --reason"
             raise InvalidInput(msg)
+        reason = await self.vault.tokenise_json(user.tenant, reason, {})
         # What a compensation failed to do, a person may have done by hand.
         states = (State.UNKNOWN, State.FAILED) if found.graph == UNDO else (State.UNKNOWN,)
         settled = await self.resolve(
