@@ -25,20 +25,9 @@ def run_the_example(folder: Path, home: Path, **env: str) -> subprocess.Complete
     page = (ROOT / "docs" / "langsmith.md").read_text()
     (example,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     (folder / "test_cases.py").write_text(example)
+    command = [sys.executable, "-m", "pytest", "-p", "langsmith.pytest_plugin", "-p", "no:cacheprovider"]
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-c",
-            os.devnull,
-            "--rootdir",
-            str(folder),
-            "-p",
-            "no:cacheprovider",
-            "test_cases.py",
-        ],
+        [*command, "-c", str(ROOT / "pyproject.toml"), "test_cases.py"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TOWER_HOME": str(home), **env},
         capture_output=True,
