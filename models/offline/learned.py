@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,16 +34,17 @@ PIECE = 4
 
 
 class Classifier:
-    """Kernel ridge regression: cosines of sentence embeddings, cubed, and words and pieces in common.
+    """Kernel ridge regression: cosines of whole texts and of their sentences, words and pieces in common.
 
     Args:
         texts: The examples.
         labels: Theirs, in the same order.
-        vectors: Their embeddings, of shape `[len(texts), dimensions]` and length 1.
+        vectors: Their embeddings, of shape `[len(texts), 2, dimensions]`, as `models.examples.embedded`
+            gives them.
         weights: What was fitted to the same before; without it the fit is done.
 
     Attributes:
-        weights: Of each example, then of each word and piece, for each label.
+        weights: Of each example, for each label.
     """
 
     def __init__(
@@ -54,30 +56,37 @@ class Classifier:
     ) -> None:
         self.labels = sorted(set(labels))
         taken_apart = [_parts(text) for text in texts]
-        self._words, self._pieces = (_Shared([both[i] for both in taken_apart]) for i in (0, 1))
+        self._shared = [_Shared([both[i] for both in taken_apart]) for i in (0, 1)]
         self._vectors = vectors
         right = np.array([[own == label for label in self.labels] for own in labels], dtype=np.float32)
         self._share = right.mean(axis=0)
-        self.weights = self._fit(self._common(taken_apart), right) if weights is None else weights
+        self.weights = self._fit(texts, right) if weights is None else weights
 
-    def _fit(self, shared: Table, right: Table) -> Table:
-        kernel = _alike(self._vectors, self._vectors) + shared @ shared.T
+    def _fit(self, texts: Sequence[str], right: Table) -> Table:
+        kernel = np.stack(
+            [self._like(text, vector) for text, vector in zip(texts, self._vectors, strict=True)]
+        )
         ridge = RIDGE * np.eye(len(right), dtype=np.float32)
         weights = np.linalg.solve(kernel + ridge, right - self._share)
         # As it comes back from a file of halved size.
-        return np.vstack([weights, shared.T @ weights]).astype(np.float16).astype(np.float32)
+        return np.asarray(weights.astype(np.float16).astype(np.float32))
 
-    def likelihoods(self, text: str, vector: Table) -> dict[str, float]:
-        """How likely each label is; together 1."""
-        shared = self._common([_parts(text)])
-        like = np.hstack([_alike(vector[None], self._vectors), shared])
-        scores = like @ self.weights + self._share
-        powers = np.exp(SHARPNESS * (scores[0] - scores.max()))
+    def likelihoods(self, text: str, vectors: Table) -> dict[str, float]:
+        """How likely each label is; together 1.
+
+        Args:
+            vectors: The text's, of shape `[2, dimensions]`.
+        """
+        scores = self._like(text, vectors) @ self.weights + self._share
+        powers = np.exp(SHARPNESS * (scores - scores.max()))
         return dict(zip(self.labels, (powers / powers.sum()).tolist(), strict=True))
 
-    def _common(self, taken_apart: Sequence[tuple[list[str], list[str]]]) -> Table:
-        words, pieces = zip(*taken_apart, strict=True)
-        return np.hstack([self._words.table(words), self._pieces.table(pieces)])
+    def _like(self, text: str, vectors: Table) -> Table:
+        """The kernel with each example: a shared word says more where the texts mean the same."""
+        cosines = np.einsum("nkd,kd->kn", self._vectors, vectors)
+        whole, sentences = (1 + cosines) ** 3 / 2
+        shared = sum(each.cosines(parts) for each, parts in zip(self._shared, _parts(text), strict=True))
+        return np.asarray(whole + sentences / 2 + shared * (1 + 2 * cosines[0]), dtype=np.float32)
 
 
 class _Shared:
@@ -85,18 +94,29 @@ class _Shared:
 
     def __init__(self, texts: Sequence[list[str]]) -> None:
         spread = Counter(part for parts in texts for part in set(parts))
-        kept = sorted(part for part, count in spread.items() if count > 1)
-        self._column = {part: i for i, part in enumerate(kept)}
-        spreads = np.array([spread[part] for part in kept], dtype=np.float32)
-        self._rarity = np.log((1 + len(texts)) / (1 + spreads)) + 1
+        rarity = {
+            part: math.log((1 + len(texts)) / (1 + count)) + 1 for part, count in spread.items() if count > 1
+        }
+        self._rarity, self._texts = rarity, len(texts)
+        holders: dict[str, list[int]] = {part: [] for part in rarity}
+        lengths = np.ones(len(texts), dtype=np.float32)
+        for i, parts in enumerate(texts):
+            known = rarity.keys() & parts
+            lengths[i] = self._length(known)
+            for part in known:
+                holders[part].append(i)
+        self._holders, self._lengths = holders, lengths
 
-    def table(self, texts: Sequence[list[str]]) -> Table:
-        """Tf-idf of each text, of length 1."""
-        table = np.zeros((len(texts), len(self._column)), dtype=np.float32)
-        for row, parts in zip(table, texts, strict=True):
-            columns = [self._column[part] for part in set(parts) & self._column.keys()]
-            row[columns] = self._rarity[columns]
-        return np.asarray(table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9))
+    def cosines(self, parts: list[str]) -> Table:
+        """Cosine of a text's tf-idf with that of each example."""
+        known = sorted(self._rarity.keys() & parts)
+        total = np.zeros(self._texts, dtype=np.float32)
+        for part in known:
+            total[self._holders[part]] += self._rarity[part] ** 2
+        return total / (self._lengths * self._length(known))
+
+    def _length(self, known: Iterable[str]) -> float:
+        return math.sqrt(math.fsum(self._rarity[part] ** 2 for part in known)) or 1.0
 
 
 def classifier(examples: Examples) -> Classifier:
@@ -125,10 +145,6 @@ def is_stored(examples: Examples) -> bool:
 
 def _fit_id(examples: Examples) -> str:
     return hashlib.sha256(Path(__file__).read_bytes() + examples.id.encode()).hexdigest()[:16]
-
-
-def _alike(left: Table, right: Table) -> Table:
-    return np.asarray((1 + left @ right.T) ** 3 / 2)
 
 
 def _parts(text: str) -> tuple[list[str], list[str]]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.embeddings import minilm
-from models.examples import KEYWORD, named
+from models.examples import KEYWORD, embedded, named
 from models.offline.facts import HANDOFF, Facts
 from models.offline.found import Found, by_margin
 from models.offline.learned import classifier
@@ -81,8 +80,7 @@ def by_examples(field: Field, facts: Facts) -> Found | None:
     said = facts.request or facts.texts
     if examples is None or examples.texts.keys() != set(field.options) or not said:
         return None
-    text = " ".join(said)
-    likely = classifier(examples).likelihoods(text, minilm().embed([text])[0])
+    likely = classifier(examples).likelihoods(" ".join(said), embedded(said))
     best = max(likely, key=lambda label: likely[label])
     return Found(best, likely[best], quote=said[0])
 

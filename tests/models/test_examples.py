@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import HumanMessage
 
-from models.embeddings import minilm
-from models.examples import KEYWORD, Examples
+from models.examples import KEYWORD, Examples, embedded
 from models.offline.facts import read
 from models.offline.fill import fill
 from models.offline.learned import Classifier, classifier, is_stored, store
@@ -82,9 +81,9 @@ def test_what_was_stored_gives_the_same_choice_as_what_was_fitted_afresh(garden)
     store(garden)
 
     again = classifier(garden)
-    vector = minilm().embed(["mow it"])[0]
+    vectors = embedded(["mow it"])
     assert is_stored(garden)
-    assert again.likelihoods("mow it", vector) == fresh.likelihoods("mow it", vector)
+    assert again.likelihoods("mow it", vectors) == fresh.likelihoods("mow it", vectors)
     assert Path(garden.path.with_suffix(".npz")).stat().st_size < 10_000
 
 
