@@ -1,4 +1,4 @@
-"""Crash: kill runs of every pattern with effects, take them up again, and count what went wrong.
+"""Crash: kill runs of every pattern, take them up again, and count what went wrong.
 
 Libraries are loaded once; each process of a run is a fork, on SQLite and on a PostgreSQL of its own,
 with checkpoints written at once (`sync`) and behind (`async`). The exit code is 1 where there is a finding.
@@ -40,11 +40,11 @@ def options() -> argparse.Namespace:
 def units(asked: argparse.Namespace) -> list[Any]:
     """Each pattern on each backend with each durability."""
     from tests.campaigns.crash import Durability, Unit
-    from tests.campaigns.desk import ACTING
+    from tests.campaigns.desk import EVERY
 
     modes: tuple[Durability, ...] = ("sync", "async")
     ways = [(backend, mode) for backend in asked.backends for mode in modes]
-    crews = [name for name in ACTING if not asked.only or name in asked.only]
+    crews = [name for name in EVERY if not asked.only or name in asked.only]
     if asked.short:
         return [Unit(name, *ways[number % len(ways)]) for number, name in enumerate(crews)]
     return [Unit(name, *way) for name in crews for way in ways]
@@ -54,14 +54,14 @@ def campaign(asked: argparse.Namespace, root: Path, url: str | None) -> list[dic
     """Break runs in lanes side by side; returns a report for each unit."""
     from tests.campaigns import leg
     from tests.campaigns.crash import Campaign, told
-    from tests.campaigns.desk import ACTING
+    from tests.campaigns.desk import EVERY
     from tests.campaigns.forks import alone
     from tests.campaigns.ground import places_in, policies
     from tests.campaigns.lanes import side_by_side
 
     policy, chosen = policies(root / "policies"), units(asked)
-    for name in ACTING:
-        leg.build(ACTING[name])
+    for name in EVERY:
+        leg.build(EVERY[name])
     ways = sum(unit.crew == chosen[0].crew for unit in chosen)
     alone()
 

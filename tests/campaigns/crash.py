@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from governance.policy import PolicyEngine
 from tests.campaigns import judge, leg
-from tests.campaigns.desk import ACTING, DOUBTS, Case
+from tests.campaigns.desk import ACTING, DOUBTS, EVERY, Case
 from tests.campaigns.forks import Life, live
 from tests.campaigns.ground import Places
 from tests.campaigns.seams import SEAMS, Deadly
@@ -116,7 +116,7 @@ class Campaign:
     def _case(self, number: int) -> Case:
         order = SMALL if self.chance.random() < 0.7 else LARGE
         doubt = self.chance.choice(DOUBTS)
-        return Case(self.place, ACTING[self.unit.crew], f"t-{number}", order, doubt, self.unit.durability)
+        return Case(self.place, EVERY[self.unit.crew], f"t-{number}", order, doubt, self.unit.durability)
 
     def _norm(self, case: Case) -> Norm:
         """A whole run of such a case, once for all."""
@@ -132,7 +132,7 @@ class Campaign:
                     break
                 live(lambda tell, run=run: leg.people(calm, self.policy, run=run, tell=tell))  # type: ignore[misc]
             seen = self._look(calm)
-            self._find(calm, [f"undisturbed: {each}" for each in judge.at_the_end(seen, len(seen["models"]))])
+            self._find(calm, [f"undisturbed: {each}" for each in self._judged(seen, len(seen["models"]))])
             self.norms[case.order] = Norm(max(seconds), dict(passed), len(seen["models"]))
         return self.norms[case.order]
 
@@ -158,7 +158,10 @@ class Campaign:
             self._find(case, [f"lost: {before['state']} after {MOST_LEGS} legs"])
         self.report.runs += 1
         if before["state"] == "ended":
-            self._find(case, judge.at_the_end(before, norm.answers))
+            self._find(case, self._judged(before, norm.answers))
+
+    def _judged(self, seen: judge.Seen, answers: int) -> list[str]:
+        return judge.at_the_end(seen, answers, refunds=int(self.unit.crew in ACTING))
 
     def _count(self, *, stopped: bool, name: str, resumed: bool, admitted: bool) -> None:
         self.report.kills += stopped

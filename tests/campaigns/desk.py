@@ -26,7 +26,8 @@ Doubt = Literal["idempotent", "looked up", "asked"]
 """What helps where nobody saw a refund's end: to do it again, the ledger, or a person."""
 DOUBTS: tuple[Doubt, ...] = ("idempotent", "looked up", "asked")
 
-ACTING = {crew.name: crew for crew in CREWS if crew.name != "direct"}
+EVERY = {crew.name: crew for crew in CREWS}
+ACTING = {name: crew for name, crew in EVERY.items() if name != "direct"}
 """The patterns that have effects."""
 
 
@@ -78,7 +79,8 @@ def open_desk(case: Case, policy: PolicyEngine, deadly: Deadly, leg: int) -> Con
     deadly.install(plane, _remember)
     _arm(case.doubt, deadly)
     provider = Provider(case.place.bill, leg, deadly)
-    use_model(provider.model(case.crew.scripts(look(case.order[0]), pay(*case.order))))
+    acts = (look(case.order[0]), pay(*case.order)) if case.crew.name in ACTING else ()
+    use_model(provider.model(case.crew.scripts(*acts)))
     return plane
 
 

@@ -91,24 +91,25 @@ def at_any_time(case: Case, seen: Seen) -> list[str]:
     return found
 
 
-def at_the_end(seen: Seen, answers: int) -> list[str]:
+def at_the_end(seen: Seen, answers: int, refunds: int = 1) -> list[str]:
     """What must be once a run is over.
 
     Args:
         answers: How many model answers a run of this crew takes that nobody breaks.
+        refunds: How many refunds.
     """
     settled = sum(stands == "done" for stands, _ in seen["models"].values())
     attempts = sum(attempt for _, attempt in seen["models"].values())
     expected = {
         "state": (seen["state"], "ended"),
         "outcome": ('"status": "completed"' in str(seen["outcome"]), True),
-        "refunds": (len(seen["refunds"]), 1),
+        "refunds": (len(seen["refunds"]), refunds),
         "runs opened and ended": ((seen["kinds"]["run_opened"], seen["kinds"].get("run_ended")), (1, 1)),
         "model answers": (settled, answers),
         "acts left open": (seen["open"], []),
         "budget left reserved": (seen["reserved"], 0),
         "model calls in the budget": (seen["spent"], attempts),
-        "states of refunds": ([act[3] for act in seen["acts"]], ["done"]),
+        "states of refunds": ([act[3] for act in seen["acts"]], ["done"] * refunds),
     }
     return [f"{what}: {is_}, not {should}" for what, (is_, should) in expected.items() if is_ != should]
 

@@ -16,6 +16,7 @@ from graphs.single import single
 from tests.matrix.cells import unread
 from tests.matrix.crews import ACTS, ADAPTIVE, DIRECT, SEQUENTIAL, SINGLE, Advice, Crew, Handbook, look
 from tests.matrix.world import World
+from tests.scenarios.conftest import calls
 from tests.second.office import DOOR, JOBS, agent
 
 
@@ -40,6 +41,21 @@ async def test_direct_asks_no_model_where_nothing_is_about_the_question(world: W
 
     assert await ends(world, crew) == "escalated"
     assert world.model.calls == 0
+
+
+@pytest.mark.scenario(2)
+async def test_direct_asks_its_fallback_then_a_person_and_then_has_failed(world: World):
+    second = agent("second", "cashier", returns=Advice)
+    crew = replace(DIRECT, build=lambda: reading(fallback=second))
+    scripts = crew.scripts(ends=calls("Advice", answer=""))
+    world.script(scripts | {"Job of second.": scripts["Job of acts."]})
+
+    await world.start(crew)
+    assert (world.status, world.model.calls) == ("waiting", 6)
+    await world.answer("reject")
+
+    assert (world.status, world.model.calls) == ("failed", 6)
+    assert world.state["outcome"]["answer"] == ""
 
 
 async def test_direct_is_denied_where_it_may_not_read(world: World):

@@ -48,7 +48,8 @@ def test_the_tests_that_it_names_are_there(number: str):
 
 
 def test_what_it_says_nothing_about_is_an_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(TABLE, "s14", {"shown": TABLE["s14"]["shown"]})
+    shown = {name: test for name, test in TABLE["s14"]["shown"].items() if name != "direct"}
+    monkeypatch.setitem(TABLE, "s14", {"shown": shown})
 
     with pytest.raises(LookupError, match="s14 of direct"):
         summary()

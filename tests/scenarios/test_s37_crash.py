@@ -48,7 +48,7 @@ def script(name: str, *options: str) -> subprocess.CompletedProcess[str]:
 def test_every_pattern_survives_kill_9(backend: str):
     """Each pattern is killed on one of the two databases, half of them with late checkpoints."""
     patterns = {
-        "sqlite": ("single", "concurrent", "handoff", "magentic"),
+        "sqlite": ("direct", "single", "concurrent", "handoff", "magentic"),
         "postgres": ("sequential", "group_chat", "supervisor", "adaptive"),
     }[backend]
     done = script(*CRASH, "--backends", backend, "--only", *patterns)
