@@ -491,6 +491,11 @@ def test_personal_data_reaches_no_store(server: Server, sam: Client, lena: Clien
     assert Ledger(server.home / "ledger.db").rows()[-1][2] == IBANS["ann"]
 
 
+def test_what_is_in_doubt_is_listed_and_settled_beside_the_servers_own_routes(lena: Client):
+    assert (lena.get("/effects").status_code, lena.get("/effects").json()) == (200, [])
+    assert lena.post("/effects", key="run-1/x", happened=True, reason="so").status_code == 422
+
+
 def test_nothing_blocked_the_event_loop(server: Server, sam: Client):
     sam.run(sam.thread(), "small", input=REQUEST)
 
