@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolMessage
 from langgraph.errors import GraphDrained
@@ -92,15 +93,20 @@ async def loop(world: World, crew: Crew) -> None:
 
 async def invalid(world: World, crew: Crew) -> None:
     """A result that never becomes valid never reads as an answer."""
-    typed = crew.ends.tool_calls
-    given = typed[0]["args"] if typed else {}
-    wrong = given | {"confidence": 900} if "confidence" in given else {}
-    world.script(crew.scripts(ends=calls(typed[0]["name"], **wrong) if typed else says("")))
+    world.script(never_valid(crew))
     await world.start(crew)
 
     assert world.entries("invalid_output")
     assert world.model.calls < 20
     assert world.status in ENDS_BADLY
+
+
+def never_valid(crew: Crew) -> dict[str, Any]:
+    """What everybody says, where the acting agent gives no valid result."""
+    typed = crew.ends.tool_calls
+    given = typed[0]["args"] if typed else {}
+    wrong = given | {"confidence": 900} if "confidence" in given else {}
+    return crew.scripts(ends=calls(typed[0]["name"], **wrong) if typed else says(""))
 
 
 async def tool_failure(world: World, crew: Crew) -> None:

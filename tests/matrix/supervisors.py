@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -12,10 +13,11 @@ from governance.limits import ApprovalRules
 from graphs.magentic import magentic
 from nodes.team import Agent
 from nodes.worker import Worker
-from tests.matrix.cells import acts
-from tests.matrix.crews import ACTS, LEAD, Crew, Line, look, pay
+from tests.matrix.cells import acts, never_valid
+from tests.matrix.crews import ACTS, LEAD, Crew, Line, Lines, look, pay
 from tests.matrix.world import World
 from tests.scenarios.conftest import calls
+from tests.second.assessors import opines
 from tests.second.office import PROMPTS
 
 PROMPT = (PROMPTS / "prompt.md").read_text(encoding="utf-8").strip()
@@ -61,11 +63,24 @@ ONLY_CARRY_OUT = {"deliver", "conclude", "assign"}
 """Nodes in which no model speaks and no tool is chosen."""
 
 
-async def lonely(_world: World, crew: Crew) -> None:
-    """From each node in which a model speaks there is a way to a node in which a person decides."""
-    # The crew's investigation has its plan reviewed by nobody, which its builder leaves to choose.
-    build = (lambda: magentic(LEAD, [Worker(ACTS)])) if crew.name == "magentic" else crew.build
-    assert alone(build().compile(name=crew.name)) == set()
+async def lonely(world: World, crew: Crew) -> None:
+    """There is a way to a person from each node in which a model speaks, and who is at a loss takes it."""
+    if crew.name == "magentic":  # the crew's plan is reviewed by nobody, which its builder leaves to choose
+        crew = replace(crew, build=lambda: magentic(LEAD, [Worker(ACTS)]))
+    assert alone(crew.build().compile(name=crew.name)) == set()
+    await at_a_loss(world, crew)
+
+
+async def at_a_loss(world: World, crew: Crew) -> None:
+    """Where nobody in the crew can settle it, a person is asked."""
+    scripts = never_valid(crew)
+    if crew.name == "concurrent":  # who gives no verdict is absent; at a loss are those who don't agree
+        scripts = crew.scripts() | {"Job of rules.": Lines([opines("refuse")])}
+        scripts |= {"Job of money.": Lines([opines("look")])}
+    world.script(scripts)
+    await world.start(crew)
+
+    assert world.waiting, "nobody is asked"
 
 
 def alone(graph: CompiledStateGraph[Any, Any, Any, Any], tools: frozenset[str] = frozenset()) -> set[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from governance.control import ControlPlane
+from governance.errors import ApprovalRejected
 from graphs.domain import domain
 from tests.matrix.cells import acts, happy
 from tests.matrix.crews import CREWS, SINGLE, Crew, look, pay
-from tests.matrix.supervisors import PROPOSALS, alone, passive, people
+from tests.matrix.supervisors import PROPOSALS, alone, at_a_loss, passive, people
 from tests.matrix.switches import policy
 from tests.matrix.world import World
 from tests.scenarios.conftest import calls
@@ -52,6 +56,20 @@ async def test_a_solved_task_asks_as_often_as_policy_says(world: World):
         assert world.status == "completed"
 
     assert asked == {"T-001": 0, "T-002": 1}
+
+
+@pytest.mark.parametrize("crew", CREWS, ids=lambda crew: crew.name)
+async def test_where_nobody_can_be_asked_it_is_noticed(
+    world: World, crew: Crew, monkeypatch: pytest.MonkeyPatch
+):
+    async def nobody(*_: Any, **__: Any) -> Any:
+        approval = "none"
+        raise ApprovalRejected(approval, "nobody is there")
+
+    monkeypatch.setattr(ControlPlane, "request_approval", nobody)
+
+    with pytest.raises(AssertionError, match="nobody is asked"):
+        await at_a_loss(world, crew)
 
 
 @pytest.mark.parametrize("name", domain().graphs)
