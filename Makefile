@@ -2,6 +2,8 @@
 PORT ?= 2024
 ARGS ?=
 python := .venv/bin/python
+# Images often set it; each process would then compile some hundred modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test test-slow matrix lint format eval examples sabotage bench lock clean

@@ -21,6 +21,8 @@ def pytest_configure() -> None:
     """Clear what the user's shell configures, before any module of ours is imported."""
     for name in [name for name in os.environ if name.startswith(CONFIGURES)]:
         del os.environ[name]
+    # Many tests start processes, and each would compile what it imports again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     home = tempfile.TemporaryDirectory(prefix="tower-tests-", ignore_cleanup_errors=True)
     # Not as a cleanup of pytest's, which a worker of xdist may end without.
     atexit.register(home.cleanup)
