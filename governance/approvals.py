@@ -122,7 +122,7 @@ def create(
     if asked and asked[0] >= rules.per_run:
         msg = f"{run.id} has put {asked[0]} questions to people, as many as a run may; go on without it"
         raise ApprovalRejected(approval_id="", reason=msg)
-    why = "the policy changed; it is asked again"
+    why = "a policy or a limit changed; it is asked again"
     tx.execute(
         "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND action = ? AND asked_hash = ?"
         " AND state = ? AND policy_version <> ?",

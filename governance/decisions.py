@@ -117,7 +117,7 @@ def _still_open(approval: Approval, policy_version: str) -> None:
         raise InvalidInput(msg)
     if approval.policy_version != policy_version:
         msg = (
-            f"approval {approval.id} was asked under another policy; "
+            f"approval {approval.id} was asked under another policy or other limits; "
             f"resume run {approval.run}, which asks again"
         )
         raise InvalidInput(msg)

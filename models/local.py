@@ -24,11 +24,16 @@ from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from governance.errors import ModelUnavailable
 from models.enforced import LocalModelError, called, copied, dialogue, one_of, plain, repeated
 
 PROVIDER = "local"
 CONTEXT_TOKENS = 8_192
 ANSWER_TOKENS = 1_024
+
+
+class NoLocalModel(LocalModelError, ModelUnavailable):
+    """It can't be loaded as it is configured."""
 
 
 class LocalChatModel(BaseChatModel):
@@ -158,7 +163,7 @@ def _threads() -> int | None:
     said = os.environ.get("TOWER_LOCAL_THREADS", "")
     if said and not said.isdecimal():
         msg = f"TOWER_LOCAL_THREADS is {said!r}; give a number of threads, or leave it out"
-        raise LocalModelError(msg)
+        raise NoLocalModel(msg)
     return int(said or 0) or None
 
 
@@ -167,14 +172,14 @@ def open_server(path: str, threads: int | None) -> Any:
     """Load the model once per process.
 
     Raises:
-        LocalModelError: No file, a file with another hash, or the extra isn't installed.
+        NoLocalModel: No file, a file with another hash, or the extra isn't installed.
     """
     check_model(path, os.environ.get("TOWER_LOCAL_GGUF_SHA256"))
     try:
         import xllamacpp  # noqa: PLC0415 - an extra
     except ImportError as error:
         msg = "TOWER_LOCAL_GGUF needs the extra `local`; install it with `uv pip install 'tower[local]'`"
-        raise LocalModelError(msg) from error
+        raise NoLocalModel(msg) from error
     params = xllamacpp.CommonParams()
     params.model.path = path
     params.n_ctx = CONTEXT_TOKENS
@@ -191,15 +196,15 @@ def check_model(path: str, sha256: str | None) -> None:
     """Refuse a file that isn't there or isn't the one that was meant.
 
     Raises:
-        LocalModelError: Missing, or its SHA-256 isn't `sha256`.
+        NoLocalModel: Missing, or its SHA-256 isn't `sha256`.
     """
     if not Path(path).is_file():
         msg = f"TOWER_LOCAL_GGUF names {path!r}, and there is no such file; give the path of a GGUF file"
-        raise LocalModelError(msg)
+        raise NoLocalModel(msg)
     if not sha256:
         return
     with Path(path).open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256.strip().lower():
         msg = f"{path} has SHA-256 {found}, TOWER_LOCAL_GGUF_SHA256 says {sha256}; fetch the file again"
-        raise LocalModelError(msg)
+        raise NoLocalModel(msg)
