@@ -35,7 +35,7 @@ from nodes.place import RUN_KEY
 Value = MutableMapping[str, Any]
 Filter = dict[str, Any]
 _LOG = logging.getLogger(__name__)
-_WRONG_KEYS = WrongKeys()
+WRONG_KEYS = WrongKeys()
 Handler = Callable[[Auth.types.AuthContext, Value], Awaitable[Any]]
 
 STATUS: dict[type[TowerError], int] = {
@@ -60,7 +60,7 @@ def http_door(application: Domain) -> Auth:
     """
     control()  # policies are checked when the server starts, not at its first request
     auth = Auth()
-    auth.authenticate(_authenticate)
+    auth.authenticate(authenticate)
     on: Any = auth.on  # its types want a handler per payload; ours read what is there
     on(_refused)
     on.assistants.read(_allowed)
@@ -88,16 +88,21 @@ def key_of(authorization: str | None, headers: dict[bytes, bytes] | None) -> str
 
 
 def user_of(ctx: Auth.types.AuthContext) -> User:
-    """The person whom `_authenticate` found."""
+    """The person whom `authenticate` found."""
     person: Any = ctx.user
     return User(str(person.identity), str(person["tenant"]), frozenset(person["roles"]))
 
 
-async def _authenticate(authorization: str | None, headers: dict[bytes, bytes] | None) -> dict[str, Any]:
+async def authenticate(authorization: str | None, headers: dict[bytes, bytes] | None) -> dict[str, Any]:
+    """The person whose key a request shows, as the server keeps them.
+
+    Raises:
+        HTTPException: It is nobody's (401), or keys can't be checked (403).
+    """
     try:
         user = await (await asyncio.to_thread(_identity)).authenticate(key_of(authorization, headers))
     except NotAuthenticated as error:
-        await _WRONG_KEYS.note()
+        await WRONG_KEYS.note()
         msg = "no valid key was shown; send `Authorization: Bearer KEY` or `x-api-key: KEY`"
         raise Auth.exceptions.HTTPException(401, msg) from error
     except ControlUnavailable as error:

@@ -53,7 +53,12 @@ class WrongKeys:
     async def note(self) -> None:
         """Count one more, and tell the log now and then."""
         self.count += 1
-        if monotonic() - self.told < TOLD_EVERY:
+        if monotonic() - self.told >= TOLD_EVERY:
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Tell the log of those that it hasn't heard of, if any; the server does when it ends."""
+        if not self.count:
             return
         plane, count, self.told = control(), self.count, monotonic()
         entry = Entry("keys_refused", body={"count": count})

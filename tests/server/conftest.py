@@ -17,7 +17,13 @@ OFFICE: dict[str, Any] = {
     },
     "checkpointer": {"path": "memory.checkpoints.server_checkpointer"},
     "auth": {"path": "tests.server.office_app:auth", "disable_studio_auth": True},
-    "http": {"app": "graphs.http_app:app", "disable_store": True, "disable_mcp": True, "disable_a2a": True},
+    "http": {
+        "app": "graphs.http_app:app",
+        "middleware_order": "auth_first",
+        "disable_store": True,
+        "disable_mcp": True,
+        "disable_a2a": True,
+    },
 }
 
 

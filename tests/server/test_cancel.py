@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 import pytest
 
 from tests.server.conftest import OFFICE
@@ -119,6 +120,8 @@ def test_sigterm_lets_the_step_in_flight_end_and_a_new_server_goes_on(tmp_path: 
             begin(sam, thread)
             run = ids(server, thread)
             held.wait(run)
+            for _ in range(3):
+                httpx.post(f"{server.url}/threads", headers={"x-api-key": "sam.wrong"}, json={})
             assert server.process
             server.process.send_signal(signal.SIGTERM)
             time.sleep(1)  # it is on its way out, and still holds the effect
@@ -128,6 +131,9 @@ def test_sigterm_lets_the_step_in_flight_end_and_a_new_server_goes_on(tmp_path: 
         state = "SELECT state FROM journal WHERE run = ? AND action = 'refund'"
         assert control(server, state, run) == [("done",)]
         assert refunds(server) == 1
+        # One as the server was started, and these three, of which the log had not heard when it ended.
+        told = control(server, "SELECT body FROM audit WHERE kind = 'keys_refused' ORDER BY seq")
+        assert [json.loads(body)["count"] for (body,) in told] == [1, 3]
         server.start()
         again = Client(server, "sam").run(thread, "small", input=None, if_not_exists="create")
         # Where the steps after it were still done on the way out, nothing is left to go on with.

@@ -23,7 +23,6 @@ from governance.outcome import Status
 from governance.verify import verify
 from graphs.desk.domain import DOMAIN
 from tests.server.running import ROOT, Server
-from tools.remote.process import started as beside
 
 CONFIG = json.loads((ROOT / "langgraph.json").read_text())
 GRAPHS = sorted(CONFIG["graphs"])
@@ -37,20 +36,6 @@ DOCUMENTS = {
     "handoff": "05-service-complaint.json",
     "single": "05-service-complaint.json",
 }
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("desk"), CONFIG)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOWER_HOME", str(started.home))
-        # Billing and claims history in processes of their own, as the demo has them.
-        with beside(DOMAIN.systems):
-            started.env = {f"TOWER_{s.name.upper()}_URL": str(s.url) for s in DOMAIN.systems}
-            try:
-                yield started.start()
-            finally:
-                started.kill()
 
 
 @pytest.fixture
