@@ -13,6 +13,7 @@ from governance.outcome import Status
 from graphs.pattern import Graph, PatternError, add, check_names, new_graph
 from nodes.choose import choose_node
 from nodes.deliver import deliver_node
+from nodes.examine import Examination
 from nodes.ladder import QUALITY, WEIGH, rung_node, weigh_node
 from nodes.selection import Job
 from nodes.team import Agent
@@ -24,6 +25,7 @@ def adaptive(
     patterns: Mapping[str, CompiledStateGraph[Any, Any, Any, Any]],
     *,
     max_climbs: int = 2,
+    examiner: Agent | None = None,
 ) -> Graph:
     """Build a front door over compiled patterns.
 
@@ -34,6 +36,8 @@ def adaptive(
             none is left a person gets the request.
         patterns: Name → graph.
         max_climbs: How often a run may go one rung up after an outcome that doesn't pass the gate.
+        examiner: Returns an `Examination`: what of the request an answer leaves open doesn't pass the
+            gate either. It is asked only where its model can judge, and in its absence nobody is.
 
     Raises:
         PatternError: The chooser may name other jobs than there are, or no ladder leads to a pattern.
@@ -50,13 +54,16 @@ def adaptive(
     if idle:
         msg = f"no job's ladder leads to {', '.join(sorted(idle))}; name it there or leave it out"
         raise PatternError(msg)
+    if examiner and examiner.returns is not Examination:
+        msg = f"{examiner.name} must return an Examination, so that its verdict is never read out of prose"
+        raise PatternError(msg)
     climbs = dict.fromkeys(pattern for job in known.values() for pattern in job.ladder[1:])
     g = new_graph()
     add(g, chooser.name, choose_node(chooser, known), to=[*patterns, "deliver"])
     for name, graph in patterns.items():
         add(g, name, rung_node(name, graph, chooser, max_climbs))
         g.add_edge(name, WEIGH)
-    add(g, WEIGH, weigh_node(chooser, known, max_climbs), to=[*climbs, "deliver"])
+    add(g, WEIGH, weigh_node(chooser, known, max_climbs, examiner), to=[*climbs, "deliver"])
     add(g, "deliver", deliver_node(_pass_on))
     g.add_edge(START, chooser.name)
     g.add_edge("deliver", END)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -20,6 +20,7 @@ from governance.principals import Actor
 from nodes.choose import Choice, clear_choice, ruled_out
 from nodes.climb import ABOVE_KEY, gave_up, hindrance
 from nodes.confidence import sure_of
+from nodes.examine import can_judge, left_open
 from nodes.faults import STEP_ERRORS, fault
 from nodes.nested import Compiled, configured, run_nested
 from nodes.place import actor_at, path_of, position_at
@@ -27,6 +28,7 @@ from nodes.selection import Job
 from nodes.state import Context, RunState
 from nodes.step import Node
 from nodes.team import Agent
+from nodes.turn import turn_for
 
 WEIGH = "weigh"
 NOT_ITS_DOING = (Status.DENIED, Status.REJECTED, Status.CANCELLED)
@@ -67,7 +69,7 @@ def rung_node(name: str, graph: Compiled, chooser: Agent, max_climbs: int) -> No
     """
 
     async def rung(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> dict[str, Any]:
-        asked = list(takewhile(lambda message: isinstance(message, HumanMessage), state["messages"]))
+        asked = _asked(state)
         results = state["results"]
         above: list[str] = []
         if len(_tried(results)) < max_climbs:
@@ -87,11 +89,16 @@ def rung_node(name: str, graph: Compiled, chooser: Agent, max_climbs: int) -> No
     return rung
 
 
-def weigh_node(chooser: Agent, jobs: Mapping[str, Job], max_climbs: int) -> Node:
-    """Make the node that records how a pattern did, and climbs or goes on to deliver."""
+def weigh_node(
+    chooser: Agent, jobs: Mapping[str, Job], max_climbs: int, examiner: Agent | None = None
+) -> Node:
+    """Make the node that records how a pattern did, and climbs or goes on to deliver.
+
+    Args:
+        examiner: Says whether an answer that passes the gate answers the request.
+    """
 
     async def weigh(state: RunState, config: RunnableConfig, runtime: Runtime[Context]) -> Command[Any]:
-        del runtime
         name, results = state["active"], state["results"]
         choice: Choice = results[chooser.name]
         job, outcome, limits = jobs[choice["job"]], results[name], control().limits.front_door
@@ -100,6 +107,11 @@ def weigh_node(chooser: Agent, jobs: Mapping[str, Job], max_climbs: int) -> Node
         effects = await control().effects(actor.run.id) if job.effect else ()
         done = {each.action for each in effects if each.state == State.DONE}
         flaw = gate(outcome, job, limits, done)
+        if examiner and not flaw and outcome["status"] in QUALITY and can_judge(examiner):
+            asked = cast("RunState", {**state, "messages": _asked(state), "results": {}})
+            turn = await turn_for(examiner, WEIGH, asked, config, runtime.context)
+            lacking = await left_open(turn, outcome["answer"], asked)
+            flaw = lacking and f"{outcome['status']}, but it leaves open: {lacking}"
         spent = await effort(control(), actor.run, position)
         await _remember(actor, position, job, name, outcome, flaw, spent)
         tried = [*_tried(results), {"pattern": name, "flaw": flaw}]
@@ -140,6 +152,11 @@ async def _above(actor: Actor, choice: Choice, name: str) -> list[str]:
     higher = [pattern for pattern in ladder[ladder.index(name) + 1 :] if pattern not in choice["left"]]
     forbidden = await ruled_out(actor, higher)
     return [pattern for pattern in higher if pattern not in forbidden]
+
+
+def _asked(state: RunState) -> list[AnyMessage]:
+    """The request, whatever was said about it since."""
+    return list(takewhile(lambda message: isinstance(message, HumanMessage), state["messages"]))
 
 
 def _tried(results: Mapping[str, Any]) -> Sequence[dict[str, str]]:
