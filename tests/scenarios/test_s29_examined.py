@@ -1,4 +1,4 @@
-"""Scenario 29: what that doesn't answer goes one rung up, or to a person; who can't judge isn't asked."""
+"""Scenario 29: what doesn't answer goes one rung up, or to a person; who can't judge isn't asked."""
 
 from __future__ import annotations
 
