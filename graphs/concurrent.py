@@ -30,7 +30,7 @@ def concurrent(
     resolve: Sequence[Resolution],
     quorum: int | Literal["all", "any"] = "all",
     max_concurrency: int = 4,
-    branch_timeout: timedelta = timedelta(minutes=2),
+    branch_timeout: timedelta = timedelta(minutes=5),
     compose: Compose = reconciled,
 ) -> Graph:
     """Build a graph that fans a task out to `agents` and reconciles what they find.
