@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cli.people import As
 from cli.run import RunId, go_on
-from cli.terminal import As, Json, console, finish
+from cli.terminal import Json, console, finish
 
 if TYPE_CHECKING:
     from cli.session import Session

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, complain, dump, finish, say
+from cli.people import As
+from cli.terminal import Exit, Json, complain, dump, finish, say
 
 if TYPE_CHECKING:
     from governance.approvals import Approval

@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.configuration import OPERATOR
-from cli.terminal import As, Exit, Json, dump, finish, mark, say, styled
+from cli.people import AUDIT, OPERATION, AsAuditor, AsOperator
+from cli.terminal import Exit, Json, dump, finish, mark, say, styled
 
 if TYPE_CHECKING:
     from cli.session import Session
     from governance.verify import Verdict
 
 app = typer.Typer(help="The audit log: verify, read, export, seal.", no_args_is_help=True)
-
-AUDITOR = "aris"
-"""Who asks, on a development machine, unless somebody else is named."""
 
 OfRun = Annotated[str | None, typer.Option("--run", help="Only this run.")]
 
@@ -53,18 +50,18 @@ def show(
     run: OfRun = None,
     kind: Annotated[str | None, typer.Option(help="Only entries of this kind, such as refused.")] = None,
     since: Annotated[int, typer.Option(help="Only entries after this number.")] = 0,
-    user: As = None,
+    user: AsAuditor = None,
     json: Json = False,
 ) -> None:
     """Show entries, oldest first.
 
-    Takes an auditor's key (that of aris, in development).
+    Takes an auditor's key.
     """
 
     async def work() -> int:
         import asyncio
 
-        async with allowed(user, AUDITOR, "read_audit") as opened:
+        async with allowed(user, AUDIT, "read_audit") as opened:
             asked = {"run": run, "kind": kind, "tenant": opened.user.tenant}
             found = await asyncio.to_thread(lambda: list(opened.plane.audit.entries(**asked, since=since)))
         if json:
@@ -84,17 +81,17 @@ def show(
 def export(
     run: OfRun = None,
     out: Annotated[Path | None, typer.Option(help="File to write; stdout by default.")] = None,
-    user: As = None,
+    user: AsAuditor = None,
 ) -> None:
     """Export the log as JSON lines.
 
-    Takes an auditor's key (that of aris, in development).
+    Takes an auditor's key.
     """
 
     async def work() -> int:
         import asyncio
 
-        async with allowed(user, AUDITOR, "read_audit") as opened:
+        async with allowed(user, AUDIT, "read_audit") as opened:
 
             def write() -> None:
                 lines = opened.plane.audit.export(run=run, tenant=opened.user.tenant)
@@ -110,7 +107,7 @@ def export(
 @app.command("seal")
 def seal(
     before: Annotated[datetime, typer.Option(help="Seal what was written before that day (UTC).")],
-    user: As = None,
+    user: AsOperator = None,
 ) -> None:
     """Close, sign and export older entries.
 
@@ -123,7 +120,7 @@ def seal(
 
         from governance import retention
 
-        async with allowed(user, OPERATOR, "retire_audit") as opened:
+        async with allowed(user, OPERATION, "retire_audit") as opened:
             given = (before.replace(tzinfo=UTC), opened.plane.limits, opened.settings.home / "audit")
             made = await asyncio.to_thread(retention.seal, opened.plane.audit, opened.user, *given)
         if made:
@@ -138,7 +135,7 @@ def seal(
 @app.command("drop")
 def drop(
     confirm: Annotated[int, typer.Option(metavar="NUMBER", help="Do what another operator proposed.")] = 0,
-    user: As = None,
+    user: AsOperator = None,
 ) -> None:
     """Drop sealed entries that were kept for long enough.
 
@@ -150,7 +147,7 @@ def drop(
 
         from governance import retention
 
-        async with allowed(user, OPERATOR, "retire_audit") as opened:
+        async with allowed(user, OPERATION, "retire_audit") as opened:
             plane, who, number = opened.plane, opened.user, confirm
             given = (plane.clock(), plane.limits, opened.settings.home / "audit")
             if number:
@@ -172,11 +169,11 @@ def drop(
 
 
 @asynccontextmanager
-async def allowed(user: str | None, otherwise: str, action: str) -> AsyncIterator[Session]:
+async def allowed(user: str | None, about: str, action: str) -> AsyncIterator[Session]:
     """Open a session of somebody whom policy lets do that with the log; others get `Denied`."""
     from cli.session import session
 
-    async with session(user, otherwise) as opened:
+    async with session(user, about) as opened:
         await opened.plane.permit(opened.user, action, tenant=opened.user.tenant)
         yield opened
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.configuration import OPERATOR
-from cli.terminal import DEFAULT_USER, As, Exit, Json, dump, finish, say
+from cli.people import OPERATION, WORK, acting
+from cli.terminal import Exit, Json, dump, finish, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,18 +19,18 @@ def budget(
     run_id: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="Only this run, instead of your tenant today.")
     ] = None,
-    user: As = None,
+    user: Annotated[str | None, acting(OPERATION)] = None,
     json: Json = False,
 ) -> None:
     """Show what was spent and what is left.
 
-    By run, by agent, by model and tool. A tenant's takes an operator's key (that of otto, in development).
+    By run, by agent, by model and tool. A tenant's takes an operator's key.
     """
 
     async def work() -> int:
         from cli.session import session
 
-        async with session(user, DEFAULT_USER if run_id else OPERATOR) as opened:
+        async with session(user, WORK if run_id else OPERATION) as opened:
             if run_id:
                 await opened.record(run_id)
             else:

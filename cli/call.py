@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Json, console, finish
+from cli.people import As
+from cli.terminal import Json, console, finish
 
 if TYPE_CHECKING:
     from cli.session import Session

@@ -6,18 +6,16 @@ from typing import Any
 
 from cli.terminal import Exit, dump, say
 
-OPERATOR = "otto"
-"""Who approves, on a development machine, unless somebody else is named."""
-
 
 async def approve(user: str | None) -> int:
     """Approve the files as they are."""
     import asyncio
 
+    from cli.people import OPERATION
     from cli.session import session
     from governance import manifest
 
-    async with session(user, OPERATOR) as opened:
+    async with session(user, OPERATION) as opened:
         await opened.plane.permit(opened.user, "approve_configuration", tenant=opened.user.tenant)
         home, plane = opened.settings.home, opened.plane
         now = await asyncio.to_thread(manifest.read_manifest, home)
@@ -35,6 +33,8 @@ async def drift(user: str | None, *, restore: bool, json: bool) -> int:
     """
     import asyncio
 
+    from cli.people import OPERATION
+    from cli.session import authenticated
     from governance import manifest
     from governance.anchors import Anchors
     from governance.audit import AuditLog
@@ -48,7 +48,7 @@ async def drift(user: str | None, *, restore: bool, json: bool) -> int:
     store = ControlStore(settings.url("control"))
     try:
         identity, audit = Identity(settings, store), AuditLog(store, Anchors(settings.home))
-        who = await identity.authenticate(await asyncio.to_thread(identity.key_for, user or OPERATOR))
+        who = await authenticated(identity, user, OPERATION)
         wanted = await store.read(manifest.approved)
         if wanted is None:
             msg = "nobody approved a configuration yet: tower doctor --approve --as USER"

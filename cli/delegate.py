@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import As, Exit, finish, say
+from cli.people import As
+from cli.terminal import Exit, finish, say
 
 
 def delegate(

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, mark, say, styled
+from cli.checks import BAD, CHECKS, GOOD, NOTE, Finding
+from cli.people import OPERATION, AsOperator
+from cli.terminal import Exit, Json, dump, finish, mark, say, styled, typed
 
-GOOD, NOTE, BAD = "ok", "note", "missing"
 MARKS = {GOOD: mark(good=True), NOTE: ("•", "yellow"), BAD: mark(good=False)}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        state: `ok`, `note` (works, and you should know) or `missing` (won't work).
-        todo: What to do; empty where nothing is needed.
-    """
-
-    name: str
-    state: str
-    detail: str
-    todo: str = ""
 
 
 def doctor(
@@ -42,7 +26,7 @@ def doctor(
         bool, typer.Option("--approve", help="Approve code, policies, limits and prompts as they are.")
     ] = False,
     restore: Annotated[bool, typer.Option("--restore", help="Bring the approved files back.")] = False,
-    user: As = None,
+    user: AsOperator = None,
     json: Json = False,
 ) -> None:
     """Say what is configured, what is missing and what to do."""
@@ -63,7 +47,7 @@ def doctor(
         if json:
             dump({"findings": [asdict(f) for f in found], "data": readiness})
         else:
-            _print(found)
+            show(found)
             if data:
                 _print_data(readiness)
         return Exit.FAILED if any(f.state == BAD for f in found) else Exit.COMPLETED
@@ -71,14 +55,18 @@ def doctor(
     finish(work())
 
 
-def _print(findings: list[Finding]) -> None:
+def show(findings: Sequence[Finding]) -> None:
+    """Print findings, each with what to do."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")
     for f in findings:
-        table.add_row(styled(MARKS[f.state]), styled((f.name, "bold")), f.detail)
+        table.add_row(styled(MARKS[f.state]), styled((f.name, "bold")), typed(f.detail))
         if f.todo:
-            table.add_row("", "", styled((f"→ {f.todo}", "dim")))
+            table.add_row("", "", styled((f"→ {typed(f.todo)}", "dim")))
     say(table)
 
 
@@ -92,146 +80,10 @@ async def _look(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
         return Finding(name, BAD, f"{kind}{' '.join(str(error).split())}", "see the message")
 
 
-async def _model() -> Finding:
-    from models.door import configured
-
-    choice = configured("worker")
-    if choice.provider == "offline":
-        detail = "the built-in offline model: deterministic, and not a language model"
-        todo = "set OPENAI_API_KEY or OPENAI_BASE_URL (any compatible server), or TOWER_LOCAL_GGUF"
-        return Finding("model", NOTE, detail, todo)
-    where = "prompts leave this machine" if choice.remote else "on this machine"
-    if choice.provider == "openai" and os.environ.get("OPENAI_BASE_URL"):
-        where = f"at {os.environ['OPENAI_BASE_URL']}"
-    return Finding("model", GOOD, f"{choice.model} by {choice.provider}, {where}")
-
-
-async def _home() -> Finding:
-    import asyncio
-
-    from governance.connections import private_folder
-    from governance.settings import Settings
-
-    home = Settings.from_env().home
-    await asyncio.to_thread(private_folder, home)
-    if not os.access(home, os.W_OK):
-        return Finding("home", BAD, f"{home} can't be written", "set TOWER_HOME to a folder of yours")
-    return Finding("home", GOOD, str(home))
-
-
-async def _policies() -> Finding:
-    from governance.control import control
-    from graphs.domain import domain
-
-    domain()
-    return Finding("policies", GOOD, f"valid, version {control().policy.version[:12]}")
-
-
-async def _graphs() -> Finding:
-    import asyncio
-
-    from graphs.domain import domain
-    from graphs.roster import misfits
-
-    found = await asyncio.to_thread(lambda: domain().flaws() or misfits(domain()))
-    if found:
-        todo = "what can't be built or isn't permitted won't run; a rule about a wrong name never applies"
-        return Finding("graphs", BAD, ";\n".join(found), todo)
-    return Finding("graphs", GOOD, f"{len(domain().graphs)} can be built, each with a contract")
-
-
-async def _control() -> Finding:
-    from governance.control import control
-    from graphs.domain import domain
-
-    domain()
-    runs = await control().runs(limit=1000)
-    pending = sum(record.state == "waiting" for record in runs)
-    return Finding("control", GOOD, f"{_place('control')}; {len(runs)} runs, {pending} wait for a person")
-
-
-async def _checkpoints() -> Finding:
-    from governance.settings import Settings
-    from memory.checkpoints import open_checkpointer
-
-    async with open_checkpointer(Settings.from_env().url("checkpoints")):
-        return Finding("checkpoints", GOOD, _place("checkpoints"))
-
-
-async def _records() -> Finding:
-    from graphs.domain import domain
-
-    await domain().prepare()
-    return Finding("records", GOOD, f"{_place(domain().name)}; records and document index are ready")
-
-
-async def _keys() -> Finding:
-    from governance.control import control
-    from governance.errors import NotAuthenticated
-    from governance.identity import Identity
-    from governance.settings import Settings
-    from graphs.domain import domain
-
-    domain()
-    settings = Settings.from_env()
-    # Whether this key opens anything doesn't matter here: asking makes the development keys.
-    with suppress(NotAuthenticated):
-        await Identity(settings, control().store).authenticate("")
-    people = sorted({p.stem for p in (settings.home / "keys").glob("*.key")} - {"audit", "vault"})
-    if os.environ.get("TOWER_KEY"):
-        return Finding("keys", GOOD, "TOWER_KEY is set and says who you are")
-    if not people:
-        return Finding("keys", BAD, "nobody has one", "name people in users.toml in your policies' folder")
-    detail = f"development keys of {', '.join(people)} lie in {settings.home / 'keys'}"
-    return Finding("keys", NOTE, detail, "in production give each person a TOWER_KEY and keep none here")
-
-
-async def _audit() -> Finding:
-    import asyncio
-
-    from cli.audit import read_verdict
-
-    verdict = await asyncio.to_thread(read_verdict)
-    return Finding("audit log", GOOD if verdict.whole else BAD, verdict.message)
-
-
-async def _tracing() -> Finding:
-    if not os.environ.get("LANGSMITH_API_KEY"):
-        return Finding(
-            "tracing", NOTE, "off; nothing is sent", "set LANGSMITH_API_KEY to see runs in LangSmith"
-        )
-    return Finding("tracing", GOOD, f"LangSmith, project {os.environ.get('LANGSMITH_PROJECT', 'default')}")
-
-
-CHECKS = {
-    "home": _home,
-    "model": _model,
-    "policies": _policies,
-    "graphs": _graphs,
-    "control": _control,
-    "checkpoints": _checkpoints,
-    "records": _records,
-    "keys": _keys,
-    "audit log": _audit,
-    "tracing": _tracing,
-}
-
-
-def _place(store: str) -> str:
-    """Where a store is, without the password in its URL."""
-    from urllib.parse import urlsplit
-
-    from governance.settings import Settings
-
-    url = Settings.from_env().url(store)
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{parts.path}" if parts.password else url
-
-
 async def _readiness(user: str | None) -> list[dict[str, Any]]:
     from cli.session import session
 
-    async with session(user) as opened:
+    async with session(user, OPERATION) as opened:
         await opened.application.prepare()
         found = await opened.application.readiness(opened.user.tenant)
     return [_plain(finding) for finding in found]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, euros, finish, say
+from cli.people import As
+from cli.terminal import Exit, Json, dump, euros, finish, say
 from cli.undo import undo
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.evals_judgement import Which, baselines, experiment_of, judged, table_of
-from cli.terminal import As, Exit, Json, dump, finish, say, styled
+from cli.people import As
+from cli.terminal import Exit, Json, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from cli.session import Session

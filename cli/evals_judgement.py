@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, say, styled
+from cli.people import As
+from cli.terminal import Exit, Json, dump, finish, say, styled
 
 if TYPE_CHECKING:
     from rich.table import Table

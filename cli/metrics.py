@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli.terminal import As, Exit, Json, dump, finish, say, styled
+from cli.people import AsAuditor
+from cli.terminal import Exit, Json, dump, finish, say, styled
 
 LABELS = {
     "runs": "runs",
@@ -29,7 +30,7 @@ TOOK = {
 }
 
 
-def metrics(user: As = None, json: Json = False) -> None:
+def metrics(user: AsAuditor = None, json: Json = False) -> None:
     """Show how the operation does, from the audit log alone.
 
     Time, touch-points, failures, cost and autonomy.
@@ -39,10 +40,11 @@ def metrics(user: As = None, json: Json = False) -> None:
         import asyncio
         import time
 
-        from cli.audit import AUDITOR, allowed, read_verdict
+        from cli.audit import allowed, read_verdict
+        from cli.people import AUDIT
         from governance.metrics import measure
 
-        async with allowed(user, AUDITOR, "read_audit") as opened:
+        async with allowed(user, AUDIT, "read_audit") as opened:
             tenant, log = opened.user.tenant, opened.plane.audit
             begun = time.perf_counter()
             found = await asyncio.to_thread(lambda: measure(log.entries(tenant=tenant)))

@@ -120,11 +120,11 @@ def closing(played: Sequence[Played], verdict: Verdict, stage: Stage, seconds: f
     ended = f"{right} of {len(played)} documents ended as stated in advance"
     return [
         styled((ended, colour), f", judged by the database, in {seconds:.1f} s"),
-        styled(mark(verdict.whole), f" tower audit verify: {verdict.message}"),
+        styled(mark(verdict.whole), f" {PROGRAM} audit verify: {verdict.message}"),
         "",
         "Look further:",
         *(f"  {line}" for line in stage.exports),
         f"  {PROGRAM} runs",
         *(f"  {PROGRAM} show {p.record.run.id}   # {p.expectation.file}" for p in played[:2]),
-        f"  {PROGRAM} audit show --as aris",
+        f"  {PROGRAM} audit show",
     ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, Json, Progress, complain, console, dump, exit_code, finish, say
+from cli.people import As
+from cli.terminal import Exit, Json, Progress, complain, console, dump, exit_code, finish, say
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -96,7 +97,7 @@ def show(run_id: RunId, user: As = None, json: Json = False) -> None:
 async def _start(opened: Session, graph: str, request: Request, last: Run | None, *, json: bool) -> int:
     record = await opened.start(graph, request, last.thread_id if last else "")
     # First of all, so that a run whose process dies can be resumed.
-    console(error=json).print(f"run {record.run.id}")
+    console(error=json).print(f"run {record.run.id} as {opened.user.id}")
     return await go_on(opened, record, json=json)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.terminal import As, Exit, Json, dump, finish, say
+from cli.people import As
+from cli.terminal import Exit, Json, dump, finish, say
 
 if TYPE_CHECKING:
     from governance.runs import Record

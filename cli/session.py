@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from cli.terminal import DEFAULT_USER
+from cli.people import WORK, default
+from cli.terminal import console
 from governance.acts import Effect
 from governance.approvals import Approval
 from governance.control import ControlPlane, control
@@ -100,22 +103,36 @@ class Session:
 
 
 @asynccontextmanager
-async def session(user_id: str | None = None, otherwise: str = DEFAULT_USER) -> AsyncIterator[Session]:
+async def session(user_id: str | None = None, about: str = WORK) -> AsyncIterator[Session]:
     """Open a session for a user whose key is at hand: TOWER_KEY, or the development key on this disk.
 
     Args:
-        user_id: Without one it is whoever TOWER_KEY belongs to, or `otherwise`.
-        otherwise: A development user.
+        user_id: Without one it is whoever TOWER_KEY belongs to, or the default for what it is `about`.
 
     Raises:
         NotAuthenticated: There is no valid key, or it is another person's.
     """
     application = domain()  # first, since policies speak of its tools
     settings, plane = Settings.from_env(), control()
-    identity = Identity(settings, plane.store)
-    key = await asyncio.to_thread(identity.key_for, user_id or otherwise)
+    user = await authenticated(Identity(settings, plane.store), user_id, about)
+    yield Session(user, plane, application, settings)
+
+
+async def authenticated(identity: Identity, user_id: str | None, about: str) -> User:
+    """Who acts; said on a terminal where the command didn't name them.
+
+    Raises:
+        NotAuthenticated: There is no valid key, or it is another person's.
+    """
+    otherwise = user_id or default(about)
+    if not otherwise and not os.environ.get("TOWER_KEY"):
+        msg = f'say who acts: --as USER, TOWER_USER, or default_for = "{about}" for somebody in users.toml'
+        raise NotAuthenticated(msg)
+    key = await asyncio.to_thread(identity.key_for, otherwise or "")
     user = await identity.authenticate(key)
     if user_id and user.id != user_id:
         msg = f"TOWER_KEY is the key of {user.id}, not of {user_id}; unset it, or leave --as out"
         raise NotAuthenticated(msg)
-    yield Session(user, plane, application, settings)
+    if not user_id and sys.stderr.isatty():
+        console(error=True).print(f"as {user.id}", style="dim")
+    return user

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,17 +17,12 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-DEFAULT_USER = "sam"
 PLAIN_WIDTH = 100
-PROGRAM = os.environ.get("TOWER_PROGRAM", "tower")
+PROGRAM = shlex.quote(os.environ.get("TOWER_PROGRAM", "tower"))
 """How whoever reads it can type it: `./tower` in a checkout."""
+NAMED = re.compile(r"(?m)(?:(?<=`)|(?<=: )|(?<=  )|^)tower (?=[a-z…])")
+"""The command as messages, records and the log write it, wherever they are read; no other tower."""
 
-As = Annotated[
-    str | None,
-    typer.Option(
-        "--as", metavar="USER", help=f"Who acts; takes this user's key ({DEFAULT_USER}, or TOWER_KEY's)."
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
 
 
@@ -75,7 +72,12 @@ def say(*parts: RenderableType) -> None:
     """Print for a person."""
     out = console()
     for part in parts:
-        out.print(part)
+        out.print(typed(part) if isinstance(part, str) else part)
+
+
+def typed(text: str) -> str:
+    """A text of ours in which each command is one that its reader can type."""
+    return NAMED.sub(f"{PROGRAM} ", text)
 
 
 def styled(*parts: str | tuple[str, str]) -> Text:
@@ -100,7 +102,7 @@ def dump(value: Any) -> None:
 
 def complain(message: str) -> None:
     """Print an error as one paragraph."""
-    console(error=True).print(styled(("error: ", "bold red"), message))
+    console(error=True).print(styled(("error: ", "bold red"), typed(message)))
 
 
 def word(status: str) -> Text:

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import euros, word
+from cli.terminal import euros, typed, word
 from governance.approvals import Approval
 from governance.runs import Record
 
@@ -182,7 +182,7 @@ def outcome(record: Record, masked: Mapping[str, int]) -> RenderableType:
         ("masked", ", ".join(f"{count} {kind}" for kind, count in sorted(masked.items()))),
     ):
         if value:
-            table.add_row(label, str(value))
+            table.add_row(label, typed(str(value)))
     return table
 
 
@@ -211,6 +211,9 @@ def request(approval: Approval) -> Group:
     needs = [" or ".join(approval.roles), *(f"{role} too from {_minute(since)}" for role, since in others)]
     table.add_row("needs", ", ".join([*needs, f"by {_minute(approval.expires)} UTC"]))
     title = Text.assemble(
-        ("? ", "bold yellow"), (approval.action, "bold"), f"  {approval.description}  ", (approval.id, "bold")
+        ("? ", "bold yellow"),
+        (approval.action, "bold"),
+        f"  {typed(approval.description)}  ",
+        (approval.id, "bold"),
     )
     return Group(title, table)

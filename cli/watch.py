@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.terminal import As, Exit, complain, finish, say
+from cli.people import As
+from cli.terminal import Exit, complain, finish, say
 
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl

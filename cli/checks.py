@@ -1,0 +1,207 @@
+"""Checks: each looks at one thing that a deployment needs, and says what to do about it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cli.people import declared
+
+ANSWERS_WITHIN = 3.0
+"""Seconds in which a model's endpoint answers, or is as good as away."""
+GOOD, NOTE, BAD = "ok", "note", "missing"
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        state: `ok`, `note` (works, and you should know) or `missing` (won't work).
+        todo: What to do; empty where nothing is needed.
+    """
+
+    name: str
+    state: str
+    detail: str
+    todo: str = ""
+
+
+async def _model() -> Finding:
+    from models.door import configured
+
+    choice = configured("worker")
+    if choice.provider == "offline":
+        detail = "the built-in offline model: deterministic, and not a language model"
+        todo = "set OPENAI_API_KEY or OPENAI_BASE_URL (any compatible server), or TOWER_LOCAL_GGUF"
+        return Finding("model", NOTE, detail, todo)
+    if choice.provider == "openai":
+        return await _endpoint(choice.model)
+    return Finding("model", GOOD, f"{choice.model} by {choice.provider}, on this machine")
+
+
+async def _endpoint(model: str) -> Finding:
+    """Ask the endpoint for its models, which costs nothing and shows whether our key is taken."""
+    import httpx
+
+    url = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    headers = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY') or 'none'}"}
+    where = f"{model} by openai at {masked(url)}"
+    try:
+        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN, headers=headers) as client:
+            answer = await client.get(f"{url.rstrip('/')}/models")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        todo = "start that server, or mend OPENAI_BASE_URL; without both variables the offline model answers"
+        return Finding("model", BAD, f"{where} doesn't answer ({type(error).__name__}: {error})", todo)
+    if answer.status_code in (401, 403):
+        return Finding("model", BAD, f"{where} turns our key away", "mend OPENAI_API_KEY")
+    if answer.is_server_error:
+        return Finding("model", BAD, f"{where} answers {answer.status_code}", "see that server's own log")
+    return Finding("model", GOOD, f"{where}, which answers; prompts go there")
+
+
+async def _home() -> Finding:
+    import asyncio
+
+    from governance.connections import private_folder
+    from governance.settings import Settings
+
+    home = Settings.from_env().home
+    await asyncio.to_thread(private_folder, home)
+    if not os.access(home, os.W_OK):
+        return Finding("home", BAD, f"{home} can't be written", "set TOWER_HOME to a folder of yours")
+    return Finding("home", GOOD, str(home))
+
+
+async def _policies() -> Finding:
+    from governance.control import control
+    from graphs.domain import domain
+
+    domain()
+    return Finding("policies", GOOD, f"valid, version {control().version}, with the limits")
+
+
+async def _graphs() -> Finding:
+    import asyncio
+
+    from graphs.domain import domain
+    from graphs.roster import misfits
+
+    found = await asyncio.to_thread(lambda: domain().flaws() or misfits(domain()))
+    if found:
+        todo = "what can't be built or isn't permitted won't run; a rule about a wrong name never applies"
+        return Finding("graphs", BAD, ";\n".join(found), todo)
+    return Finding("graphs", GOOD, f"{len(domain().graphs)} can be built, each with a contract")
+
+
+async def _control() -> Finding:
+    from governance.control import control
+    from graphs.domain import domain
+
+    domain()
+    runs = await control().runs(limit=1000)
+    pending = sum(record.state == "waiting" for record in runs)
+    return Finding("control", GOOD, f"{_place('control')}; {len(runs)} runs, {pending} wait for a person")
+
+
+async def _breakers() -> Finding:
+    from governance.control import control
+    from graphs.domain import domain
+
+    domain()
+    opened = [f"{b.name} since {b.opened:%m-%d %H:%M} UTC" for b in await control().breakers() if b.opened]
+    stopped = await control().without_model()
+    if not opened and not stopped:
+        return Finding("breakers", GOOD, "closed; no run has stopped for want of a model")
+    left = f"left alone after failures: {', '.join(opened)}" if opened else "closed again"
+    todo = f"once it answers: {'; '.join(f'tower resume {run}' for run in stopped[:_NAMED])}"
+    detail = f"{left}; {len(stopped)} runs stopped for want of a model"
+    return Finding("breakers", BAD, detail, todo if stopped else "see `tower effects breakers`")
+
+
+async def _checkpoints() -> Finding:
+    from governance.settings import Settings
+    from memory.checkpoints import open_checkpointer
+
+    async with open_checkpointer(Settings.from_env().url("checkpoints")):
+        return Finding("checkpoints", GOOD, _place("checkpoints"))
+
+
+async def _records() -> Finding:
+    from graphs.domain import domain
+
+    await domain().prepare()
+    return Finding("records", GOOD, f"{_place(domain().name)}; records and document index are ready")
+
+
+async def _keys() -> Finding:
+    from governance.control import control
+    from governance.errors import NotAuthenticated
+    from governance.identity import Identity
+    from governance.settings import Settings
+    from graphs.domain import domain
+
+    domain()
+    settings = Settings.from_env()
+    # Whether this key opens anything doesn't matter here: asking makes the development keys.
+    with suppress(NotAuthenticated):
+        await Identity(settings, control().store).authenticate("")
+    people = sorted({p.stem for p in (settings.home / "keys").glob("*.key")} - {"audit", "vault"})
+    if os.environ.get("TOWER_KEY"):
+        return Finding("keys", GOOD, "TOWER_KEY is set and says who you are")
+    if not people:
+        return Finding("keys", BAD, "nobody has one", "name people in users.toml in your policies' folder")
+    named = ", ".join(f"{person} ({about})" for about, person in declared().items())
+    by = os.environ.get("TOWER_USER") or named or "nobody"
+    keys = f"development keys of {', '.join(people)} lie in {settings.home / 'keys'}"
+    detail = f"{keys}; without --as acts {by}"
+    return Finding("keys", NOTE, detail, "in production give each person a TOWER_KEY and keep none here")
+
+
+async def _audit() -> Finding:
+    import asyncio
+
+    from cli.audit import read_verdict
+
+    verdict = await asyncio.to_thread(read_verdict)
+    return Finding("audit log", GOOD if verdict.whole else BAD, verdict.message)
+
+
+async def _tracing() -> Finding:
+    if not os.environ.get("LANGSMITH_API_KEY"):
+        return Finding(
+            "tracing", NOTE, "off; nothing is sent", "set LANGSMITH_API_KEY to see runs in LangSmith"
+        )
+    return Finding("tracing", GOOD, f"LangSmith, project {os.environ.get('LANGSMITH_PROJECT', 'default')}")
+
+
+CHECKS = {
+    "home": _home,
+    "model": _model,
+    "policies": _policies,
+    "graphs": _graphs,
+    "control": _control,
+    "breakers": _breakers,
+    "checkpoints": _checkpoints,
+    "records": _records,
+    "keys": _keys,
+    "audit log": _audit,
+    "tracing": _tracing,
+}
+
+
+def _place(store: str) -> str:
+    """Where a store is."""
+    from governance.settings import Settings
+
+    return masked(Settings.from_env().url(store))
+
+
+def masked(url: str) -> str:
+    """The whole URL, but for a password in it."""
+    import re
+
+    url = re.sub(r"(://[^/?#:@]*):[^/?#]*@", r"\1:***@", url)
+    return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", url)
