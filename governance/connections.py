@@ -6,19 +6,14 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import psycopg
-from psycopg.types.numeric import Int8Dumper
-
 Row = tuple[Any, ...]
 
-DATABASE_ERRORS = (sqlite3.Error, psycopg.Error, OSError)
+DATABASE_ERRORS = (sqlite3.Error, OSError)
+"""What a database says of itself; a server's driver says it as an `OSError`, too."""
 BUSY_SECONDS = 30
-# Any number that no other program on the server locks; the letters of "tower".
-_ONE_WRITER = 0x746F776572
 
 
 class Connection(Protocol):
@@ -100,42 +95,6 @@ class SqliteConnection:
         self._db.close()
 
 
-class PostgresConnection:
-    """One connection to a PostgreSQL server."""
-
-    head: tuple[int, str] | None = None
-
-    def __init__(self, url: str) -> None:
-        self._db: psycopg.Connection[Row] = psycopg.connect(
-            url, autocommit=True, prepare_threshold=2, connect_timeout=10
-        )
-        # One width for all integers: otherwise each size of a number prepares a statement of its own.
-        self._db.adapters.register_dumper(int, Int8Dumper)
-        self._cursor = psycopg.RawCursor(self._db)
-
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """Run one statement."""
-        self._cursor.execute(numbered(sql), params or None)
-        return self._cursor.fetchall() if self._cursor.description else []
-
-    def begin(self, *, synced: bool = True) -> None:
-        """Begin behind an advisory lock: one writer at a time, as on SQLite; commits are always synced."""
-        del synced
-        self.head = None
-        self._db.execute(f"BEGIN; SELECT pg_advisory_xact_lock({_ONE_WRITER})")
-
-    def sync(self) -> None:
-        """Every commit was synced by the server."""
-
-    def begin_reading(self) -> None:
-        """Read a snapshot beside the writer."""
-        self._db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._db.close()
-
-
 def connect(url: str) -> Connection:
     """Connect to `sqlite:///path` or `postgresql://…`.
 
@@ -146,6 +105,9 @@ def connect(url: str) -> Connection:
     if scheme == "sqlite":
         return SqliteConnection(Path(rest.removeprefix("/")))
     if scheme.split("+")[0] in {"postgresql", "postgres"}:
+        # Its driver takes a while to load, and most commands have a file.
+        from governance.postgres import PostgresConnection  # noqa: PLC0415
+
         return PostgresConnection(f"postgresql://{rest}")
     msg = f"control database URL starts with {scheme!r}; use sqlite:/// or postgresql://"
     raise ValueError(msg)
@@ -163,10 +125,3 @@ def private_file(path: Path) -> None:
     # locks on it, and the next process to leave would then delete the log that we write to.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-@lru_cache(maxsize=512)
-def numbered(sql: str) -> str:
-    """Turn `?` placeholders into PostgreSQL's `$1`, `$2`, …; our SQL has no `?` in its texts."""
-    first, *rest = sql.split("?")
-    return first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))

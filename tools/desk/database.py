@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import importlib
 import sqlite3
 import threading
 import time
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -140,7 +140,8 @@ def next_number(session: Session, kind: str) -> str:
 
 
 def _once(session: Session, key: EffectKey, caller: Caller, form: type[M], work: Callable[[Session], M]) -> M:
-    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    # That of PostgreSQL takes a while to load, and most commands have a file.
+    dialect: Any = importlib.import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}")
     # On PostgreSQL a second holder of the key waits here until the first has committed.
     claimed = session.execute(
         dialect.insert(AppliedRow)

@@ -32,6 +32,7 @@ def started(systems: Sequence[System]) -> Iterator[None]:
             if not url:
                 msg = f"{system.name} didn't start; run `python -m {system.process}` to see why"
                 raise ControlUnavailable(msg)
+            stack.callback(process.terminate)  # all of them, before anybody waits for one
             stack.callback(_put_back, name, os.environ.get(name))
             os.environ[name] = url
         yield

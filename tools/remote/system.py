@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from governance.control import control
 from governance.keyfile import read_or_create
 from governance.settings import Settings
 from tools.remote.errors import NoAnswer, RemoteRefused
@@ -108,6 +107,8 @@ async def _ask(
     system: System, tool: Tool, url: str, given: Mapping[str, Any], injected: Mapping[str, Any]
 ) -> Any:
     args = tool.args(**given).model_dump(mode="json", exclude_none=True)
+    from governance.control import control  # noqa: PLC0415 - whoever only serves a system needs no control plane
+
     seconds = control().limits.timeouts.remote
     # Modules and keys are read from the disk, which has no place on an event loop.
     transport = await asyncio.to_thread(importlib.import_module, system.transport)
