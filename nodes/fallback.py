@@ -28,7 +28,8 @@ async def first_valid(
         Whatever else `work` raises.
     """
     turn = await begin(agent)
-    turn.behind = fallback is not None
+    if fallback:
+        turn.behind, turn.place = True, _apart(turn, agent)
     try:
         return await work(turn), turn
     except (GaveUp, ModelFailed, ModelUnavailable):
@@ -42,5 +43,10 @@ async def take_over(turn: Turn, fallback: Agent, begin: Begin) -> Turn:
     """A fresh turn for another agent in the same place; what was refused or disputed still stands."""
     again = await begin(fallback)
     again.refused, again.dissent = turn.refused, turn.dissent
-    again.place = f"{again.actor.position}/{fallback.name}"
+    again.place = _apart(again, fallback)
     return again
+
+
+def _apart(turn: Turn, agent: Agent) -> str:
+    """A place of a pattern's own, so that what it left behind is told from what others did in this visit."""
+    return f"{turn.actor.position}/{agent.name}"

@@ -83,7 +83,7 @@ class Turn:
         refused: Writes that were asked for and not allowed; the run's outcome says so.
         wrote: Something was changed, so nobody may begin this visit anew.
         behind: Somebody else tries where this comes to nothing.
-        place: Where a pattern in the agent's place works, if not at the actor's position.
+        place: Where a pattern in the agent's place works; the actor's position where nobody else may.
         dissent: Who disagreed within such a pattern.
     """
 

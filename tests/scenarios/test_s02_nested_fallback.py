@@ -131,12 +131,41 @@ async def test_a_persons_no_within_it_is_not_gone_round(desk):
 
     run = await desk.start(acted(desk), "Refund T-002 please")
     await decide(desk, run, "reject")
-    assert [question["path"] for question in run.waiting] == ["refunds/0/escalate/0"]
+    assert [question["path"] for question in run.waiting] == ["refunds/0/refunds/escalate/0"]
     await decide(desk, run, "reject")
 
     assert run.outcome["status"] == "failed"
     assert "second" not in asked(model)
     assert desk.refunds() == []
+
+
+@pytest.mark.scenario(2)
+@pytest.mark.scenario(31)
+@pytest.mark.parametrize(
+    ("behind", "path"),
+    [
+        (Nested(graph=single(acting()).compile(name="behind")), "refunds/0/behind/acts/0"),
+        (acting(), "refunds/0"),
+    ],
+)
+async def test_a_fallback_that_waits_for_a_person_goes_on_where_it_was(desk, behind, path):
+    """Woken, the pattern before it isn't asked again, nor taken to have asked or acted itself."""
+
+    def built() -> Compiled:
+        first = single(agent("first", "cashier", tools=office.CASHIER.tools)).compile(name="refunds")
+        return sequential([Step(first, fallback=behind)]).compile(name="handoff", checkpointer=desk.saver)
+
+    model = script(first=[says("")], acts=[look("T-002"), pay("T-002", 90_000), says("done")])
+    run = await desk.start(built(), "Refund T-002 please")
+    assert [question["path"] for question in run.waiting] == [path]
+
+    run.graph = built()
+    await run.resume()
+    await decide(desk, run, "approve")
+
+    assert (run.outcome["status"], run.outcome["answer"]) == ("completed", "done"), run.outcome
+    assert asked(model) == {"first": 3, "acts": 3}
+    assert [row[:2] for row in desk.refunds()] == [("T-002", 90_000)]
 
 
 def panel(name: str) -> Compiled:
