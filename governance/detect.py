@@ -79,16 +79,6 @@ def find_personal(text: str) -> list[Finding]:
     return [finding for finder in _FINDERS for finding in finder(text)]
 
 
-def contains_personal(text: str) -> list[str]:
-    """Kinds of personal values that stand in the text, tokens aside; for guards.
-
-    Returns:
-        Each kind once, sorted.
-    """
-    bare = TOKEN.sub(" ", text)
-    return sorted({finding.kind for finding in find_personal(bare)})
-
-
 def _whole(kind: str, pattern: re.Pattern[str], group: int = 0) -> Callable[[str], Iterator[Finding]]:
     def find(text: str) -> Iterator[Finding]:
         for match in pattern.finditer(text):

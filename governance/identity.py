@@ -44,12 +44,6 @@ class Identity:
             await self._store.transact(self._seed)
         return await self._store.read(lambda tx: find(tx, key))
 
-    def authenticate_sync(self, key: str | None) -> User:
-        """Do what `authenticate` does, for callers without an event loop."""
-        if not self._seeded:
-            self._store.transact_sync(self._seed)
-        return self._store.read_sync(lambda tx: find(tx, key))
-
     def key_for(self, user_id: str) -> str:
         """A development key from this machine: `TOWER_KEY` if set, else `home/keys/USER.key`.
 

@@ -136,17 +136,6 @@ class RunBook(Parts):
         """
         return self.keep(await self.store.transact(lambda tx: runs.bind(tx, run_id, thread_id, user_id)))
 
-    async def close_run(self, run_id: str, outcome: Mapping[str, Any]) -> None:
-        """Write how a run ended; the first outcome stands."""
-        run = await self.run(run_id)
-
-        def work(tx: Tx) -> None:
-            self._settle_open(tx, run)
-            if runs.close(tx, run_id, dict(outcome), self.clock()):
-                self.audit.append(tx, Entry.of_run("run_ended", run, status=str(outcome.get("status"))))
-
-        await self.store.transact(work)
-
     def end(self, tx: Tx, run: Run, outcome: Mapping[str, Any]) -> dict[str, Any]:
         """Add what a run has used to its outcome and close it; the first outcome stands."""
         self._settle_open(tx, run)

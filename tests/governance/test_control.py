@@ -171,7 +171,7 @@ async def test_the_same_script_twice_writes_the_same_entries(build):
         for n in range(3):
             clearance = await plane.clear(act(run, sequence=n, request_hash="h"))
             await plane.settle(clearance, n, Cost(tool_calls=1))
-        await plane.close_run(run.id, {"status": "completed"})
+        await plane.conclude(run.id, {"status": "completed"})
         hide = ("seq", "time", "prev", "hash", "run", "key")
         return [{k: v for k, v in e.items() if k not in hide} for e in plane.audit.entries(run=run.id)]
 

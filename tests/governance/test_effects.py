@@ -121,7 +121,7 @@ async def test_what_nobody_took_up_again_is_settled_when_the_run_ends(build, run
     dead.worker.stop()
     await alive.clear(act(run, sequence=2, cost=Cost(tool_calls=1)))
 
-    await alive.close_run(run.id, {"status": "failed"})
+    await alive.conclude(run.id, {"status": "failed"})
 
     at_work = act(run, sequence=2).key
     assert sql(settings, "SELECT key FROM reservations") == [(at_work,)]

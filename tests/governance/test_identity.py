@@ -37,7 +37,6 @@ async def key_of(identity: Identity, user_id: str) -> str:
 async def test_a_key_opens_for_its_user(identity: Identity) -> None:
     key = await key_of(identity, "ann")
     assert await identity.authenticate(key) == User("ann", "north", frozenset({"cook", "host"}))
-    assert await asyncio.to_thread(identity.authenticate_sync, key) == await identity.authenticate(key)
 
 
 async def test_nothing_else_opens(identity: Identity) -> None:

@@ -14,7 +14,7 @@ async def test_two_runs_of_which_one_needed_a_person(plane, run, clock):
     done = await plane.clear(act(run))
     clock.forward(seconds=10)
     await plane.settle(done, "paid", Cost(tool_calls=1))
-    await plane.close_run(run.id, {"status": "completed"})
+    await plane.conclude(run.id, {"status": "completed"})
     second = await plane.open_run(graph="g", user=SAM, contract=CONTRACT, input={})
     big = act(second, args={"claim_id": "CL-1", "amount": 60_000})
     with pytest.raises(ApprovalRequired) as asked:
@@ -25,7 +25,7 @@ async def test_two_runs_of_which_one_needed_a_person(plane, run, clock):
     await plane.note(second, "run_drained", {"reason": "SIGTERM"})
     clock.forward(seconds=5)
     await plane.note(second, "dissent", {})
-    await plane.close_run(second.id, {"status": "failed"})
+    await plane.conclude(second.id, {"status": "failed"})
 
     found = measure(plane.audit.entries())
 
@@ -48,13 +48,13 @@ async def test_latency_by_how_many_runs_were_at_work_when_it_began(plane, run, c
         done = await plane.clear(act(each))
         clock.forward(seconds=seconds)
         await plane.settle(done, "paid", Cost(tool_calls=1))
-        await plane.close_run(each.id, {"status": "completed"})
+        await plane.conclude(each.id, {"status": "completed"})
     clock.forward(hours=1)
     await plane.decide(LENA, {"approval_id": asked.value.approval_id, "type": "approve"})
     done = await plane.clear(big)
     clock.forward(seconds=2)
     await plane.settle(done, "paid", Cost(tool_calls=1))
-    await plane.close_run(run.id, {"status": "completed"})
+    await plane.conclude(run.id, {"status": "completed"})
 
     found = measure(plane.audit.entries())["latency_under_load"]
 

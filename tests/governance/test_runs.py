@@ -58,17 +58,17 @@ async def test_only_the_owner_binds_and_only_once(plane, run):
 async def test_states_and_the_first_outcome_stand(plane, run):
     await plane.clear(act(run))
     assert (await plane.record(run.id)).state == "running"
-    await plane.close_run(run.id, {"status": "completed"})
-    await plane.close_run(run.id, {"status": "failed"})
+    await plane.conclude(run.id, {"status": "completed"})
+    await plane.conclude(run.id, {"status": "failed"})
     record = await plane.record(run.id)
-    assert (record.state, record.outcome) == ("ended", {"status": "completed"})
+    assert (record.state, record.outcome["status"]) == ("ended", "completed")
     assert len(list(plane.audit.entries(run=run.id, kind="run_ended"))) == 1
 
 
 async def test_a_run_that_ended_acts_no_more_but_replays(plane, run):
     clearance = await plane.clear(act(run))
     await plane.settle(clearance, "paid", Cost(tool_calls=1))
-    await plane.close_run(run.id, {"status": "completed"})
+    await plane.conclude(run.id, {"status": "completed"})
     assert (await plane.clear(act(run))).replay == "paid"
     with pytest.raises(Denied, match="has ended"):
         await plane.clear(act(run, sequence=2))

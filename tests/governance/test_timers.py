@@ -40,7 +40,7 @@ async def test_two_hours_of_a_person_cost_no_run_time_and_show_in_the_service_le
     usage = await timed.usage(run.id)
 
     assert (usage["seconds"], usage["waited_seconds"], usage["late"]) == (15, 7200, True)
-    await timed.close_run(run.id, {"status": "completed"})
+    await timed.conclude(run.id, {"status": "completed"})
     clock.forward(days=3)
     assert (await timed.usage(run.id))["seconds"] == 15, "the clocks stand still when it has ended"
 

@@ -90,7 +90,7 @@ async def did(desk: Office, *tools: Tool) -> Admitted:
     actor = Actor(CASHIER.identity, run, "work/0")
     for number, each in enumerate(tools):
         await call(each, ORDER, actor=actor, sequence=number)
-    await desk.plane.close_run(run.id, {"status": "failed"})
+    await desk.plane.conclude(run.id, {"status": "failed"})
     return run
 
 
