@@ -65,6 +65,7 @@ async def work_nested(turn: Turn, graph: Compiled) -> dict[str, Any] | BaseModel
     told = turn.prompt[1:]  # its agents have instructions of their own
     name, place = turn.agent.name, turn.place or turn.actor.position
     config = configured(turn.config, **{ABOVE_KEY: place}) if turn.behind else turn.config
+    turn.wrote = True  # for all that is known where it doesn't come to an end, such as in an outage
     ended = await run_nested(place, graph, told, config, turn.context)
     turn.new += ended["messages"][len(told) :]
     outcome, left = ended["outcome"], await traces(control(), turn.actor.run, place)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from governance.errors import ModelUnavailable
 from graphs.concurrent import concurrent
 from graphs.handoff import handoff
 from graphs.sequential import sequential
@@ -121,6 +122,18 @@ async def test_after_a_write_within_it_nobody_begins_anew(desk, inner):
     run = await desk.start(acted(desk, inner))
 
     assert run.waiting, "a person goes on, who can see what was done"
+    assert "second" not in asked(model)
+    assert [row[:2] for row in desk.refunds()] == [("T-001", 4000)]
+
+
+@pytest.mark.scenario(2)
+async def test_an_outage_after_a_write_within_it_stops_the_run_and_nobody_begins_anew(desk):
+    away = ModelUnavailable("away")
+    model = script(acts=[look(), pay(), away], second=[look(), pay(), says("done")])
+
+    with pytest.raises(ModelUnavailable):
+        await desk.start(acted(desk))
+
     assert "second" not in asked(model)
     assert [row[:2] for row in desk.refunds()] == [("T-001", 4000)]
 
