@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from cli.checks import BAD, CHECKS, GOOD
 from governance.acts import Seam
 from governance.contract import Contract
 from governance.errors import Denied, InvalidInput, ModelUnavailable
@@ -378,8 +379,10 @@ async def resumed(graph: Any, record: Any) -> dict[str, Any]:
 
 @pytest.mark.scenario(40)
 @pytest.mark.parametrize("lost", [ConnectionError("503 overloaded"), TimeoutError()])
-async def test_an_outage_asks_nobody_and_the_run_goes_on_when_it_is_over(desk, providers, lost):
+async def test_an_outage_asks_nobody_and_the_run_goes_on_when_it_is_over(desk, providers, lost, monkeypatch):
     """Whoever decides cases has nothing to decide; the first agent's work isn't paid twice."""
+    monkeypatch.setattr("graphs.domain.domain", lambda: None)
+    assert (await CHECKS["breakers"]()).state == GOOD
     chain = sequential([Step(office.READER), Step(office.JUDGE)])
     graph = chain.compile(name="sequential", checkpointer=desk.saver)
     desk.script(calls("Facts", order_id="T-001", amount=4_000))
@@ -394,6 +397,9 @@ async def test_an_outage_asks_nobody_and_the_run_goes_on_when_it_is_over(desk, p
     assert (noted["body"]["agent"], first.state) == ("judge", "running")
     stopped = await desk.plane.without_model()
     assert (len(stopped), stopped[0]) == (3, first.run.id)
+    told = await CHECKS["breakers"]()
+    assert (told.state, "model:openai/big" in told.detail) == (BAD, True)
+    assert f"tower resume {first.run.id}" in told.todo
     providers["down"].clear()
     with pytest.raises(ModelUnavailable, match="breaker of model:openai/big is open"):
         await resumed(graph, first)
