@@ -61,6 +61,8 @@ async def test_it_surfaces_at_the_root_and_nobody_beside_it_works_again(desk, pl
     run = await desk.start(graph, "Refund T-002 please")
     assert [asked["path"] for asked in run.waiting] == [f"{path}/acts/0"]
     assert desk.refunds() == []
+    state = await graph.aget_state(run.config, subgraphs=True)
+    assert [task.name for task in state.tasks if task.state], "Studio shows what waits inside"
 
     run.graph = nest(place, desk)[0]  # built again, as in another process
     await decides(desk, run, "approve")
