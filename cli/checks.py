@@ -116,7 +116,7 @@ async def _breakers() -> Finding:
     if not opened and not stopped:
         return Finding("breakers", GOOD, "closed; no run has stopped for want of a model")
     left = f"left alone after failures: {', '.join(opened)}" if opened else "closed again"
-    todo = f"once it answers: {'; '.join(f'tower resume {run}' for run in stopped[:_NAMED])}"
+    todo = f"once it answers, `tower resume` each: {', '.join(stopped[:_NAMED])}"
     detail = f"{left}; {len(stopped)} runs stopped for want of a model"
     return Finding("breakers", BAD, detail, todo if stopped else "see `tower effects breakers`")
 

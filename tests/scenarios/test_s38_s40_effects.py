@@ -399,7 +399,7 @@ async def test_an_outage_asks_nobody_and_the_run_goes_on_when_it_is_over(desk, p
     assert (len(stopped), stopped[0]) == (3, first.run.id)
     told = await CHECKS["breakers"]()
     assert (told.state, "model:openai/big" in told.detail) == (BAD, True)
-    assert f"tower resume {first.run.id}" in told.todo
+    assert f"`tower resume` each: {first.run.id}" in told.todo
     providers["down"].clear()
     with pytest.raises(ModelUnavailable, match="breaker of model:openai/big is open"):
         await resumed(graph, first)
