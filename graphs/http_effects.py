@@ -6,17 +6,18 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from langgraph_sdk import Auth
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from governance.acts import Effect
 from governance.control import control
+from governance.effects import Recorded
 from governance.errors import InvalidInput, TowerError
 from governance.principals import User
 from graphs.domain import domain
@@ -32,7 +33,7 @@ class Word(BaseModel):
 
     key: str
     happened: bool
-    reason: str
+    reason: Annotated[str, Field(max_length=2_000)]
     result: Any = None
 
 
@@ -40,7 +41,7 @@ async def _in_doubt(_: Request, user: User) -> Any:
     plane = control()
     found = await plane.unsettled(user.tenant)
     asked = ((e, plane.policy.permit(user, "read_run", tenant=user.tenant, owner=e.owner)) for e in found)
-    return [asdict(effect) for effect, decision in asked if decision.effect is Effect.ALLOW]
+    return [_shown(effect) for effect, decision in asked if decision.effect is Effect.ALLOW]
 
 
 async def _settle(request: Request, user: User) -> Any:
@@ -54,7 +55,12 @@ async def _settle(request: Request, user: User) -> Any:
         msg = f"there is no effect {word.key!r}; GET /effects shows them"
         raise InvalidInput(msg)
     result = json.dumps(word.result) if word.happened else None
-    return asdict(await settle_by_hand(tool, word.key, user, result=result, reason=word.reason))
+    return _shown(await settle_by_hand(tool, word.key, user, result=result, reason=word.reason))
+
+
+def _shown(effect: Recorded) -> dict[str, Any]:
+    """All but which process began it."""
+    return {name: value for name, value in asdict(effect).items() if name not in ("worker", "lease")}
 
 
 async def _answered(act: Callable[[Request, User], Awaitable[Any]], request: Request) -> Response:

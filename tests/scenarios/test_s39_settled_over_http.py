@@ -50,6 +50,7 @@ async def doubt(desk: Office, monkeypatch: pytest.MonkeyPatch) -> Doubt:
 async def test_what_a_person_says_is_what_the_run_goes_on_with(doubt):
     (listed,) = (await doubt.ask("otto")).json()
     assert (listed["key"], listed["state"]) == (doubt.key, "unknown")
+    assert "worker" not in listed, "which host and process it was is nobody's affair out there"
 
     said = await doubt.says("lena", reason="as ann@example.org wrote")
 
@@ -76,7 +77,14 @@ async def test_nobody_else_may(doubt, user, status):
 
 @pytest.mark.parametrize(
     "more",
-    [{"result": {"order": 1}}, {"reason": " "}, {"happened": "perhaps"}, {"key": "run-1/x"}, {"by": "lars"}],
+    [
+        {"result": {"order": 1}},
+        {"reason": " "},
+        {"happened": "perhaps"},
+        {"key": "run-1/x"},
+        {"by": "lars"},
+        {"reason": "x" * 2_001},
+    ],
 )
 async def test_what_can_not_be_used_changes_nothing(doubt, more):
     refused = await doubt.says("lena", **more)
