@@ -157,7 +157,7 @@ async def test_a_nested_teams_question_surfaces_and_its_siblings_are_not_run_aga
 
     assert run.outcome["status"] == "completed"
     assert run.outcome["result"]["choice"] == "refuse"
-    assert [each["branch"] for each in run.outcome["dissent"]] == ["n2"]
+    assert [each["branch"] for each in run.outcome["dissent"]] == ["n2", "rules", "money"]
     assert model.calls == before
 
 
