@@ -39,7 +39,7 @@ def listing(
             if json:
                 dump([summary(record) for record in readable])
             else:
-                _print_list(readable)
+                _print_list(readable, await opened.plane.without_model())
         return Exit.COMPLETED
 
     finish(work())
@@ -75,7 +75,7 @@ def cancel(
     finish(work())
 
 
-def _print_list(records: list[Record]) -> None:
+def _print_list(records: list[Record], without_model: list[str]) -> None:
     from rich.table import Table
 
     from cli.terminal import word
@@ -89,7 +89,8 @@ def _print_list(records: list[Record]) -> None:
         table.add_column(name, no_wrap=name == "run", overflow="fold")
     for record in records:
         run = record.run
-        status = (record.outcome or {}).get("status", record.state)
+        stands = "stopped: no model answers" if run.id in without_model else record.state
+        status = (record.outcome or {}).get("status", stands)
         started = record.created[:16].replace("T", " ")
         table.add_row(run.id, run.graph, run.user.id, run.subject or "-", started, word(status))
     say(table)

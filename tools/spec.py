@@ -48,7 +48,6 @@ class Caller:
     subject: str | None
 
 
-INJECTED = ("key", "caller")
 T = TypeVar("T")
 
 
