@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from governance.approvals import Approval
 
 INBOX = Path(__file__).resolve().parent.parent / "examples" / "inbox"
+AT_ONCE = 2
+"""Documents that this process plays at a time; most machines have as many processors."""
 
 
 def demo(
@@ -108,11 +110,11 @@ class _Page:
 async def _play_all(
     opened: Session, expected: Sequence[Expectation], inbox: Path, *, json: bool
 ) -> list[Played]:
-    """Play one document after the other; while a second process answers for one, the next begins."""
+    """Play documents side by side and tell of them in order; a second process's answer holds up no other."""
     from graphs.domain import load
 
     world_of = load(f"evals.{opened.application.name}.inbox", "world_of")
-    turn, pages = asyncio.Lock(), [_Page(quiet=json) for _ in expected]
+    turn, pages = asyncio.Semaphore(AT_ONCE), [_Page(quiet=json) for _ in expected]
     play = partial(_play, opened, inbox=inbox, turn=turn, world_of=world_of)
     playing = [
         asyncio.create_task(play(page, expectation, f"{number}/{len(expected)}"))
@@ -132,7 +134,7 @@ async def _play(
     number: str,
     *,
     inbox: Path,
-    turn: asyncio.Lock,
+    turn: asyncio.Semaphore,
     world_of: Callable[[str], Awaitable[Any]],
 ) -> Played:
     """Run one document; where it stops at a person, another process answers in that person's name."""
@@ -170,7 +172,7 @@ async def _let_approve(page: _Page, asked: Approval) -> None:
     approver = next(user.id for user in people if user.roles & {*asked.roles} and user.id != asked.requester)
     command = ["approve", asked.id, "--as", approver]
     aside = (
-        f"A second process answers as {approver}, while this one goes on with the next document. On this\n"
+        f"A second process answers as {approver}, while this one goes on with other documents. On this\n"
         f"development set-up both keys lie in {os.environ['TOWER_HOME']}/keys;\n"
         f"in production {approver}'s key is theirs alone.\n"
     )
