@@ -111,7 +111,7 @@ def seal(
 ) -> None:
     """Close, sign and export older entries.
 
-    They go to the home's audit folder as JSON lines; `tower audit drop` drops them from the database
+    They go to the home's audit folder as JSON lines; `audit drop` drops them from the database
     once they were kept for long enough. Takes an operator's key.
     """
 

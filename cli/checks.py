@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 
+import httpx
+
+from cli.audit import read_verdict
 from cli.people import declared
+from governance.connections import private_folder
+from governance.control import control
+from governance.errors import NotAuthenticated
+from governance.identity import Identity
+from governance.settings import Settings
+from graphs.domain import domain
+from graphs.roster import misfits
+from memory.checkpoints import open_checkpointer
+from models.door import configured
 
 ANSWERS_WITHIN = 3.0
 """Seconds in which a model's endpoint answers, or is as good as away."""
@@ -30,8 +44,6 @@ class Finding:
 
 
 async def _model() -> Finding:
-    from models.door import configured
-
     choice = configured("worker")
     if choice.provider == "offline":
         detail = "the built-in offline model: deterministic, and not a language model"
@@ -44,8 +56,6 @@ async def _model() -> Finding:
 
 async def _endpoint(model: str) -> Finding:
     """Ask the endpoint for its models, which costs nothing and shows whether our key is taken."""
-    import httpx
-
     url = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
     headers = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY') or 'none'}"}
     where = f"{model} by openai at {masked(url)}"
@@ -63,11 +73,6 @@ async def _endpoint(model: str) -> Finding:
 
 
 async def _home() -> Finding:
-    import asyncio
-
-    from governance.connections import private_folder
-    from governance.settings import Settings
-
     home = Settings.from_env().home
     await asyncio.to_thread(private_folder, home)
     if not os.access(home, os.W_OK):
@@ -76,19 +81,11 @@ async def _home() -> Finding:
 
 
 async def _policies() -> Finding:
-    from governance.control import control
-    from graphs.domain import domain
-
     domain()
     return Finding("policies", GOOD, f"valid, version {control().version}, with the limits")
 
 
 async def _graphs() -> Finding:
-    import asyncio
-
-    from graphs.domain import domain
-    from graphs.roster import misfits
-
     found = await asyncio.to_thread(lambda: domain().flaws() or misfits(domain()))
     if found:
         todo = "what can't be built or isn't permitted won't run; a rule about a wrong name never applies"
@@ -97,9 +94,6 @@ async def _graphs() -> Finding:
 
 
 async def _control() -> Finding:
-    from governance.control import control
-    from graphs.domain import domain
-
     domain()
     runs = await control().runs(limit=1000)
     pending = sum(record.state == "waiting" for record in runs)
@@ -107,9 +101,6 @@ async def _control() -> Finding:
 
 
 async def _breakers() -> Finding:
-    from governance.control import control
-    from graphs.domain import domain
-
     domain()
     opened = [f"{b.name} since {b.opened:%m-%d %H:%M} UTC" for b in await control().breakers() if b.opened]
     stopped = await control().without_model()
@@ -122,27 +113,16 @@ async def _breakers() -> Finding:
 
 
 async def _checkpoints() -> Finding:
-    from governance.settings import Settings
-    from memory.checkpoints import open_checkpointer
-
     async with open_checkpointer(Settings.from_env().url("checkpoints")):
         return Finding("checkpoints", GOOD, _place("checkpoints"))
 
 
 async def _records() -> Finding:
-    from graphs.domain import domain
-
     await domain().prepare()
     return Finding("records", GOOD, f"{_place(domain().name)}; records and document index are ready")
 
 
 async def _keys() -> Finding:
-    from governance.control import control
-    from governance.errors import NotAuthenticated
-    from governance.identity import Identity
-    from governance.settings import Settings
-    from graphs.domain import domain
-
     domain()
     settings = Settings.from_env()
     # Whether this key opens anything doesn't matter here: asking makes the development keys.
@@ -161,10 +141,6 @@ async def _keys() -> Finding:
 
 
 async def _audit() -> Finding:
-    import asyncio
-
-    from cli.audit import read_verdict
-
     verdict = await asyncio.to_thread(read_verdict)
     return Finding("audit log", GOOD if verdict.whole else BAD, verdict.message)
 
@@ -194,14 +170,10 @@ CHECKS = {
 
 def _place(store: str) -> str:
     """Where a store is."""
-    from governance.settings import Settings
-
     return masked(Settings.from_env().url(store))
 
 
 def masked(url: str) -> str:
     """The whole URL, but for a password in it."""
-    import re
-
     url = re.sub(r"(://[^/?#:@]*):[^/?#]*@", r"\1:***@", url)
     return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", url)

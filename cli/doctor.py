@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.checks import BAD, CHECKS, GOOD, NOTE, Finding
 from cli.people import OPERATION, AsOperator
 from cli.terminal import Exit, Json, dump, finish, mark, say, styled, typed
 
-MARKS = {GOOD: mark(good=True), NOTE: ("•", "yellow"), BAD: mark(good=False)}
+if TYPE_CHECKING:
+    from cli.checks import Finding
+
+MARKS = {"ok": mark(good=True), "note": ("•", "yellow"), "missing": mark(good=False)}
 
 
 def doctor(
@@ -38,6 +40,8 @@ def doctor(
         )
 
     async def work() -> int:
+        from cli.checks import BAD, CHECKS, Finding
+
         found: list[Finding] = []
         for name, check in CHECKS.items():
             seen = await _look(name, check)
@@ -71,11 +75,12 @@ def show(findings: Sequence[Finding]) -> None:
 
 
 async def _look(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
+    from cli.checks import BAD, Finding
+    from governance.errors import TowerError
+
     try:
         return await check()
     except Exception as error:  # noqa: BLE001 - whatever is wrong is what the doctor is to report
-        from governance.errors import TowerError
-
         kind = "" if isinstance(error, TowerError) else f"{type(error).__name__}: "
         return Finding(name, BAD, f"{kind}{' '.join(str(error).split())}", "see the message")
 

@@ -22,9 +22,7 @@ app = typer.Typer(
 )
 app.command("undo")(undo)
 
-Key = Annotated[
-    str, typer.Argument(metavar="KEY", help="The effect's key, as `tower effects list` shows it.")
-]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The effect's key, as `effects list` shows it.")]
 
 
 @app.command("list")
@@ -107,7 +105,7 @@ def settle(
 ) -> None:
     """Say what became of an effect that is in doubt.
 
-    After that `tower resume RUN` goes on, doing nothing twice.
+    After that `resume RUN` goes on, doing nothing twice.
     """
 
     async def work() -> int:

@@ -27,7 +27,7 @@ from cli import (
     undo,
     watch,
 )
-from cli.terminal import Exit, complain
+from cli.terminal import PROGRAM, Exit, complain
 
 EPILOG = (
     "Exit codes: 0 completed · 1 failed · 2 wrong usage or unusable input · 3 waits for a person · "
@@ -75,7 +75,7 @@ def main() -> None:
     _decide_tracing()
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - closed by whoever started us
     try:
-        app()
+        app(prog_name=PROGRAM)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:

@@ -25,7 +25,7 @@ def listing(
     user: As = None,
     json: Json = False,
 ) -> None:
-    """List runs: all that you may read, newest first. Or end one: `tower runs cancel`."""
+    """List runs: all that you may read, newest first. Or end one: `runs cancel`."""
     if context.invoked_subcommand:
         return
 
@@ -56,7 +56,7 @@ def cancel(
 
     Its next act is refused and its questions are void.
 
-    What it did stands; `tower undo` takes it back.
+    What it did stands; `undo` takes it back.
     """
 
     async def work() -> int:
