@@ -16,6 +16,7 @@ from graphs.single import single
 from nodes.choose import choose_node
 from nodes.desk import agents
 from nodes.desk.front_door import FRONT_DOOR, JOBS
+from nodes.desk.grounds import borne_out
 from nodes.state import Context, RunState, TaskInput
 from nodes.team import Agent
 from nodes.turn import turn_for
@@ -43,6 +44,9 @@ ROLES: Mapping[str, tuple[Agent, str]] = {
 }
 """The datasets' roles: the agent that has it, and the graph whose contract it works under."""
 
+SPEAKERS = frozenset(ROLES) - {"coverage examiner"}
+"""Those whose answers are held against what was read and done, in their patterns as here."""
+
 AT = {role: f"{graph}/{agent.name}" for role, (agent, graph) in ROLES.items()}
 """Role → the agent's graph and name."""
 
@@ -63,7 +67,7 @@ def agent_of(role: str) -> tuple[Agent, str]:
 @cache
 def alone(role: str) -> Any:
     """A role's agent by itself, with its tools, until it has an answer."""
-    return single(agent_of(role)[0]).compile(name="alone")
+    return single(agent_of(role)[0], grounds=borne_out if role in SPEAKERS else None).compile(name="alone")
 
 
 @cache

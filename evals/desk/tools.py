@@ -45,6 +45,7 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         tools = {tool.name: tool for tool in agent.tools}
         final = agent.returns.__name__ if agent.returns else ""
         proposed = [(c["name"], c["args"]) for c in played.calls if c["name"] != final]
+        masked = [(name, await _tokens(name, args)) for name, args in proposed]
         ways = [await _masked(way) for way in (case.calls, *case.alternatives)]
         banned = await _masked(case.forbidden_args)
     right = [way for way in ways if selected(case, way, proposed)]
@@ -52,13 +53,13 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         "tool_selection_accuracy_ref": float(bool(right)),
         "tool_selection_accuracy_ref__null": float([] in ways),
         "tool_selection_accuracy_ref__keyword": float(_by_words(case, ways, tools)),
-        "tool_parameter_accuracy_ref": max((parameters(way, proposed) for way in right), default=0.0),
+        "tool_parameter_accuracy_ref": max((parameters(way, masked) for way in right), default=0.0),
         "tool_parameter_accuracy_ref__null": float([] in ways),
         "tool_call_error_rate": errors(proposed, tools, played),
-        "forbidden_calls": float(_forbidden(case, banned, proposed)),
+        "forbidden_calls": float(_forbidden(case, banned, masked)),
     }
     if len(case.calls) > 1 or case.given:
-        exact = [way for way in right if parameters(way, proposed) == 1]
+        exact = [way for way in right if parameters(way, masked) == 1]
         scores["multi_turn_function_calling_accuracy_ref"] = float(bool(exact))
     return item.row(
         setting,
@@ -132,13 +133,16 @@ def _by_words(case: ToolCase, ways: Sequence[Sequence[Call]], tools: Mapping[str
 
 
 async def _masked(calls: Sequence[Call]) -> list[Call]:
-    """The calls as agents make them: personal arguments are tokens."""
-    return [Call(tool=call.tool, args=await _tokens(call)) for call in calls]
+    """The calls with personal arguments as tokens."""
+    return [Call(tool=call.tool, args=await _tokens(call.tool, call.args)) for call in calls]
 
 
-async def _tokens(call: Call) -> dict[str, str | int]:
-    personal = TOOLBOX[call.tool].personal
+async def _tokens(tool: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments in one form: an agent copies a token, or what stood in the clear."""
+    personal = TOOLBOX[tool].personal if tool in TOOLBOX else {}
     return {
-        name: await control().vault.token("harbor", personal[name], str(value)) if name in personal else value
-        for name, value in call.args.items()
+        name: value
+        if name not in personal or str(value).startswith("<")
+        else await control().vault.token("harbor", personal[name], str(value))
+        for name, value in args.items()
     }

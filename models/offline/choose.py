@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from models.offline.facts import BEYOND, HANDOFF, Call, Facts
-from models.offline.fill import Filled, fill
+from models.offline.fill import NEW, Filled, fill
 from models.offline.options import Option, by_likeness
+from models.offline.prose import is_prose
 from models.offline.relevance import WANTED, relevance
+from models.offline.schema import fields
 from models.offline.text import sentences, shortlist, similarities
 from models.offline.tool import Tool
 
@@ -19,11 +22,20 @@ LOOKED_INTO = 0.22
 WANTED_TO_ACT = 0.45
 """The same for a tool whose name doesn't say that it only reads."""
 
+WANTED_AS_STATED = 0.33
+"""The same for one whose new values, such as an address, people state."""
+
 BETTER_ELSEWHERE = 0.12
 """How much closer a request must be to somebody else's job than to one's own."""
 
 SECOND_CALL = 0.6
 """Relevance from which a second independent tool is called in the same turn."""
+
+
+_HEDGED = re.compile(
+    r"\?|n['\u2019]t\b|\b(?:not|might|may|perhaps|maybe|if|would|could|before|old|former)\b", re.IGNORECASE
+)
+_ASKS = re.compile(r"\?|\b(?:what|which|whose|who|how|when|where|whether)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,12 +48,18 @@ class Step:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A tool that could be called; it is due if an order means it, or if some sentence asks for it first."""
+    """A tool that could be called.
+
+    Attributes:
+        due: An order means it, some sentence asks for it first, or people state what it would set.
+        enough: Relevance from which it is called.
+    """
 
     tool: Tool
     filled: Filled
     relevance: float
     due: bool
+    enough: float
 
 
 def next_step(
@@ -88,7 +106,7 @@ def _free(helpers: Sequence[Tool], facts: Facts) -> Step | None:
     """Call what the request or the job asks for, then hand over what is somebody else's."""
     tools = [tool for tool in helpers if not tool.is_handoff]
     known = _candidates(tools, facts)
-    wanted = [c for c in known if c.due and c.relevance >= (WANTED if c.tool.reads else WANTED_TO_ACT)]
+    wanted = [c for c in known if c.due and c.relevance >= c.enough]
     # What only reads comes first: what acts may need what it finds.
     wanted.sort(key=lambda c: (not c.tool.reads, -c.relevance))
     if wanted:
@@ -99,7 +117,14 @@ def _free(helpers: Sequence[Tool], facts: Facts) -> Step | None:
     handed = _hand_over([tool for tool in helpers if tool.is_handoff], facts, alone=not tools)
     if handed or facts.open_calls:
         return handed
-    perhaps = [c for c in known if c.tool.reads and c.relevance >= LOOKED_INTO]
+    return _looked_into([c for c in known if c.tool.reads], facts)
+
+
+def _looked_into(known: Sequence[_Candidate], facts: Facts) -> Step | None:
+    """Look where an answer may be, if anything is asked; what nothing else is about is searched for."""
+    perhaps = [c for c in known if c.relevance >= LOOKED_INTO]
+    if not perhaps and _ASKS.search(" ".join(facts.request)):
+        perhaps = [c for c in known if c.tool.searches]
     return _call(perhaps[:1]) if perhaps else None
 
 
@@ -132,7 +157,9 @@ def _forced(helpers: Sequence[Tool], facts: Facts) -> Step:
     """Something has to be called: the closest tool, with what is known of its arguments."""
     weighed = relevance(helpers, [True] * len(helpers), facts)
     filled = [_fill(tool, facts) for tool in helpers]
-    best = max(range(len(helpers)), key=lambda i: (not filled[i].missing, weighed[i].score))
+    done = [(call.name, call.args) for call in facts.open_calls]
+    fresh = [(tool.name, one.values) not in done for tool, one in zip(helpers, filled, strict=True)]
+    best = max(range(len(helpers)), key=lambda i: (not filled[i].missing, fresh[i], weighed[i].score))
     return Step([(helpers[best].name, filled[best].values)])
 
 
@@ -150,8 +177,20 @@ def _candidates(tools: Sequence[Tool], facts: Facts) -> list[_Candidate]:
         before = facts.open_calls if tool.reads else facts.calls
         repeated = any(call.name == tool.name and call.args == one.values for call in before)
         if tool.name not in done and not one.missing and not repeated:
-            candidates.append(_Candidate(tool, one, asked.score, asked.due))
+            stated = _is_stated(tool, one, facts)
+            enough = WANTED if tool.reads else WANTED_AS_STATED if stated else WANTED_TO_ACT
+            candidates.append(_Candidate(tool, one, asked.score, asked.due or stated, enough))
     return sorted(candidates, key=lambda c: -c.relevance)
+
+
+def _is_stated(tool: Tool, filled: Filled, facts: Facts) -> bool:
+    """Whether people state as a fact all that a tool would set anew."""
+    required = [one for one in fields(tool.parameters) if one.required and one.description.startswith(NEW)]
+    new = [one.name for one in required if not (one.options or is_prose(one))]
+    values = [str(filled.found[name].value) for name in new if name in filled.found]
+    said = [line for line in facts.request if any(value in line for value in values)]
+    complete = bool(new and said) and len(values) == len(new)
+    return complete and not any(_HEDGED.search(line) for line in said)
 
 
 def _own_calls(calls: Sequence[Call]) -> Sequence[Call]:

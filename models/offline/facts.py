@@ -83,9 +83,9 @@ class Facts:
     @cached_property
     def request(self) -> list[str]:
         """The sentences of what is wanted: the latest words, or the documents' if there are none."""
-        said = [line for text in self.told[:1] for line in sentences(text) if not _HEADER.match(line)]
-        written = [line for text in self.documents for line in sentences(text) if not _HEADER.match(line)]
-        return said + written
+        lines = [line for text in [*self.told[:1], *self.documents] for line in sentences(text)]
+        # Who writes nothing but "New address: …" means just that.
+        return [line for line in lines if not _HEADER.match(line)] or lines
 
     @cached_property
     def prose(self) -> list[tuple[str, Record]]:

@@ -14,6 +14,9 @@ from models.offline.found import Found
 from models.offline.schema import Field, Schema, fields
 from models.offline.text import stem, words
 
+NEW = "New "
+"""How the description of a field begins whose value is no record's yet."""
+
 _CENTS = frozenset(words("cents minor"))
 _CONFIDENCE = re.compile(r"^(?:confidence|certainty)(?:_|$)|(?:_|^)(?:confidence|certainty)$")
 
@@ -75,7 +78,7 @@ def _order(one: Field) -> int:
 
 def _find(one: Field, facts: Facts, filled: Filled, taken: set[tuple[int, int, int]]) -> Found | None:
     # What is to be new is no record's, though one has a value of that name: the old one.
-    held = None if one.description.startswith("New ") else linking.by_name(one, facts)
+    held = None if one.description.startswith(NEW) else linking.by_name(one, facts)
     return held or _typed(one, facts, filled, taken)
 
 

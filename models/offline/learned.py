@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,30 +92,30 @@ class _Shared:
     """The parts that two or more of the examples have, and how rare they are."""
 
     def __init__(self, texts: Sequence[list[str]]) -> None:
-        spread = Counter(part for parts in texts for part in set(parts))
-        rarity = {
-            part: math.log((1 + len(texts)) / (1 + count)) + 1 for part, count in spread.items() if count > 1
-        }
-        self._rarity, self._texts = rarity, len(texts)
-        holders: dict[str, list[int]] = {part: [] for part in rarity}
-        lengths = np.ones(len(texts), dtype=np.float32)
-        for i, parts in enumerate(texts):
-            known = rarity.keys() & parts
-            lengths[i] = self._length(known)
-            for part in known:
-                holders[part].append(i)
-        self._holders, self._lengths = holders, lengths
+        apart = [set(parts) for parts in texts]
+        spread = Counter(chain.from_iterable(apart))
+        kept = sorted(part for part, count in spread.items() if count > 1)
+        self._column = {part: i for i, part in enumerate(kept)}
+        spreads = np.array([spread[part] for part in kept], dtype=np.float64)
+        self._weights = (np.log((1 + len(texts)) / (1 + spreads)) + 1) ** 2
+        found = [[self._column[part] for part in parts if part in self._column] for parts in apart]
+        rows = np.repeat(np.arange(len(texts)), [len(columns) for columns in found])
+        columns = np.array(list(chain.from_iterable(found)), dtype=np.int64)
+        # In an order of their own, since a set has another one in each process.
+        order = np.lexsort((rows, columns))
+        self._holders, columns = rows[order], columns[order]
+        self._starts = np.searchsorted(columns, np.arange(len(kept) + 1))
+        squares = np.bincount(self._holders, self._weights[columns], minlength=len(texts))
+        self._lengths = np.sqrt(np.maximum(squares, 1e-9))
 
     def cosines(self, parts: list[str]) -> Table:
         """Cosine of a text's tf-idf with that of each example."""
-        known = sorted(self._rarity.keys() & parts)
-        total = np.zeros(self._texts, dtype=np.float32)
-        for part in known:
-            total[self._holders[part]] += self._rarity[part] ** 2
-        return total / (self._lengths * self._length(known))
-
-    def _length(self, known: Iterable[str]) -> float:
-        return math.sqrt(math.fsum(self._rarity[part] ** 2 for part in known)) or 1.0
+        known = sorted(self._column[part] for part in set(parts) & self._column.keys())
+        total = np.zeros(len(self._lengths))
+        for column in known:
+            total[self._holders[self._starts[column] : self._starts[column + 1]]] += self._weights[column]
+        length = max(float(np.sqrt(self._weights[known].sum())), 1e-9)
+        return np.asarray(total / (self._lengths * length), dtype=np.float32)
 
 
 def classifier(examples: Examples) -> Classifier:

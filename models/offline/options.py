@@ -68,6 +68,7 @@ def choose(field: Field, facts: Facts) -> Found | None:
     options = explained(field)
     return (
         by_conditions(options, facts)
+        or by_order(field, facts)
         or by_label(field, facts)
         or by_examples(field, facts)
         or by_likeness(options, facts.request)
@@ -83,6 +84,18 @@ def by_examples(field: Field, facts: Facts) -> Found | None:
     likely = classifier(examples).likelihoods(" ".join(said), embedded(said))
     best = max(likely, key=lambda label: likely[label])
     return Found(best, likely[best], quote=said[0])
+
+
+def by_order(field: Field, facts: Facts) -> Found | None:
+    """Take the option that the job names without a condition, such as "a note of kind complaint"."""
+    ordered = [
+        option
+        for option in field.options
+        if re.search(
+            rf"\b{re.escape(field.name)} {re.escape(str(option))}\b(?! (?:if|where|when)\b)", facts.job
+        )
+    ]
+    return Found(ordered[0], 0.97, quote=f"{field.name} {ordered[0]}") if len(ordered) == 1 else None
 
 
 def by_label(field: Field, facts: Facts) -> Found | None:

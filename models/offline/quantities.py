@@ -36,6 +36,10 @@ _RIVAL_DATES = frozenset(
         "printed today"
     )
 )
+_REFERENCE = re.compile(r"\b[A-Z]{2,4}-\d+\b")
+_BESIDE = 0.5
+"""What it adds to an amount that a number on record stands beside it: it is what that is about."""
+
 _RELATED = 1.2
 """Weight of a sentence being about what the description says."""
 
@@ -55,6 +59,7 @@ def amount(field: Field, facts: Facts) -> Found | None:
         value = near(text, start, end, label)
         value -= 1.5 * near(text, start, end, [w for w in _RIVAL_MONEY if w not in label], reach=30)
         value += 0.8 * near(text, start, end, list(_TOTAL)) if wants_total else 0.0
+        value += _BESIDE * bool(_REFERENCE.search(text[max(0, start - 40) : end + 40]))
         return value - (1.0 if _denied(text, end) else 0.0)
 
     return _best(field, facts.texts, candidates, score, prefer_large=wants_total)

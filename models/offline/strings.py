@@ -14,6 +14,8 @@ from models.offline.text import near, stem, words
 MAX_CHARACTERS = 200_000
 
 _UPPER = r"[^\W\d_a-z]"
+_STREET_START = "rue|avenue|boulevard|place|quai|chemin|all\u00e9e"
+_TIMES = "From|On|In|At|Until|Since|By|Before|After"
 _STREET_END = "Street|St|Road|Rd|Avenue|Ave|Lane|Way|Square|Drive|Close|Court|Quay|Row|Place"
 FORMS: list[tuple[frozenset[str], re.Pattern[str]]] = [
     (frozenset(words("email e-mail mail")), re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
@@ -27,7 +29,8 @@ FORMS: list[tuple[frozenset[str], re.Pattern[str]]] = [
         frozenset(words("street")),
         re.compile(
             rf"(?<!\w)\d{{1,4}}[a-z]?\s(?:{_UPPER}[\w'\u2019-]+\s){{1,3}}(?:{_STREET_END})\b"
-            rf"|(?<!\w){_UPPER}[\w'\u2019.-]+(?:\s{_UPPER}[\w'\u2019.-]+){{0,3}}"
+            rf"|(?<!\w)\d{{1,4}}[a-z]?,?\s(?:{_STREET_START})\s(?:(?:de|du|des|la|le)\s)*{_UPPER}[\w'\u2019-]+"
+            rf"|(?<!\w)(?!(?:{_TIMES})\b){_UPPER}[\w'\u2019.-]+(?:\s{_UPPER}[\w'\u2019.-]+){{0,3}}"
             # A number that may be a year is no house's.
             r"\s(?!(?:19|20)\d\d\b)\d{1,4}(?:\s?[a-z])?(?!\w)"
         ),

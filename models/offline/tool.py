@@ -70,6 +70,11 @@ class Tool:
         return bool(_READS.match(self.name))
 
     @property
+    def searches(self) -> bool:
+        """Whether it looks for whatever it is asked, and not up one record."""
+        return bool(re.match(r"search(?:_|$)", self.name))
+
+    @property
     def changes(self) -> bool:
         """Whether its name says that it changes something."""
         return bool(_CHANGES.match(self.name))

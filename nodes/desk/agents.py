@@ -87,7 +87,9 @@ SERVICE = Agent(
     tools=(
         find_customer,
         list_policies,
+        get_policy,
         list_invoices,
+        list_claims,
         list_contacts,
         add_note,
         change_address,
@@ -139,7 +141,8 @@ TECHNICAL = Agent(
 COMPLIANCE = Agent(
     name="compliance",
     kind="compliance",
-    job="Complaints about staff, slow answers, data protection or unfair treatment.",
+    job="Complaints about us: broken promises, slow or no answers, unfair treatment, staff, data protection, "
+    "letters that others got.",
     prompt=PROMPTS / "compliance.md",
     owner="compliance",
     tools=(list_contacts, add_note),

@@ -114,11 +114,11 @@ SERVICES = {
     "premium_status": "",
     "policy_info": "",
     "claim_status": "",
-    "document_request": "",
-    "cancellation_request": "",
-    "claim_withdrawal": "",
+    "document_request": "send_letter",
+    "cancellation_request": "add_note",
+    "claim_withdrawal": "withdraw_claim",
 }
-"""Service request → the tool without whose effect it isn't done."""
+"""Service request → the tool without whose effect it isn't done; where no agent has it, a person does it."""
 
 JOBS = (
     Job("wording_question", ANSWER, ("direct",)),

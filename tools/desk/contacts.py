@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
+KINDS = """New note's kind.
+- callback: they want to be phoned, e.g. please call me; have somebody ring me; I can be reached after six
+- complaint: they are not happy with us, e.g. this is a complaint; nobody answers; I am upset; you promised it
+- question: they only want to know something, e.g. is my daughter insured as well; may I pay later
+- note: they tell something or want it recorded, e.g. for your files; just note it; please record my wish
+"""
+
+
 class Note(Record):
     """A contact note."""
 
@@ -53,14 +61,14 @@ async def list_contacts(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
 )
 async def add_note(  # the last three come from the gateway
     customer_id: CustomerId,
-    kind: Annotated[NoteKind, Field(description="Kind of note: question, complaint, note or callback")],
-    text: Annotated[Text, Field(description="Text of the note: what the customer wants or said")],
+    kind: Annotated[NoteKind, Field(description=KINDS)],
+    text: Annotated[Text, Field(description="New note's text: what the customer wants or said")],
     *,
     desk: Desk,
     key: EffectKey,
     caller: Caller,
 ) -> Note:
-    """Note a question, a complaint or a callback request on a record, e.g. call me back; I am not happy.
+    """Note a question, complaint or callback request, e.g. call me back; I am not happy; just note it.
 
     Raises:
         UnknownRecord: No such customer in the caller's tenant.

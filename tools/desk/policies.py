@@ -103,7 +103,7 @@ async def list_policies(customer_id: CustomerId, *, desk: Desk, caller: Caller) 
 
 @tool(owner="service", data=("policies",), needs=("desk",))
 async def get_policy(policy_number: PolicyNumber, *, desk: Desk, caller: Caller) -> Policy:
-    """Look up one policy with its covers and dates; `limit`, `deductible` and `premium` in EUR cents.
+    """Look up one policy with its covers; `limit`, `deductible`, `premium` in EUR cents, e.g. am I covered.
 
     Raises:
         UnknownRecord: Not in the caller's tenant.

@@ -102,7 +102,7 @@ Street = Annotated[
 City = Annotated[
     str,
     Personal("address"),
-    Field(min_length=2, max_length=120, description="New postcode and city"),
+    Field(min_length=2, max_length=120, description="New postcode and city of the postal address"),
     AfterValidator(_without_nul),
 ]
 
