@@ -9,6 +9,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ class MiniLM(Embeddings):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._coming: dict[str, Future[NDArray[np.float32]]] = {}
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts into unit vectors.
@@ -85,12 +87,24 @@ class MiniLM(Embeddings):
             if text in self._cache:
                 self._cache.move_to_end(text)
                 return self._cache[text]
-        vector = self._run(text)
-        with self._lock:
-            self._cache[text] = vector
-            while len(self._cache) > CACHED_TEXTS:
-                self._cache.popitem(last=False)
-        return vector
+            mine = text not in self._coming
+            coming = self._coming.setdefault(text, Future())
+        if not mine:  # runs side by side ask about the same phrases
+            return coming.result()
+        try:
+            coming.set_result(self._run(text))
+        except BaseException as error:
+            coming.set_exception(error)
+            raise
+        else:
+            with self._lock:
+                self._cache[text] = coming.result()
+                while len(self._cache) > CACHED_TEXTS:
+                    self._cache.popitem(last=False)
+        finally:
+            with self._lock:
+                del self._coming[text]
+        return coming.result()
 
     def _run(self, text: str) -> NDArray[np.float32]:
         ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import chromadb
@@ -73,3 +75,26 @@ def test_a_stored_collection_reopens_with_our_embeddings_and_cosine(tmp_path):
         minilm().embed(["a barking puppy"])[0] @ minilm().embed(["the dog barks at night"])[0]
     )
     assert found["distances"][0][0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_text_that_several_ask_about_at_once_is_run_once(monkeypatch):
+    model, runs, began = MiniLM(), [], threading.Barrier(4)
+
+    def slowly(text: str):
+        runs.append(text)
+        time.sleep(0.05)
+        if text == "broken":
+            raise ValueError(text)
+        return np.ones(384, dtype=np.float32)
+
+    def ask(text: str):
+        began.wait()
+        return model.embed([text])
+
+    monkeypatch.setattr(model, "_run", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(ask, ["a dog"] * 4))) == 4
+        assert runs == ["a dog"]
+        asked = [pool.submit(ask, "broken") for _ in range(4)]
+        assert all(isinstance(each.exception(), ValueError) for each in asked)
+    assert model._coming == {}
