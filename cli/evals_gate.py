@@ -106,6 +106,8 @@ def _as_json(verdict: Verdict, signature: SignOff | None) -> dict[str, Any]:
 
 
 def _show(verdict: Verdict, signature: SignOff | None) -> None:
+    from evals.gate import by_reason
+
     table = table_of(
         "metric", "state", ">n", ">mean", ">held out", ">floor", ">before", ">change", ">sees", ">p"
     )
@@ -116,9 +118,9 @@ def _show(verdict: Verdict, signature: SignOff | None) -> None:
         state = (f.state, SHADES[f.state]) if f.blocks else (f"{f.state}, not calibrated", "dim")
         table.add_row(f.key, styled(state), str(f.n), *numbers, "·" if f.p is None else f"{f.p:.2g}")
     say(table, "")
-    for f in verdict.findings:
-        if f.reasons:
-            say(styled((f.key, SHADES[f.state]), f": {'; '.join(f.reasons)}"))
+    for reason, found in by_reason(verdict.findings).items():
+        keys = [part for f in found for part in (", ", (f.key, SHADES[f.state]))][1:]
+        say(styled(*keys, f": {reason}"))
     for pending in verdict.pending:
         say(styled((f"pending: {pending.name}: {pending.why}", "dim")))
     say("", *(styled(("not what is here", "yellow"), f": {each}") for each in verdict.stale))

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cli.terminal import styled
 from evals.agents import by_agent
-from evals.recommendation import recommendations
+from evals.recommendation import COLUMNS, recommendations
 from evals.rows import aggregate, by_suite
 from evals.summary import BESIDE, summaries
 
@@ -87,7 +87,7 @@ def _agents(done: Done, suites: Sequence[Suite]) -> Table:
 
 def _recommended(experiment: Experiment) -> Table:
     table = Table(title="which model for which role", title_justify="left")
-    for column in ("role", "model", "n", "accuracy", "95 %", "valid", "p50 s", "p95 s", "micros", "verdict"):
+    for column in COLUMNS:
         table.add_column(column)
     for line in recommendations(experiment):
         table.add_row(*line)

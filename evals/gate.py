@@ -81,6 +81,15 @@ class Verdict:
         return [f for f in self.findings if f.state is state and f.blocks]
 
 
+def by_reason(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Reason → the findings that it holds for, so that what many share is told once."""
+    found: dict[str, list[Finding]] = {}
+    for each in findings:
+        for reason in each.reasons:
+            found.setdefault(reason, []).append(each)
+    return found
+
+
 def decide(
     experiment: Experiment,
     baseline: Baseline,

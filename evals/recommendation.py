@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evals.rows import Experiment, Row, aggregate
+from evals.rows import Experiment, Row, aggregate, by_suite
 from evals.statistics import wilson
 from evals.summary import summary
+from evals.versions import MODEL_OF
+from models.door import roles
 
 ENOUGH = 0.8
 """Lower bound of the accuracy from which a model is recommended for a role without reserve."""
@@ -15,14 +17,19 @@ VALID = 0.95
 """Share of answers that must have the form that was asked for."""
 
 
+COLUMNS = ("role", "rows", "model", "accuracy", "95 %", "valid", "p50 s", "p95 s", "micros", "verdict")
+
+
 def recommendations(experiment: Experiment) -> list[tuple[str, ...]]:
-    """One line a role: role, model, n, accuracy, its interval, validity, latency, cost, verdict."""
-    layer = [row for row in experiment.rows if row.layer == "model"]
-    roles = sorted({row.suite for row in layer})
-    return [_line(role, experiment.model, [row for row in layer if row.suite == role]) for role in roles]
+    """One line for each role that agents name, in `COLUMNS`; a role that nobody asked says so."""
+    asked = by_suite(experiment.rows)
+    return [_line(role, experiment, asked[f"roles-{role}"]) for role in roles()]
 
 
-def _line(role: str, model: str, rows: Sequence[Row]) -> tuple[str, ...]:
+def _line(role: str, experiment: Experiment, rows: Sequence[Row]) -> tuple[str, ...]:
+    model = experiment.versions.get(f"{MODEL_OF}{role}", experiment.model)
+    if not rows:
+        return (role, "0", model, *("" for _ in COLUMNS[4:]), "not measured")
     accuracy, n = aggregate(rows, "accuracy_ref")
     interval = wilson(accuracy * n, n)
     validities = [aggregate(rows, name) for name in ("structured_output_validity", "tool_call_validity")]
@@ -32,9 +39,9 @@ def _line(role: str, model: str, rows: Sequence[Row]) -> tuple[str, ...]:
     if interval.upper < ENOUGH or valid < ENOUGH:
         verdict = "not fit"
     return (
-        role.removeprefix("roles-"),
+        role,
+        f"{n} of roles-{role}",
         model,
-        str(n),
         f"{accuracy:.3f}",
         f"{interval.lower:.2f}-{interval.upper:.2f}",
         f"{valid:.3f}",

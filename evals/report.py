@@ -12,8 +12,9 @@ import numpy as np
 
 from evals.charts import Bar, Range, bars, forest, histogram
 from evals.failures import failures
-from evals.gate import Finding, Verdict
+from evals.gate import Finding, Verdict, by_reason
 from evals.page import cell, table
+from evals.recommendation import COLUMNS, recommendations
 from evals.rows import Experiment, Row, aggregate, by_suite
 from evals.signoff import SignOff
 from evals.standing import Standing
@@ -54,6 +55,7 @@ def page(contents: Contents) -> str:
         f'<p class="dim">{escape(" · ".join((*about, f"{len(e.rows)} rows")))}</p>',
         _verdict(contents),
         *(_layer(layer, e.rows, contents.verdict) for layer in LAYERS),
+        _recommended(e),
         _effort(e.rows),
         _standings(contents.standings),
         "<h2>Failures</h2>",
@@ -68,12 +70,8 @@ def page(contents: Contents) -> str:
 def _verdict(contents: Contents) -> str:
     v, signed = contents.verdict, contents.signoff
     ran = {row.suite for row in contents.experiment.rows}
-    why = "".join(
-        f"<li><b><a href='#failures-{f.metric.suite}'>{escape(f.key)}</a></b>: "
-        f"{escape('; '.join(f.reasons))}</li>"
-        for f in v.of(v.state)
-        if f.reasons and f.metric.suite in ran
-    )
+    measured = [f for f in v.findings if f.metric.suite in ran]
+    why = _reasons(f for f in v.of(v.state) if f in measured)
     why += "".join(f"<li>{escape(each)}</li>" for each in v.stale)
     if absent := sorted({f.metric.suite for f in v.findings} - ran):
         why += f"<li>no case was run of <b>{escape(', '.join(absent))}</b>, which the gate asks for</li>"
@@ -88,11 +86,12 @@ def _verdict(contents: Contents) -> str:
     note = "Right is better. A line is the bootstrap's bounds; its left end has to stay right of the mark."
     title = f"<h3>Change against the baseline</h3><p class='dim'>{note}</p>"
     plot = title + forest(ranges) if ranges else ""
-    shown = ("mean", "held out", "floor", "before", "sees a drop of", "p", "what to know")
-    head = ("metric", "state", "n", *shown)
-    rows = [[cell(each) for each in _line(f)] for f in v.findings if f.metric.suite in ran]
+    head = ("metric", "state", "n", "mean", "held out", "floor", "before", "sees a drop of", "p")
+    rows = [[cell(each) for each in _line(f)] for f in measured]
+    besides = _reasons(f for f in measured if f.state is not v.state or not f.blocks)
     return (
         f"<h2>Gate</h2>{banner}{plot}{table(head, rows)}"
+        f"{f'<h3>What to know</h3><ul>{besides}</ul>' if besides else ''}"
         f"<h3>Pending</h3><ul>{pending or '<li>nothing</li>'}</ul>"
     )
 
@@ -104,8 +103,24 @@ def _unbounded(found: Finding) -> bool:
 
 def _line(f: Finding) -> list[object]:
     floor = f.metric.floor if isinstance(f.metric, Metric) else f.metric.safe
-    note = "; ".join(f.reasons) + ("" if f.blocks else " (not calibrated: shown, and blocks nothing)")
-    return [f.key, f.state, f.n, f.mean, f.held_out, floor, f.before, f.sees, f.p, note]
+    state = f.state if f.blocks else f"{f.state} (not calibrated: shown, and blocks nothing)"
+    return [f.key, state, f.n, f.mean, f.held_out, floor, f.before, f.sees, f.p]
+
+
+def _reasons(findings: Iterable[Finding]) -> str:
+    """Each reason once, with links to the failures of the metrics that it holds for."""
+    return "".join(
+        "<li>"
+        + ", ".join(f"<b><a href='#failures-{f.metric.suite}'>{escape(f.key)}</a></b>" for f in found)
+        + f": {escape(reason)}</li>"
+        for reason, found in by_reason(findings).items()
+    )
+
+
+def _recommended(e: Experiment) -> str:
+    """Which model for which role."""
+    body = [[cell(each) for each in line] for line in recommendations(e)]
+    return f"<h2>Which model for which role</h2>{table(COLUMNS, body)}"
 
 
 def _layer(layer: str, rows: Iterable[Row], verdict: Verdict) -> str:

@@ -19,9 +19,9 @@ from evals.datasets import sha256
 from evals.rows import Experiment, Row, home
 from evals.sinks import untraced
 from evals.suites import Item, Setting, Suite, bench
-from evals.versions import experiment, model_name, policy_version, versions
+from evals.versions import MODEL_OF, experiment, model_name, policy_version, versions
 from evals.workers import processes
-from models.door import choices
+from models.door import choices, roles
 
 Notify = Callable[[Row, int, int], None]
 """Told of each row, how many there are by now, and how many there will be."""
@@ -86,8 +86,10 @@ def evaluate(plan: Plan, notify: Notify = lambda _row, _done, _total: None) -> E
     """
     with _model(plan.model), untraced():
         # One that stands in where the first fails answers too.
-        model = ", ".join(map(model_name, choices("worker")))
+        models = {role: ", ".join(map(model_name, choices(role))) for role in roles()}
+        model = models["worker"]
         known = dict(versions()) | ({"graph": plan.graph} if plan.graph else {})
+        known |= {f"{MODEL_OF}{role}": name for role, name in models.items()}
         depends = {"code": known["code"], "model": model, "graph": plan.graph}
         rows_of = Cache(home() / "cache.db", depends, reads=plan.cache)
         folder = home() / "stage"

@@ -24,6 +24,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("governance", "models", "memory", "tools", "nodes", "graphs", "evals")
 PARTS = {"agents": ("nodes", "*.py"), "prompts": ("nodes", "*.md"), "tools": ("tools", "*.py")}
 CODE = (".py", ".cedar", ".cedarschema", ".toml", ".md", ".txt", ".npz")
+MODEL_OF = "model of "
+"""What a version begins with that says which model answers for a role."""
+
 JUDGES = "gate.toml"
 """No row depends on it."""
 

@@ -49,6 +49,11 @@ def choose(role: str) -> Choice:
     return Choice("offline", roles[role]["offline"], remote=False)
 
 
+def roles() -> tuple[str, ...]:
+    """The roles that agents name."""
+    return tuple(tomllib.loads(ROLES.read_text(encoding="utf-8")))
+
+
 def fallbacks(role: str) -> tuple[Choice, ...]:
     """The models that stand in where the role's own fails, in the order of `models/roles.toml`.
 
