@@ -327,3 +327,16 @@ def test_nasty_input_gets_an_answer(text):
     assert MODEL.invoke([HumanMessage(text)]).text
     bound = MODEL.bind_tools([check_parcel, FINAL], tool_choice="any")
     assert bound.invoke([HumanMessage(text)]).text.startswith(BEYOND)
+
+
+@tool
+def search_almanac(question: Annotated[str, Field(description="The question")]) -> str:
+    """Search the almanac, e.g. when is high tide."""
+    return ""
+
+
+def test_a_question_that_no_tool_is_about_is_searched_for_and_a_remark_is_not():
+    model = MODEL.bind_tools([search_almanac])
+
+    assert calls(model.invoke("Whose duty is it to mend a torn sail?"))[0][0] == "search_almanac"
+    assert calls(model.invoke("You mended my torn sail so well.")) == []

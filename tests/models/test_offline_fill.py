@@ -239,3 +239,29 @@ def test_the_job_is_not_a_source_of_values():
         ticket: Annotated[str, Field(pattern=r"^T-\d{4}$")]
 
     assert filled(Number, SystemMessage("A ticket looks like T-1234."), HumanMessage("no ticket")).missing
+
+
+class Jotting(BaseModel):
+    """Jot something down."""
+
+    kind: Literal["praise", "blame"] = Field(
+        description="New jotting's kind.\n- praise: e.g. well done\n- blame: e.g. too late"
+    )
+    text: str = Field(description="New jotting's text: what they said")
+
+
+def test_what_is_written_anew_is_no_copy_of_what_was_read():
+    read_before = found("list_jottings", [{"kind": "praise", "text": "Well done with the boats."}])
+
+    values = filled(Jotting, "You were too late with the nets.", *read_before).values
+
+    assert values == {"kind": "blame", "text": "You were too late with the nets."}
+
+
+def test_an_option_that_the_job_orders_is_taken_and_one_under_a_condition_is_not():
+    orders = SystemMessage("Jot it down, kind praise.")
+    perhaps = SystemMessage("Jot it down, kind praise if they are happy.")
+    said = "You were too late with the nets."
+
+    assert filled(Jotting, orders, said).values["kind"] == "praise"
+    assert filled(Jotting, perhaps, said).values["kind"] == "blame"

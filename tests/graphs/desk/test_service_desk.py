@@ -229,6 +229,7 @@ NEW_HOME = (
     "I have moved. My new address is Hafenweg 12, 24105 Kiel, Germany. Please change it.",
     "I move in December 2026. My new address is Hafenweg 12, 24105 Kiel. Please change it.",
     "My new address from 1 December 2026 is Hafenweg 12, 24105 Kiel. Please change it.",
+    "New address: Hafenweg 12, 24105 Kiel.",
 )
 
 
