@@ -60,9 +60,14 @@ class Price:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Longest that one attempt may take, in seconds."""
+    """Longest that one attempt may take, in seconds.
+
+    Attributes:
+        pause: How long to wait before a model is tried again whose server was away or overloaded.
+    """
 
     model: float = 120
+    pause: float = 0
     tool: float = 60
     remote: float = 10
 

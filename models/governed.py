@@ -81,6 +81,8 @@ async def _answer(
     said, silent = "", False
     settings = " (of OPENAI_BASE_URL, with OPENAI_API_KEY)" if choice.provider == "openai" else ""
     for _ in range(attempts):
+        if silent:
+            await asyncio.sleep(plane.limits.timeouts.pause)
         try:
             clearance = await plane.clear(act)
         except BreakerOpen as error:

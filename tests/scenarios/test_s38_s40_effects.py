@@ -14,6 +14,7 @@ from cli.checks import BAD, CHECKS, GOOD
 from governance.acts import Seam
 from governance.contract import Contract
 from governance.errors import Denied, InvalidInput, ModelUnavailable
+from governance.limits import Timeouts
 from governance.policy import PolicyEngine
 from governance.principals import Actor
 from governance.principals import Run as Admitted
@@ -413,6 +414,21 @@ async def test_an_outage_asks_nobody_and_the_run_goes_on_when_it_is_over(desk, p
     assert (len(providers["asked"]), outcome["usage"]["model_calls"]) == (7, 4)
     assert await desk.plane.breakers() == []
     assert first.run.id not in await desk.plane.without_model()
+
+
+@pytest.mark.scenario(40)
+async def test_an_overloaded_server_is_left_alone_for_a_moment(desk, providers):
+    desk.plane.limits = replace(desk.plane.limits, timeouts=Timeouts(pause=3_600))
+    providers |= {"fallbacks": (BIG,), "away": ConnectionError("503 overloaded")}
+    run = asyncio.create_task(desk.start(single(CASHIER).compile(name="single", checkpointer=desk.saver)))
+    while not list(desk.plane.audit.entries(kind="failed")):  # noqa: ASYNC110 - another thread writes
+        await asyncio.sleep(0.01)
+    await asyncio.wait([run], timeout=0.3)
+
+    assert (providers["asked"], run.done()) == (["big"], False)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
 
 
 @pytest.mark.scenario(40)
