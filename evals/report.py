@@ -186,7 +186,8 @@ def _standings(standings: Sequence[Standing]) -> str:
         return ""
     head = ("class of task", "pattern", "n", "solved", "tokens each", "seconds each", "what to know")
     body = [
-        [cell(x) for x in (s.job, s.pattern, s.n, s.quality, s.tokens, s.seconds, s.said)] for s in standings
+        [cell(x) for x in (s.job, s.pattern, s.n, s.quality, round(s.tokens), s.seconds, s.said)]
+        for s in standings
     ]
     return f"<h2>Patterns and classes of task</h2>{table(head, body)}"
 

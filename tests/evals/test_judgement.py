@@ -11,6 +11,7 @@ from evals.calibration import Opinion, calibrate
 from evals.compare import compare, differences
 from evals.datasets import Labels, Pair
 from evals.gate import decide
+from evals.recommendation import recommendations
 from evals.report import Contents, page
 from evals.review import AUTOMATIC, Label, agreement, keep, labels, questions
 from evals.rule_judge import RuleJudge
@@ -28,6 +29,19 @@ def test_compare_names_the_cases_that_changed():
     assert change.down == tuple(f"R-{i:03}" for i in range(2, 10))
     assert change.p == pytest.approx(2 / 2**8)
     assert differences(one, two) == ["model: offline → other"]
+
+
+def test_each_role_has_its_own_model_and_one_that_nobody_asked_is_not_measured():
+    asked = [row(f"T-{i}", suite="roles-worker", layer="model", scores={"accuracy_ref": 1.0}) for i in (1, 2)]
+    named = {"model of worker": "openai/small", "model of planner": "openai/large"}
+
+    worker, planner, judge = recommendations(experiment(asked, versions=named))
+
+    assert worker[:4] == ("worker", "2 of roles-worker", "openai/small", "1.000")
+    assert planner[:3] == ("planner", "0", "openai/large")
+    assert judge[:3] == ("judge", "0", "offline"), "an experiment from before says what it knew"
+    assert planner[-1] == judge[-1] == "not measured"
+    assert len({*map(len, (worker, planner, judge))}) == 1
 
 
 class Links(HTMLParser):
