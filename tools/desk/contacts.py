@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 KINDS = """New note's kind.
 - callback: they want to be phoned, e.g. please call me; have somebody ring me; I can be reached after six
-- complaint: they are not happy with us, e.g. this is a complaint; nobody answers; I am upset; you promised it
-- question: they only want to know something, e.g. is my daughter insured as well; may I pay later
-- note: they tell something or want it recorded, e.g. for your files; just note it; please record my wish
+- complaint: they are not happy with us, e.g. I want to complain; nobody answers; I am upset; \
+you charged me wrongly; I expect an answer
+- question: a question that stays open
+- note: something to be recorded, e.g. for your files; just note it
 """
 
 
