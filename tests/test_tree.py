@@ -21,7 +21,7 @@ PACKAGES = PYPROJECT["tool"]["importlinter"]["root_packages"]
 LONGEST_FILE = 250
 LONGER = {"cli/layout.py": 260}
 """One algorithm, in the order of its steps."""
-MOST_LINES = 42_200
+MOST_LINES = 42_900
 """A ratchet: the design asks for 8,000 and the tree is far over it. Whoever raises it says so in the note."""
 EMPTY_NAMES = {"utils", "helpers", "common", "base", "manager"}
 
