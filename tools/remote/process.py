@@ -40,7 +40,7 @@ def started(systems: Sequence[System]) -> Iterator[None]:
 
 def _put_back(name: str, value: str | None) -> None:
     if value is None:
-        del os.environ[name]
+        os.environ.pop(name, None)
     else:
         os.environ[name] = value
 
