@@ -49,18 +49,39 @@ async def work(
         Contradiction: It fits the schema and not the records; asking again would only teach
             the model to hide that.
         GaveUp: Still invalid after `repairs`, or `max_turns` reached.
-        ModelFailed, BudgetExhausted, Denied, EffectUnknown, Unfinished: From below.
+        Denied, ApprovalRejected: It came to nothing because it may not read what the request names;
+            nobody in its place goes round that.
+        ModelFailed, BudgetExhausted, EffectUnknown, Unfinished: From below.
     """
     if isinstance(turn.agent, HumanAgent | Nested):
         graph = turn.agent.graph if isinstance(turn.agent, Nested) else None
         found = await (work_nested(turn, graph) if graph else ask_person(turn))
         return await _agreed(found, turn, check, state) if isinstance(found, BaseModel) else found
+    try:
+        return await _until_valid(turn, check, grounds, state, repairs, max_turns)
+    except GaveUp as error:
+        for refusal in turn.barred.values():
+            raise refusal from error
+        raise
+
+
+async def _until_valid(
+    turn: Turn,
+    check: Check | None,
+    grounds: Grounds | None,
+    state: Mapping[str, Any],
+    repairs: int,
+    max_turns: int,
+) -> dict[str, Any]:
     failures = 0
     for _ in range(max_turns):
         answer = await turn.think()
         final, problem = await _respond(turn, answer)
         if turn.moved_to:
             return {HANDED_OVER: turn.moved_to.name}
+        if final is None and _stuck(turn):
+            msg = f"{turn.agent.name} may read nothing of what it was asked about"
+            raise GaveUp(Status.DENIED, msg)
         problem = problem or _lacking(turn, answer, final)
         if grounds and not problem and (final is not None or not answer.tool_calls):
             said = final.model_dump_json() if final is not None else answer.text
@@ -107,6 +128,13 @@ async def _respond(turn: Turn, answer: AIMessage) -> tuple[BaseModel | None, str
             await turn.use(request["name"], request["args"], request["id"])
     # A result that was given before a call beside it could be carried out rests on nothing.
     return (None, unread) if unread else (final, problem)
+
+
+def _stuck(turn: Turn) -> bool:
+    """Whether nothing can come of asking it again: it owes a result, and each tool it has was refused."""
+    tools = {tool.name for tool in turn.agent.tools}
+    owes = turn.agent.returns is not None and not turn.handoffs
+    return owes and bool(tools) and tools <= set(turn.barred)
 
 
 async def _agreed(

@@ -81,6 +81,7 @@ class Turn:
         new: Messages that the turn added.
         owes: It said that it did what it didn't do, so that next it must call a tool.
         refused: Writes that were asked for and not allowed; the run's outcome says so.
+        barred: Tool → why it may not read what the request itself names, until it reads with it after all.
         wrote: Something was changed, so nobody may begin this visit anew.
         behind: Somebody else tries where this comes to nothing.
         place: Where a pattern in the agent's place works; the actor's position where nobody else may.
@@ -95,6 +96,7 @@ class Turn:
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
     new: list[AnyMessage] = field(default_factory=list)
     refused: list[Fault] = field(default_factory=list)
+    barred: dict[str, Denied | ApprovalRejected] = field(default_factory=dict)
     wrote: bool = False
     owes: bool = False
     behind: bool = False
@@ -152,9 +154,12 @@ class Turn:
         except (Denied, ApprovalRejected) as error:
             if tool.writes:
                 self.refused.append(fault(self.agent.name, error))
+            elif all(self._is_told(value) for value in args.values() if value is not None):
+                self.barred.setdefault(name, error)
             self.reply(call_id, f"refused: {error.reason}", error=True)
         else:
             self.wrote = self.wrote or tool.writes
+            self.barred.pop(name, None)
             self.reply(call_id, json.dumps(result, ensure_ascii=False))
 
     async def hand_over(self, name: str, args: dict[str, Any], call_id: str | None) -> None:

@@ -84,9 +84,14 @@ async def test_without_a_majority_the_offline_arbiter_passes_it_to_a_person(desk
 async def test_a_claim_of_somebody_else_is_not_looked_at(desk):
     run = await desk.start("Please assess claim CL-400037", "C-10014")
 
-    assert run.outcome["status"] == "escalated"
+    assert run.outcome["status"] == "denied"
     assert run.outcome["result"]["verdicts"] == {}
+    assert run.outcome["reasons"][:4] == [
+        f"{name}: Denied: This claim doesn't belong to the customer."
+        for name in ("coverage", "fraud", "cost", "history")
+    ]
     assert "only-own-claims" in str(run.entries("refused"))
+    assert run.outcome["usage"]["model_calls"] < 12, "who may read nothing isn't asked for a verdict"
 
 
 def verdict(name: str, choice: str, claim: str) -> Any:
@@ -94,8 +99,8 @@ def verdict(name: str, choice: str, claim: str) -> Any:
     return call(name, choice=choice, confidence=99, reason="I say so", evidence=evidence, claim_id=claim)
 
 
-def say(claim: str, **otherwise: Any) -> None:
-    """Let every assessor say `pay`, and some say something else."""
+def say(claim: str, **otherwise: Any) -> ScriptedChatModel:
+    """Let every assessor say `pay`, and some something else, or a list of things."""
     jobs = {
         "Cover": "policy covers",
         "Fraud": "wrong with a claim",
@@ -103,7 +108,34 @@ def say(claim: str, **otherwise: Any) -> None:
         "History": "history of the customer",
     }
     all_pay = {who: verdict(f"{who}Opinion", "pay", claim) for who in jobs}
-    use_model(ScriptedChatModel(scripts={jobs[who]: [said] for who, said in (all_pay | otherwise).items()}))
+    scripts = {who: said if isinstance(said, list) else [said] for who, said in (all_pay | otherwise).items()}
+    model = ScriptedChatModel(scripts={jobs[who]: said for who, said in scripts.items()})
+    use_model(model)
+    return model
+
+
+async def test_a_wrong_number_that_nobody_named_can_be_mended(desk):
+    """It may read nothing by either tool with its own slip, and is asked again all the same."""
+    mine, others = "CL-400015", "CL-400037"
+    slips = [call(tool, claim_id=others) for tool in ("claim_signals", "get_claim")]
+    mended = [call("claim_signals", claim_id=mine), verdict("FraudOpinion", "pay", mine)]
+    say(mine, Fraud=[*slips, *mended])
+
+    run = await desk.start(f"Please assess claim {mine}", "C-10028")
+
+    assert run.choices["fraud"] == "pay"
+
+
+async def test_who_is_refused_what_was_asked_about_is_not_asked_again(desk):
+    """A model that would go on for ever is stopped once each of its tools was refused."""
+    others = "CL-400037"
+    reads = [call(tool, claim_id=others) for tool in ("claim_signals", "get_claim")]
+    model = say(others, Fraud=[*reads, "I can't tell", "I can't tell", "I can't tell"])
+
+    run = await desk.start(f"Please assess claim {others}", "C-10014")
+
+    assert run.outcome["status"] == "denied"
+    assert len([each for each in model.prompts if "FraudOpinion" in each.tools]) == len(reads)
 
 
 async def test_no_model_can_grant_cover_or_judge_another_claim(desk):
