@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from governance.act_json import act_to_json
 from governance.acts import Act, Json
@@ -15,9 +14,13 @@ from governance.approval_rules import ApprovalRules
 from governance.canonical import digest
 from governance.clock import moment, stamp
 from governance.errors import ApprovalRejected, InvalidInput
+from governance.ids import new_id
 from governance.store import Tx
 
 PENDING, APPROVED, REJECTED, EXPIRED, CONSUMED = "pending", "approved", "rejected", "expired", "consumed"
+VOID = "void"
+"""Taken back before anybody answered: asked again under other policies, or the run has ended. It is no no."""
+
 _COLUMNS = (
     "id, run, tenant, action, asked_key, asked_hash, args_hash, policy_version, requester, act, args,"
     " description, allowed, roles, state, created, expires, decision, decided_by, on_behalf_of, decided,"
@@ -36,7 +39,7 @@ class Approval:
         act: What was asked for, as JSON.
         args: The arguments to act with: as asked, or as edited.
         roles: Roles of which one is needed to answer.
-        state: `pending`, `approved`, `rejected`, `expired` or `consumed`.
+        state: `pending`, `approved`, `rejected`, `expired`, `consumed` or `void`.
         on_behalf_of: Who delegated the answer to `decided_by`, if anybody did.
         consumed_by: Key of the act that used the grant.
         later: Role → moment from which it may answer too, where nobody has answered by then.
@@ -76,7 +79,7 @@ class Approval:
     @property
     def reason(self) -> str:
         """Why it stands as it does, in one sentence."""
-        if self.state == EXPIRED:
+        if self.state in {EXPIRED, VOID}:
             return self.message or f"nobody answered until {self.expires}"
         if self.decided_by is None:
             return f"waits for {' or '.join(self.roles)}"
@@ -118,7 +121,7 @@ def create(
         ApprovalRejected: The run has asked as often as it may.
     """
     run, asked_hash = act.actor.run, digest(dict(act.args))
-    asked = tx.one("SELECT count(*) FROM approvals WHERE run = ?", (run.id,))
+    asked = tx.one("SELECT count(*) FROM approvals WHERE run = ? AND state <> ?", (run.id, VOID))
     if asked and asked[0] >= rules.per_run:
         msg = f"{run.id} has put {asked[0]} questions to people, as many as a run may; go on without it"
         raise ApprovalRejected(approval_id="", reason=msg)
@@ -126,12 +129,12 @@ def create(
     tx.execute(
         "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND action = ? AND asked_hash = ?"
         " AND state = ? AND policy_version <> ?",
-        (EXPIRED, why, run.id, act.action, asked_hash, PENDING, policy_version),
+        (VOID, why, run.id, act.action, asked_hash, PENDING, policy_version),
     )
     superiors = enumerate(rules.superiors(act.action), 1)
     later = {role: stamp(now + n * rules.expires_after) for n, role in superiors}
     approval = Approval(
-        id=f"apr-{uuid4().hex[:12]}",
+        id=new_id("apr", 12),
         run=run.id,
         tenant=run.user.tenant,
         action=act.action,
@@ -212,6 +215,14 @@ def expire(tx: Tx, approval: Approval, now: datetime) -> Approval:
     return current
 
 
+def take_back(tx: Tx, run_id: str, why: str) -> None:
+    """Void what a run asks and nobody has answered."""
+    tx.execute(
+        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND state = ?",
+        (VOID, why, run_id, PENDING),
+    )
+
+
 def record(tx: Tx, approval: Approval) -> None:
     """Write a person's decision."""
     tx.execute(
@@ -227,9 +238,9 @@ def record(tx: Tx, approval: Approval) -> None:
 
 def _bound(tx: Tx, act: Act, policy_version: str) -> list[Approval]:
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM approvals WHERE run = ? AND action = ? AND (policy_version = ? OR state = ?)"
-        " ORDER BY created, id",
-        (act.actor.run.id, act.action, policy_version, REJECTED),
+        f"SELECT {_COLUMNS} FROM approvals WHERE run = ? AND action = ? AND state <> ?"
+        " AND (policy_version = ? OR state = ?) ORDER BY created, id",
+        (act.actor.run.id, act.action, VOID, policy_version, REJECTED),
     )
     return [_read(row) for row in rows]
 

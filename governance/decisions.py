@@ -9,7 +9,7 @@ from datetime import datetime
 from governance import approvals
 from governance.acts import Decision, Effect, Json
 from governance.answers import Answer
-from governance.approvals import APPROVED, CONSUMED, EXPIRED, REJECTED, Approval
+from governance.approvals import APPROVED, CONSUMED, EXPIRED, REJECTED, VOID, Approval
 from governance.canonical import digest
 from governance.clock import stamp
 from governance.delegation import giver_for
@@ -33,13 +33,16 @@ class Rules:
     recheck: Callable[[Approval, Mapping[str, Json]], Decision]
 
 
-def decide(tx: Tx, user: User, answer: Answer, *, rules: Rules, now: datetime) -> Approval:
+def decide(tx: Tx, user: User, answer: Answer, *, rules: Rules, now: datetime) -> tuple[Approval, bool]:
     """Record an answer.
 
-    The same answer by the same person again changes nothing and returns the record as it stands.
+    The same answer by the same person again changes nothing.
 
     Args:
         user: The authenticated person; names in payloads count for nothing.
+
+    Returns:
+        The record as it stands, and whether this answer made it so.
 
     Raises:
         Denied: This person may not answer this question, or policy forbids what they edited.
@@ -50,7 +53,7 @@ def decide(tx: Tx, user: User, answer: Answer, *, rules: Rules, now: datetime) -
     said = digest([answer.decision, answer.tool, dict(answer.args) if answer.args is not None else None])
     if approval.state in {APPROVED, REJECTED, CONSUMED}:
         if approval.decided_by == user.id and approval.answer_hash == said:
-            return approval
+            return approval, False
         msg = f"approval {approval.id} was {approval.reason}; a decision stands"
         raise InvalidInput(msg)
     _still_open(approval, rules.version)
@@ -73,7 +76,7 @@ def decide(tx: Tx, user: User, answer: Answer, *, rules: Rules, now: datetime) -
         answer_hash=said,
     )
     approvals.record(tx, decided)
-    return decided
+    return decided, True
 
 
 def _findable(tx: Tx, user: User, approval_id: str) -> Approval:
@@ -112,6 +115,9 @@ def _authority(tx: Tx, user: User, approval: Approval, rules: Rules, now: dateti
 
 
 def _still_open(approval: Approval, policy_version: str) -> None:
+    if approval.state == VOID:
+        msg = f"approval {approval.id} is void: {approval.reason}; `tower approvals` lists what is open"
+        raise InvalidInput(msg)
     if approval.state == EXPIRED:
         msg = f"approval {approval.id} has expired and counts as rejected: {approval.reason}"
         raise InvalidInput(msg)

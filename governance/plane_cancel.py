@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from governance import runs
-from governance.approvals import EXPIRED, PENDING
+from governance import approvals, runs
 from governance.audit import Entry
 from governance.errors import InvalidInput
 from governance.outcome import Status
@@ -50,16 +49,8 @@ class Cancelling(Hearing):
             if not runs.close(tx, run.id, outcome, self.clock()):
                 return False
             self._settle_open(tx, run)
-            _void_questions(tx, run.id, reason)
+            approvals.take_back(tx, run.id, reason)
             self.audit.append(tx, Entry.of_run("run_ended", run, user, status=status, reason=reason))
             return True
 
         return await self.store.transact(work)
-
-
-def _void_questions(tx: Tx, run_id: str, why: str) -> None:
-    """Take back what a run asks, since it has ended."""
-    tx.execute(
-        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND state = ?",
-        (EXPIRED, why, run_id, PENDING),
-    )

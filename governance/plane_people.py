@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from governance.answers import parse
 from governance.approval_rules import ApprovalRules
 from governance.approvals import Approval
 from governance.audit import Entry
+from governance.connections import ReadOnly
 from governance.decisions import Rules
 from governance.errors import ControlUnavailable, Denied, TowerError
 from governance.gate import REVIEW
@@ -56,7 +58,8 @@ class Hearing(RunBook):
             policy_version=self.version,
             body=body,
         )
-        await self.store.transact(lambda tx: self.audit.append(tx, entry))
+        with suppress(ReadOnly):  # refused all the same
+            await self.store.transact(lambda tx: self.audit.append(tx, entry))
 
     async def shown_to(self, user: User, approval: Approval) -> Approval:
         """A question as a person may see it: real values where policy lets them; each look is logged."""
@@ -173,7 +176,9 @@ class Hearing(RunBook):
             )
 
         rules = Rules(self.version, permit, recheck)
-        decided = decisions.decide(tx, user, parse(answer), rules=rules, now=self.clock())
+        decided, anew = decisions.decide(tx, user, parse(answer), rules=rules, now=self.clock())
+        if not anew:
+            return decided  # no second decision, in the log as in what people had to do
         body = {"approval": decided.id, "args": dict(decided.args), "message": decided.message}
         entry = Entry(
             "approval_decided",

@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from governance import budget, events, manifest, releases, runs, timers
+from governance import approvals, budget, events, manifest, releases, runs, timers
 from governance.acts import Act, Json
 from governance.audit import Entry
 from governance.clock import stamp
 from governance.contract import Contract
 from governance.errors import Denied, ReleaseChanged
 from governance.events import Event
+from governance.ids import new_id
 from governance.plane_parts import Parts
 from governance.principals import Run, User
 from governance.runs import Record
@@ -48,7 +49,7 @@ class RunBook(Parts):
         Raises:
             EventSeen: The event was handled before; nothing was opened.
         """
-        run = Run(runs.new_id(), thread_id, graph, user, subject, verified, self.version, contract)
+        run = Run(new_id("run", 16), thread_id, graph, user, subject, verified, self.version, contract)
 
         def work(tx: Tx) -> None:
             runs.open_run(tx, run, input, self.clock(), follows=follows)
@@ -141,6 +142,7 @@ class RunBook(Parts):
         self._settle_open(tx, run)
         closed = {**outcome, "usage": self._used(tx, run.id)}
         if runs.close(tx, run.id, closed, self.clock()):
+            approvals.take_back(tx, run.id, "its run has ended")
             self.audit.append(tx, Entry.of_run("run_ended", run, status=str(outcome.get("status"))))
         return closed
 

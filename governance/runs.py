@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from governance.acts import Json
 from governance.clock import stamp
@@ -40,11 +39,6 @@ class Record:
     state: str
     ended: str | None
     outcome: dict[str, Any] | None
-
-
-def new_id() -> str:
-    """A run's id that nobody guesses."""
-    return f"run-{uuid4().hex[:16]}"
 
 
 def open_run(tx: Tx, run: Run, run_input: Json, now: datetime, *, follows: bool = False) -> None:

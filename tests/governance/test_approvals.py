@@ -290,11 +290,44 @@ async def test_another_policy_version_asks_again(build, plane, run, limits, chan
     with pytest.raises(InvalidInput, match="another policy"):
         await now.decide(LENA, yes(unanswered))
     await ask(now, large(run, 2, args=LARGE | {"amount": 70_000}))
-    assert (await now.approval(unanswered)).state == "expired"
+    assert (await now.approval(unanswered)).state == "void"
     await now.decide(LENA, yes(new))
     assert (await now.clear(large(run))).decision.version == now.version != plane.version
     logged = [e["policy_version"] for e in now.audit.entries(run=run.id, kind="cleared")]
     assert logged == [now.version]
+
+
+@pytest.mark.scenario(42)
+async def test_a_change_that_is_taken_back_is_no_answer(build, plane, run, limits):
+    """Neither where a roll-back brings the old rules back, nor where an old process has them still."""
+    first = await ask(plane, large(run))
+    other = build(limits=replace(limits, approvals=replace(limits.approvals, per_run=2)))
+    second = await ask(other, large(run))
+    third = await ask(plane, large(run))
+
+    assert len({first, second, third}) == 3
+    for void in (first, second):
+        with pytest.raises(InvalidInput, match="is void: a policy or a limit changed"):
+            await plane.decide(LENA, yes(void))
+    await plane.decide(LENA, yes(third))
+    assert (await plane.clear(large(run))).approved_by == "lena"
+
+
+async def test_a_run_that_ends_takes_its_questions_back(plane, run):
+    asked = await ask(plane, large(run))
+    await plane.store.transact(lambda tx: plane.end(tx, run, {"status": "completed"}))
+
+    assert await plane.pending("harbor") == []
+    with pytest.raises(InvalidInput, match="is void: its run has ended"):
+        await plane.decide(LENA, yes(asked))
+
+
+async def test_the_same_yes_again_is_one_decision(plane, run):
+    asked = await ask(plane, large(run))
+    answers = await asyncio.gather(*(plane.decide(LENA, yes(asked)) for _ in range(3)))
+
+    assert {answer.state for answer in answers} == {"approved"}
+    assert len(list(plane.audit.entries(kind="approval_decided"))) == 1
 
 
 @pytest.mark.scenario(42)

@@ -72,7 +72,7 @@ def test_a_waiting_run_is_cancelled_with_its_question(server: Server):
     assert state == "ended"
     assert '"cancelled"' in outcome
     approval = interrupt["value"]["approval_id"]
-    assert control(server, "SELECT state FROM approvals WHERE id = ?", approval) == [("expired",)]
+    assert control(server, "SELECT state FROM approvals WHERE id = ?", approval) == [("void",)]
     answer = {"approval_id": approval, "decisions": [{"type": "approve"}]}
     assert lena.answer(thread, answer).status_code >= 400
     kinds = [row[0] for row in control(server, "SELECT kind FROM audit WHERE run = ? ORDER BY seq", run)]
