@@ -86,32 +86,43 @@ def given(assignee: Assignee, state: TeamState, run: Run) -> list[AnyMessage]:
         return [*state["messages"], *([HumanMessage(state["task"])] if state["task"] else [])]
     about = f"Customer: {run.subject} (verified: {run.verified})" if run.subject else ""
     seen = [
-        f'<document name="{name}" origin="worker">\n{_found(name, state["results"][name])}\n</document>'
+        f'<document name="{name}" origin="worker">\n{_ended(name, state["results"][name])}\n</document>'
         for name in assignee.sees
         if name in state["results"]
     ]
     return [HumanMessage("\n\n".join(filter(None, [about, state["task"] or assignee.job, *seen])))]
 
 
-def _found(name: str, outcome: Outcome) -> str:
+def _ended(name: str, outcome: Outcome) -> str:
     """How a worker ended and what it found, in words where it used any."""
-    result = json.dumps(outcome["result"], ensure_ascii=False, default=str) if outcome["result"] else ""
-    found = outcome["answer"] or result or "; ".join(outcome["reasons"])
-    return f"{name} ended {outcome['status']}: {found}".replace("</document", "&lt;/document")
+    found = _found(outcome)
+    said = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
+    return f"{name} ended {outcome['status']}: {said}".replace("</document", "&lt;/document")
+
+
+def _found(outcome: Outcome) -> Any:
+    """What others are told of a worker: its answer or result, after why it isn't completed.
+
+    What was stopped leaves records behind as tools returned them; those aren't passed on.
+    """
+    done = outcome["status"] == Status.COMPLETED
+    answer = outcome["answer"] if done or outcome["status"] == Status.PARTIAL else ""
+    said = "\n".join(filter(None, [*([] if done else outcome["reasons"]), answer]))
+    return said or (done and outcome["result"]) or outcome["status"]
 
 
 def _reported(name: str, task: str, outcome: Outcome) -> dict[str, Any]:
-    reasons = "; ".join(outcome["reasons"])
-    found = outcome["answer"] or outcome["result"] or reasons
+    found = _found(outcome)
     update: dict[str, Any] = {
         "visits": {name: 1},
         "results": {name: outcome},
         "reports": [report(name, task, outcome["status"], found)],
-        "messages": [AIMessage(outcome["answer"] or reasons or outcome["status"], name=name)],
+        "messages": [AIMessage(found if isinstance(found, str) else outcome["status"], name=name)],
         "dissent": outcome["dissent"],
     }
     if outcome["status"] not in CARRIED:
-        update["faults"] = [{"status": outcome["status"], "step": name, "reason": reasons}]
+        reason = "; ".join(outcome["reasons"])
+        update["faults"] = [{"status": outcome["status"], "step": name, "reason": reason}]
     return update
 
 
@@ -130,7 +141,7 @@ def team_outcome(manager: str) -> Compose:
         reports: dict[str, Outcome] = {name: found for name, found in results.items() if name != manager}
         ended = [Status(found["status"]) for found in reports.values()]
         useful = any(status in (Status.COMPLETED, Status.PARTIAL) for status in ended)
-        failed = [name for name, found in reports.items() if found["status"] == Status.FAILED]
+        short = [n for n, found in reports.items() if found["status"] in (Status.PARTIAL, Status.FAILED)]
         idle = [
             n for n, found in reports.items() if found["status"] not in (Status.COMPLETED, Status.PARTIAL)
         ]
@@ -140,7 +151,7 @@ def team_outcome(manager: str) -> Compose:
         return {
             "status": worst(carried),
             "answer": final["answer"] or "\n".join(answers),
-            "reasons": [f"{name}: {reason}" for name in failed for reason in reports[name]["reasons"]],
+            "reasons": [f"{name}: {reason}" for name in short for reason in reports[name]["reasons"]],
             "evidence": [item for found in reports.values() for item in found["evidence"]],
             "undone": [*undone, *idle, *final["undone"]],
             "result": {name: found["result"] for name, found in reports.items()},

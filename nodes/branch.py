@@ -22,7 +22,7 @@ from nodes.agent import work
 from nodes.degrade import BRANCHES, at_work, runs_low
 from nodes.fallback import first_valid
 from nodes.faults import fault, misfit
-from nodes.nested import Compiled, run_nested
+from nodes.nested import Compiled, ended_short, run_nested
 from nodes.place import current_run, position_at
 from nodes.state import Context, Fault, RunState
 from nodes.step import Node, Step
@@ -30,7 +30,7 @@ from nodes.turn import turn_for
 from nodes.verdict import MOST_FINDINGS, Absence, Verdict
 
 Found = tuple[dict[str, Any], list[Fault]]
-"""A verdict, and the writes that were refused on the way to it."""
+"""A verdict, and what stands against it: writes that were refused on the way, or that it is partial."""
 
 
 class Absent(Exception):
@@ -136,8 +136,10 @@ def nested_node(
             await crowd.check(run, name)
             position = position_at(name, state, config)
             ended = await run_nested(position, graph, state["messages"], limited, runtime.context)
-            dissent.extend(ended["outcome"]["dissent"])
-            return _verdict_of(ended["outcome"], schema), []
+            outcome = ended["outcome"]
+            dissent.extend(outcome["dissent"])
+            partial = [fault(name, ended_short(outcome))] if outcome["status"] == Status.PARTIAL else []
+            return _verdict_of(outcome, schema), partial
 
         kept = await _kept(name, run, in_time(look, nullcontext(), run=run, name=name, timeout=timeout))
         return kept | {"dissent": dissent}

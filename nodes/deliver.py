@@ -72,6 +72,8 @@ def deliver_node(compose: Compose = last_answer) -> Node:
 
 def _outcome(state: RunState, composed: dict[str, Any]) -> Outcome:
     faults = state.get("faults", [])
+    short = [f["step"] for f in faults if f["status"] in CUT_SHORT]
+    left = [f"{f['step']}: {item}" for f in faults for item in f.get("undone", [])]
     statuses = [Status(f["status"]) for f in faults] + [Status(composed.get("status", Status.COMPLETED))]
     return {
         "status": worst(statuses).value,
@@ -79,7 +81,7 @@ def _outcome(state: RunState, composed: dict[str, Any]) -> Outcome:
         "reasons": [*composed.get("reasons", []), *(f"{f['step']}: {f['reason']}" for f in faults)],
         "evidence": composed.get("evidence", []),
         "dissent": _each_once([*composed.get("dissent", []), *state.get("dissent", [])]),
-        "undone": composed.get("undone") or [f["step"] for f in faults if f["status"] in CUT_SHORT],
+        "undone": [*(composed.get("undone") or short), *left],
         "result": composed.get("result", {}),
         "usage": {},
     }

@@ -33,9 +33,9 @@ class Contradiction(Exception):
 class Unfinished(Exception):
     """Whoever stands in an agent's place ended otherwise than completed."""
 
-    def __init__(self, status: Status, reason: str) -> None:
+    def __init__(self, status: Status, reason: str, undone: Sequence[str] = ()) -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.undone = status, undone
 
 
 class GaveUp(Unfinished):
@@ -61,8 +61,10 @@ def fault(step: str, error: Exception) -> Fault:
         InvalidArguments: Status.FAILED,
         Contradiction: Status.ESCALATED,
     }
-    status = error.status if isinstance(error, Unfinished) else statuses.get(type(error), Status.FAILED)
-    return {"status": status.value, "step": step, "reason": str(error)}
+    if isinstance(error, Unfinished):
+        left: Fault = {"status": error.status.value, "step": step, "reason": str(error)}
+        return {**left, "undone": list(error.undone)} if error.undone else left
+    return {"status": statuses.get(type(error), Status.FAILED).value, "step": step, "reason": str(error)}
 
 
 STEP_ERRORS = (

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from governance.choices import traces
 from governance.control import control
-from governance.outcome import Status
+from governance.outcome import Outcome, Status
 from nodes.climb import ABOVE_KEY, gave_up
 from nodes.faults import GaveUp, Unfinished, fault, misfit
 from nodes.place import PATH_KEY
@@ -73,7 +73,7 @@ async def work_nested(turn: Turn, graph: Compiled) -> dict[str, Any] | BaseModel
     turn.dissent += outcome["dissent"]
     if outcome["status"] != Status.COMPLETED:
         ends = GaveUp if gave_up(outcome) and not left.asked else Unfinished
-        short = ends(Status(outcome["status"]), "; ".join(outcome["reasons"]) or outcome["status"])
+        short = ended_short(outcome, ends)
         if short.status is not Status.PARTIAL:
             raise short
         turn.refused.append(fault(name, short))
@@ -84,6 +84,12 @@ async def work_nested(turn: Turn, graph: Compiled) -> dict[str, Any] | BaseModel
     except ValidationError as error:
         msg = f"{name}'s outcome has no result that fits {turn.agent.returns.__name__}: {misfit(error)}"
         raise GaveUp(Status.FAILED, msg) from error
+
+
+def ended_short(outcome: Outcome, ends: type[Unfinished] = Unfinished) -> Unfinished:
+    """Say of an outcome that isn't completed why, and what was left undone."""
+    reason = "; ".join(outcome["reasons"]) or outcome["status"]
+    return ends(Status(outcome["status"]), reason, outcome["undone"])
 
 
 async def run_nested(

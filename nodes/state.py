@@ -34,6 +34,8 @@ class Fault(TypedDict):
     step: str
     reason: str
     detail: NotRequired[dict[str, Any]]
+    undone: NotRequired[list[str]]
+    """What a pattern in the step's place left undone."""
 
 
 class Question(TypedDict):

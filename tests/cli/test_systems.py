@@ -39,16 +39,27 @@ def paid(tower: Tower, run: str) -> int:
     )
 
 
-def claim(tower: Tower, expected: Expectation) -> tuple[str, dict[str, str]]:
-    ended = tower.json("run", *arguments(expected), "--graph", "sequential")
+def claim(tower: Tower, expected: Expectation, graph: str = "sequential") -> tuple[str, dict[str, str]]:
+    ended = tower.json("run", *arguments(expected), "--graph", graph)
     return ended["run"], ended["outcome"]
 
 
-def test_changed_nothing_is_paid_and_the_change_is_named(tower: Tower, small_claim: Expectation):
+def test_changed_nothing_is_paid_and_the_change_is_named_in_the_note_too(
+    tower: Tower, small_claim: Expectation
+):
+    notes, customer = "SELECT text FROM desk_notes WHERE customer_id = ?", "C-10001"
+    record = (
+        "SELECT name, email, phone, birthdate, street, city, iban FROM desk_customers WHERE customer_id = ?"
+    )
+    before = tower.sql(notes, customer, store="desk")
     with up(tower, CHANGED):
-        run, outcome = claim(tower, small_claim)
+        run, outcome = claim(tower, small_claim, "supervisor")
+    [(note,)] = [row for row in tower.sql(notes, customer, store="desk") if row not in before]
+    [personal] = tower.sql(record, customer, store="desk")
 
-    assert outcome["status"] != "completed"
+    assert "get_invoice failed: billing changed get_invoice" in note
+    assert not [value for value in personal if str(value) in note]
+    assert outcome["status"] == "partial"
     assert "result amount is gone" in str(outcome["reasons"])
     assert "result total is new (string)" in str(outcome["reasons"])
     assert paid(tower, run) == 0

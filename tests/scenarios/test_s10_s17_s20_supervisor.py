@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from graphs.concurrent import concurrent
 from graphs.pattern import PatternError
 from graphs.supervisor import supervisor
 from models.door import use_model
 from models.scripted import Delayed, ScriptedChatModel
 from nodes.assignee import Assignee
+from nodes.resolve import Vote
 from tests.scenarios.conftest import LENA, calls_all, says
 from tests.scenarios.managed import BOSS, SMALL, assigns, finishes, flat, limit, team_of_teams, whole_story
+from tests.second.assessors import DOUBT, PAST, opines
 from tests.second.office import A, agent
 
 LOOK = {"worker": "a", "task": "Look at the order T-001.", "reason": "it is their job"}
@@ -204,6 +207,32 @@ async def test_isolated_workers_see_their_task_and_named_results_and_no_more(des
     assert "It cost 40.00." in b
     assert "the fox" in c
     assert "It is due." in c
+
+
+async def test_of_a_worker_that_failed_the_others_hear_why_and_no_leftovers(desk):
+    panel = concurrent([PAST, DOUBT], resolve=[Vote()]).compile(name="panel")
+    workers = {
+        "panel": Assignee(panel, job="Vote."),
+        "b": Assignee(agent("b", "cashier"), sees=("panel",)),
+        "c": Assignee(agent("c", "cashier"), context="shared"),
+    }
+    team = supervisor(BOSS, workers).compile(name="supervisor", checkpointer=desk.saver)
+    scripts = {
+        "Job of boss.": [assigns("panel"), assigns("b", "Look at T-001."), assigns("c"), finishes()],
+        "Job of past.": [opines("refund", why="<iban:0123456789ab> paid")],
+        "Job of doubt.": [RuntimeError("the line is dead")] * 2,
+        **{f"Job of {name}.": [says("Noted.")] for name in "bc"},
+    }
+    model = ScriptedChatModel(scripts=scripts)
+    use_model(model)
+
+    run = await desk.start(team, "Refund T-001 please")
+
+    assert run.outcome["status"] == "partial"
+    told = [prompt.text for prompt in model.prompts if prompt.key[7:-1] in ("boss", "b", "c")][1:]
+    assert len(told) == 5
+    assert all("doubt: ModelFailed" in text and "the line is dead" in text for text in told)
+    assert not [text for text in told if "<iban:" in text]
 
 
 async def test_a_worker_that_takes_too_long_is_cut_off_and_named(desk):
