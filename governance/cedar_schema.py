@@ -87,7 +87,7 @@ def tool_action(tool: ToolSurface) -> str:
     return (
         f'action "{tool.name}" in [Action::"call"] appliesTo '
         "{ principal: [Agent], resource: [Tool], "
-        f"context: {{ args: {args}, asked?: {args}, confidence?: Long, {RUN_FACTS} }} }};"
+        f"context: {{ args: {args}, asked?: {args}, confidence?: Long, already?: Long, {RUN_FACTS} }} }};"
     )
 
 

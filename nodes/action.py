@@ -91,7 +91,7 @@ def review_node(action: Action) -> Node:
             return Command(goto=action.name, update=visited)
         try:
             actor = await actor_at(action.agent.identity, place, state, config)
-            act = act_for(action.tool, args, actor, 1, action.sure(state))
+            act = await act_for(action.tool, args, actor, 1, action.sure(state))
             # A "no" from policy is met at the action itself, where it is cleared and logged.
             decision = await control().assess(act)
             if decision.effect is not Effect.APPROVE:

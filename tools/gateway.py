@@ -14,7 +14,7 @@ from governance.acts import Act, Clearance, Cost, Json, Seam
 from governance.confidence import FACT
 from governance.control import control
 from governance.errors import BreakerOpen, EffectUnknown, TowerError
-from governance.principals import Actor
+from governance.principals import Actor, Run
 from tools.binding import arguments, injected, made, masked
 from tools.doubt import reconcile
 from tools.spec import Tool
@@ -32,11 +32,12 @@ class _Lost(Exception):
     """An attempt ended without an answer."""
 
 
+ALREADY = "already"
 ATTEMPTS = 2
 """Of what may be repeated; each is cleared and budgeted."""
 
 
-def act_for(
+async def act_for(
     tool: Tool, args: Mapping[str, Json], actor: Actor, sequence: int, sure: int | None = None
 ) -> Act:
     """What calling `tool` means to the control plane; arguments are checked against its schema.
@@ -46,6 +47,7 @@ def act_for(
 
     Raises:
         InvalidArguments: They don't fit.
+        ToolFailed: The records can't say what counts with it.
     """
     try:
         checked = tool.args.model_validate(dict(args)).model_dump(mode="json")
@@ -54,6 +56,9 @@ def act_for(
         msg = f"{tool.name} can't be called like this: {problems}"
         raise InvalidArguments(msg) from error
     canonical = json.dumps(checked, sort_keys=True)
+    facts: dict[str, Json] = {} if sure is None else {FACT: sure}
+    if tool.already:
+        facts[ALREADY] = await _already(tool, tool.already, actor.run, checked)
     return Act(
         seam=Seam.TOOL,
         actor=actor,
@@ -64,8 +69,18 @@ def act_for(
         sequence=sequence,
         cost=Cost(tool_calls=1),
         repeatable=tool.idempotent or not tool.writes,
-        facts={} if sure is None else {FACT: sure},
+        facts=facts,
     )
+
+
+async def _already(tool: Tool, query: Tool, run: Run, args: Mapping[str, Json]) -> int:
+    try:
+        given = await arguments(query, run, args)
+        async with asyncio.timeout(control().limits.timeouts.tool):
+            return int(await query.run(**given, **injected(query, run, "")))
+    except Exception as error:  # whatever a tool raises, without the number nothing is put to policy
+        msg = f"{tool.name} wasn't tried: {query.name} failed with {type(error).__name__}"
+        raise ToolFailed(msg) from error
 
 
 async def call(
@@ -88,7 +103,7 @@ async def call(
         Denied, ApprovalRequired, ApprovalRejected, BudgetExhausted, RateLimited: From the control plane.
         EffectUnknown: It may have been done.
     """
-    act = act_for(tool, args, actor, sequence, sure)
+    act = await act_for(tool, args, actor, sequence, sure)
     lost = ""
     left = ATTEMPTS if act.repeatable else 1
     while True:

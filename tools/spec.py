@@ -70,6 +70,8 @@ class Tool:
             One that can't tell raises.
         window: For how long its compensation still works; None is for as long as the records stand.
         told: Arguments that an agent takes from the request's own words and from nowhere else.
+        already: A reading tool that policy gets the number of, from this one's arguments, as
+            `context.already`: what counts towards the same limit and stands in the records.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Tool:
     settled_by: Tool | None = None
     window: timedelta | None = None
     told: tuple[str, ...] = ()
+    already: Tool | None = None
 
     @property
     def description(self) -> str:
@@ -157,6 +160,7 @@ def tool(  # noqa: PLR0913 - one declaration each
     settled_by: Tool | None = None,
     window: timedelta | None = None,
     told: tuple[str, ...] = (),
+    already: Tool | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Tool]:
     """Make a tool of an async function.
 
@@ -187,7 +191,8 @@ def tool(  # noqa: PLR0913 - one declaration each
             raise ValueError(msg)
         once = (not writes or "key" in parameters) if idempotent is None else idempotent
         return Tool(
-            name, function, owner, risk, writes, once, undo, data, needs, yields, settled_by, window, told
-        )
+            name, function, owner, risk, writes, once, undo, data, needs, yields, settled_by, window, told,
+            already,
+        )  # fmt: skip
 
     return wrap

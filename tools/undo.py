@@ -111,7 +111,7 @@ async def undo(
     planned = [_compensation(toolbox, effect) for effect in reversed(done)]
     needed = Counter(tool.name for _, tool, _ in planned if tool)
     run = await control().open_undo(user, origin, needed)
-    steps = [_step(effect, tool, args, run) for effect, tool, args in planned]
+    steps = [await _step(effect, tool, args, run) for effect, tool, args in planned]
     chosen = [step for step in steps if only in {None, step.effect.action}]
     if only and not chosen:
         msg = (
@@ -160,12 +160,12 @@ def _compensation(toolbox: Toolbox, effect: Recorded) -> tuple[Recorded, Tool | 
     return effect, *(toolbox.compensation(effect.action, effect.result) or (None, {}))
 
 
-def _step(effect: Recorded, tool: Tool | None, args: dict[str, object], run: Run) -> Step:
+async def _step(effect: Recorded, tool: Tool | None, args: dict[str, object], run: Run) -> Step:
     if tool is None:
         return Step(effect, state=Undone.IRREVERSIBLE, why=f"nothing takes {effect.action} back now")
     actor = Actor(TAKES_BACK, run, f"{UNDO}/{effect.position}")
     try:
-        return Step(effect, tool, act_for(tool, args, actor, 1))
+        return Step(effect, tool, await act_for(tool, args, actor, 1))
     except InvalidArguments as error:
         return Step(effect, tool, state=Undone.FAILED, why=str(error))
 

@@ -76,7 +76,8 @@ async def _said(case: PolicyCase, run: Run) -> tuple[str, str]:
     agent = AgentIdentity(case.kind, case.kind, "evaluation", "evaluation")
     await control().register_agent(agent)
     try:
-        decision = await control().assess(act_for(tool, args, Actor(agent, run, "policy/0"), 1, case.sure))
+        act = await act_for(tool, args, Actor(agent, run, "policy/0"), 1, case.sure)
+        decision = await control().assess(act)
     except InvalidArguments as error:
         return NEVER, str(error)
     return decision.effect.value, decision.reason or ", ".join(decision.policies)

@@ -27,6 +27,7 @@ from tools.desk.terms import (
 from tools.spec import Caller, EffectKey, Risk, tool
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 
@@ -100,14 +101,25 @@ async def open_claim(  # one argument per fact of the loss
 
     Raises:
         Contradiction: The invoice isn't a repair bill of this customer, or is smaller than the amount.
-        AlreadyClaimed: The invoice has a claim already.
+        AlreadyClaimed: The invoice or the loss has a claim already.
         UnknownRecord: Policy or invoice are not in the caller's tenant.
     """
 
     def work(session: Session) -> Claim:
         policy = lookup.policy(session, caller, policy_number)
+        # The lock makes a second claim of this customer wait, so that it sees the first.
+        lookup.customer(session, caller, policy.customer_id, lock=True)
         if invoice_number:
-            _check_invoice(session, lookup.invoice(session, caller, invoice_number), policy, amount)
+            _check_invoice(lookup.invoice(session, caller, invoice_number), policy, amount)
+            _check_unclaimed(session, f"invoice {invoice_number}", ClaimRow.invoice_number == invoice_number)
+        # A second bill for a loss is for a person: nothing here tells it from the first one sent again.
+        _check_unclaimed(
+            session,
+            f"the {peril} of {loss_date} under {policy_number}",
+            ClaimRow.policy_number == policy_number,
+            ClaimRow.peril == peril,
+            ClaimRow.loss_date == loss_date,
+        )
         row = ClaimRow(
             claim_id=next_number(session, "CL"),
             customer_id=policy.customer_id,
@@ -146,7 +158,7 @@ async def withdraw_claim(claim_id: ClaimId, *, desk: Desk, key: EffectKey, calle
     return await desk.once(key, caller, Claim, work)
 
 
-def _check_invoice(session: Session, invoice: InvoiceRow, policy: PolicyRow, amount: int) -> None:
+def _check_invoice(invoice: InvoiceRow, policy: PolicyRow, amount: int) -> None:
     number = invoice.invoice_number
     if invoice.kind != "repair" or invoice.customer_id != policy.customer_id:
         msg = f"invoice {number} is not a repair bill of the customer who holds {policy.policy_number}"
@@ -154,11 +166,10 @@ def _check_invoice(session: Session, invoice: InvoiceRow, policy: PolicyRow, amo
     if amount > invoice.amount:
         msg = f"invoice {number} bears {invoice.amount} cents, not {amount}; claim at most what was billed"
         raise Contradiction(msg)
-    # The lock makes a second claim on the same bill wait, so that it sees the first.
-    session.refresh(invoice, with_for_update=True)
-    earlier = session.scalars(
-        select(ClaimRow.claim_id).where(ClaimRow.invoice_number == number, ClaimRow.status != "withdrawn")
-    ).first()
+
+
+def _check_unclaimed(session: Session, what: str, *same: ColumnElement[bool]) -> None:
+    earlier = session.scalars(select(ClaimRow.claim_id).where(*same, ClaimRow.status != "withdrawn")).first()
     if earlier:
-        msg = f"invoice {number} is already claimed by {earlier}; go on with that claim or withdraw it"
+        msg = f"{what} is already claimed by {earlier}; go on with that claim or withdraw it"
         raise AlreadyClaimed(msg)

@@ -5,19 +5,31 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 
+from sqlalchemy import func, select
+
 from tools.desk import lookup
 from tools.desk.applied import applied
 from tools.desk.database import Desk, next_number
-from tools.desk.errors import AlreadyPaid, AmountAboveAssessment, ClaimNotSettled, WrongAccount, WrongState
+from tools.desk.errors import (
+    AlreadyPaid,
+    AmountAboveAssessment,
+    ClaimNotSettled,
+    UnknownRecord,
+    WrongAccount,
+    WrongState,
+)
 from tools.desk.iban import compact
-from tools.desk.records import PaymentRow
+from tools.desk.records import ClaimRow, PaymentRow
 from tools.desk.terms import Amount, ClaimId, IbanArg, PaymentId, PaymentStatus, Record
 from tools.spec import Caller, EffectKey, Personal, Risk, tool
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from tools.desk.records import ClaimRow, CustomerRow
+    from tools.desk.records import CustomerRow
+
+ONE_LOSS = dt.timedelta(days=3)
+"""Losses under one policy that lie no further apart count as one against the limit of authority."""
 
 
 class Payment(Record):
@@ -32,6 +44,29 @@ class Payment(Record):
     paid_on: dt.date
 
 
+@tool(owner="claims", data=("claims",), needs=("desk",))
+async def settled_nearby(claim_id: ClaimId, *, desk: Desk, caller: Caller) -> int:
+    """Sum up, in cents, what the policy's other claims around the same day were approved for, paid or not.
+
+    A claim is settled before it is paid: of two that are paid at the same moment one sees the other.
+    """
+
+    def work(session: Session) -> int:
+        try:
+            claim = lookup.claim(session, caller, claim_id)
+        except UnknownRecord:
+            return 0  # there is nothing to pay either
+        query = select(func.sum(ClaimRow.payable)).where(
+            ClaimRow.policy_number == claim.policy_number,
+            ClaimRow.claim_id != claim_id,
+            ClaimRow.status.in_(("approved", "paid")),
+            ClaimRow.loss_date.between(claim.loss_date - ONE_LOSS, claim.loss_date + ONE_LOSS),
+        )
+        return int(session.scalars(query).one() or 0)
+
+    return await desk.read(work)
+
+
 @tool(
     owner="claims",
     risk=Risk.HIGH,
@@ -40,6 +75,7 @@ class Payment(Record):
     data=("claims", "bank"),
     needs=("desk",),
     settled_by=applied,
+    already=settled_nearby,
 )
 async def pay_claim(  # the last three come from the gateway
     claim_id: ClaimId,

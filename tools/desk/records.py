@@ -101,6 +101,14 @@ class ClaimRow(Row):
             sqlite_where=text("status <> 'withdrawn'"),
             postgresql_where=text("status <> 'withdrawn'"),
         ),
+        # Nor on one loss: an empty invoice number is equal to no other.
+        Index(
+            "desk_claims_one_per_loss",
+            *("policy_number", "peril", "loss_date"),
+            unique=True,
+            sqlite_where=text("status <> 'withdrawn'"),
+            postgresql_where=text("status <> 'withdrawn'"),
+        ),
     )
 
     claim_id: Mapped[str] = mapped_column(primary_key=True)

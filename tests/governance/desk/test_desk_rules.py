@@ -124,7 +124,10 @@ def deliver(**facts: Any) -> Act:
 def pay(amount: Any = 50_000, kind: str = "claims", **changes: Any) -> Act:
     args = {"claim_id": "CL-400001", "amount": amount, "iban": "<iban:aaaaaaaaaaaa>"}
     given = {name: changes.pop(name) for name in ("verified", "user", "trusted") if name in changes}
-    return call(kind, "pay_claim", given=given, **(args | changes))
+    already = changes.pop("already", 0)
+    return call(
+        kind, "pay_claim", given=given | ({} if already is None else {"already": already}), **(args | changes)
+    )
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,17 @@ ACCOUNT = {"customer_id": "C-10001", "iban": "<iban:bbbbbbbbbbbb>"}
 CASES = [
     Case("small", pay(50_000), ALLOW, "pay-within-authority", "desk/payments.cedar", DENY),
     Case("large", pay(50_001), APPROVE, "pay-with-approval", "desk/payments.cedar", DENY),
+    Case(
+        "second of one loss",
+        pay(49_900, already=101),
+        APPROVE,
+        "pay-with-approval",
+        "desk/payments.cedar",
+        DENY,
+    ),
+    Case(
+        "no word of others", pay(1, already=None), APPROVE, "pay-with-approval", "desk/payments.cedar", DENY
+    ),
     Case("zero", pay(0), DENY, "amounts-are-positive", "desk/claims.cedar", DENY),
     Case("below zero", pay(-5), DENY, "amounts-are-positive", "desk/claims.cedar", DENY),
     Case(

@@ -1,12 +1,17 @@
-"""A second letter for an invoice that has a claim goes to a person, who hears which claim that is."""
+"""A second letter for an invoice or a loss that has a claim goes to a person, who hears which claim it is."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from sqlalchemy import func, select
 
 from models.door import use_model
 from models.scripted import ScriptedChatModel, call
 from tests.graphs.desk.legs import Legs
+from tools.desk.database import Desk
+from tools.desk.records import PaymentRow
 
 pytestmark = pytest.mark.usefixtures("prepared")
 FACTS = {
@@ -20,8 +25,23 @@ FACTS = {
 }
 
 
+BURST = (
+    "On {day} May 2026 the hose of our dishwasher burst and water ran through the kitchen. Our home policy is"
+    " HM-200010. The repair cost {cost}.00 EUR; please pay it."
+)
+SENT = select(func.coalesce(func.sum(PaymentRow.amount), 0))
+
+
 class Intake(Legs):
     graph_name = "sequential"
+
+
+class Manager(Legs):
+    graph_name = "supervisor"
+
+
+async def sent() -> int:
+    return await Desk.current().read(lambda session: int(session.scalars(SENT).one()))
 
 
 async def test_a_claimed_invoice_is_escalated_with_its_claim_and_nothing_is_opened():
@@ -32,3 +52,38 @@ async def test_a_claimed_invoice_is_escalated_with_its_claim_and_nothing_is_open
     assert ran.outcome["status"] == "escalated"
     assert "INV-300846 is already claimed by CL-400007" in str(ran.outcome["reasons"])
     assert "open_claim" not in [entry["action"] for entry in ran.entries("settled")]
+
+
+@pytest.mark.parametrize("again", [Intake, Manager])
+async def test_the_same_letter_without_an_invoice_is_paid_once(again):
+    before, letter = await sent(), BURST.format(day=14, cost=310)
+    first = await Intake().start(letter, "C-10013")
+    assert first.outcome["status"] == "completed"
+
+    second = await again().start(letter, "C-10013")
+
+    assert second.outcome["status"] == "escalated"
+    assert f"is already claimed by {first.outcome['result']['claim']}" in str(second.outcome["reasons"])
+    assert await sent() - before == 16_000
+
+
+async def test_the_same_letter_twice_at_once_is_paid_once():
+    before, letter = await sent(), BURST.format(day=14, cost=310)
+
+    ran = await asyncio.gather(*(Intake().start(letter, "C-10013") for _ in range(2)))
+
+    assert sorted(run.outcome["status"] for run in ran) == ["completed", "escalated"]
+    assert await sent() - before == 16_000
+
+
+async def test_payments_for_one_loss_that_exceed_the_limit_together_need_a_yes():
+    await Intake().start(BURST.format(day=14, cost=310), "C-10013")
+    before = await sent()
+
+    second = await Intake().start(BURST.format(day=15, cost=640), "C-10013")
+
+    assert "__interrupt__" in second.state, second.state.get("outcome")
+    assert await sent() == before
+    await second.answer()
+    assert second.outcome["status"] == "completed"
+    assert await sent() - before == 49_000

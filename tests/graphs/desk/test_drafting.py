@@ -131,6 +131,6 @@ async def test_who_writes_does_not_check_and_nobody_sends(desk, who, may):
     allowed = {
         tool.name
         for tool, given in args.items()
-        if control().policy.decide(act_for(tool, given, actor, 1), approved=True).effect is Effect.ALLOW
+        if control().policy.decide(await act_for(tool, given, actor, 1), approved=True).effect is Effect.ALLOW
     }
     assert allowed == may

@@ -116,6 +116,15 @@ async def test_two_claims_on_one_bill_at_the_same_moment_open_one(office):
     assert sum(isinstance(result, AlreadyClaimed) for result in results) == 7
 
 
+@pytest.mark.parametrize("bills", [(None,), ("INV-300001", None)])
+async def test_two_claims_for_one_loss_at_the_same_moment_open_one(office, bills):
+    losses = [LOSS | ({"invoice_number": bill} if bill else {}) for bill in bills * 4]
+    results = await asyncio.gather(
+        *(office.call("open_claim", **loss) for loss in losses), return_exceptions=True
+    )
+    assert sum(isinstance(result, AlreadyClaimed) for result in results) == len(losses) - 1
+
+
 async def test_two_payments_of_one_claim_at_the_same_moment_make_one(office):
     claim = await office.call("open_claim", **LOSS)
     number = claim.claim_id

@@ -10,7 +10,9 @@ from sqlalchemy import select, update
 
 from tools.desk import errors
 from tools.desk.catalog import TOOLS
+from tools.desk.payments import settled_nearby
 from tools.desk.records import ClaimRow, CustomerRow, LetterRow, PaymentRow
+from tools.spec import Caller
 
 LOSS = {"policy_number": "HM-200001", "peril": "water_damage", "loss_date": "2026-06-20", "amount": 48_600}
 BILLED = LOSS | {"invoice_number": "INV-300001"}
@@ -188,6 +190,35 @@ async def test_a_bill_is_claimed_once(office):
         await office.call("open_claim", **BILLED)
     await office.call("withdraw_claim", claim_id=claim.claim_id)
     assert (await office.call("open_claim", **BILLED)).status == "open"
+
+
+async def test_a_loss_is_claimed_once_whatever_the_bill(office):
+    claim = await office.call("open_claim", **LOSS)
+    for again in (LOSS, BILLED, LOSS | {"amount": 1}):
+        with pytest.raises(errors.AlreadyClaimed, match=f"2026-06-20 .* already claimed by {claim.claim_id}"):
+            await office.call("open_claim", **again)
+    for other in ({"peril": "storm"}, {"loss_date": "2026-06-21"}):
+        assert (await office.call("open_claim", **(LOSS | other))).status == "open"
+    await office.undo("open_claim", claim)
+    assert (await office.call("open_claim", **BILLED)).status == "open"
+
+
+async def test_what_else_was_settled_for_the_same_loss_counts_with_a_payment(office):
+    async def counted(claim, tenant="harbor"):
+        caller = Caller(tenant, "hanna", "r1", None)
+        return await settled_nearby.run(claim.claim_id, desk=office.desk, caller=caller)
+
+    first = await approved(office)
+    paid = await office.call("pay_claim", claim_id=first.claim_id, amount=33_600, iban=await iban_of(office))
+    near = await office.call("open_claim", **(LOSS | {"loss_date": "2026-06-23", "peril": "storm"}))
+    far = await office.call("open_claim", **(LOSS | {"loss_date": "2026-06-24"}))
+
+    assert [await counted(claim) for claim in (first, near, far)] == [0, 33_600, 0]
+    assert await counted(near, "lakeside") == 0
+    await office.undo("pay_claim", paid)
+    assert await counted(near) == 33_600, "it is approved still, and may be paid at any time"
+    await office.call("reopen_claim", claim_id=first.claim_id)
+    assert await counted(near) == 0
 
 
 async def test_letters_tell_the_truth(office):
