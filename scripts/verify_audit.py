@@ -23,6 +23,8 @@ COLUMNS = (
 )  # fmt: skip
 AS_TEXT = ("policies", "cost", "body")
 """Stored, and so hashed, as the very text that stands in the export."""
+LINKS = {"seq", "prev", "hash", "withheld"}
+"""All that is told of another tenant's entry."""
 
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -40,13 +42,23 @@ def canonical(value: Any) -> bytes:
 
 
 def members(line: str) -> dict[str, Any]:
-    """An object's members; of those stored as text, the text as it stands."""
+    """An object's members; of those stored as text, the text as it stands.
+
+    Raises:
+        ValueError: One stands twice, is none of the log's, or something follows the object.
+    """
     decoder, at, found = json.JSONDecoder(), 1, {}
     while line[at] != "}":
         name, at = decoder.raw_decode(line, at + (line[at] == ","))
         value, end = decoder.raw_decode(line, at + 1)
+        if name in found:
+            raise ValueError(name)
         found[name] = line[at + 1 : end] if name in AS_TEXT else value
         at = end
+    # What isn't hashed could say anything.
+    hashed = found.keys() <= {*COLUMNS, "hash"} or found.keys() in ({"seal"}, LINKS)
+    if line[at + 1 :] or not hashed:
+        raise ValueError(line)
     return found
 
 
@@ -118,13 +130,14 @@ class Signatures:
         self.check_gap(seq, self.reach)
 
 
-def verify(lines: Iterable[str], signed: Signatures) -> tuple[int, int, int]:
-    """Check every entry, link and anchor; before the first entry, the last one, and how many are withheld.
+def verify(lines: Iterable[str], signed: Signatures) -> tuple[int, int, list[int]]:
+    """Check every entry, link and anchor; before the first entry, the last one, and which are withheld.
 
     Raises:
         Broken: With the first entry that isn't as it was written.
     """
-    log, seq, prev, withheld, before = entries(lines), 0, "0" * 64, 0, 0
+    log, seq, prev, before = entries(lines), 0, "0" * 64, 0
+    withheld: list[int] = []
     for entry in log:
         if "seal" in entry:
             before, (seq, prev) = (
@@ -137,7 +150,8 @@ def verify(lines: Iterable[str], signed: Signatures) -> tuple[int, int, int]:
         hidden = entry.get("withheld") is True
         if entry["prev"] != prev or not (hidden or entry_hash(entry, seq + 1) == entry["hash"]):
             raise Broken(_altered(entry, seq + 1, log))
-        seq, prev, withheld = seq + 1, entry["hash"], withheld + hidden
+        seq, prev = seq + 1, entry["hash"]
+        withheld += [seq] * hidden
         signed.check(seq, prev)
     signed.check_end(seq)
     return before, seq, withheld
@@ -227,6 +241,7 @@ def main() -> int:
     parser.add_argument("export", nargs="?", type=Path, help="JSON lines; stdin by default")
     parser.add_argument("--anchors", type=Path, default=home / "anchors.jsonl")
     parser.add_argument("--keys", type=Path, default=home / "keys", help="folder of audit*.pub")
+    parser.add_argument("--whole", action="store_true", help="of all tenants: nothing may be withheld")
     given = parser.parse_args()
     keys = [path.read_text().split("-----")[2] for path in given.keys.glob("audit*.pub")]
     public = [base64.b64decode("".join(pem.split()))[-32:] for pem in keys]
@@ -240,7 +255,11 @@ def main() -> int:
         say(f"NOT WHOLE. {broken}")
         return 1
     checked = f"{last - before} entries, {before + 1} to {last}, each as it was written"
-    say(f"{checked} ({withheld} of other tenants: only their links are checked)")
+    which = f": {', '.join(map(str, withheld[:20]))}{' …' * (len(withheld) > 20)}" if withheld else ""  # noqa: PLR2004
+    say(f"{checked} ({len(withheld)} of other tenants, of which only links are checked{which})")
+    if given.whole and withheld:
+        say(f"NOT WHOLE. entry {withheld[0]}: its text is withheld")
+        return 1
     vouched = f"{signed.agreed} anchors or seals, each signed by a key in {given.keys}"
     say(vouched if signed.agreed else "nobody vouches for it: give --anchors and --keys")
     return 0 if signed.agreed else 2

@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PYPROJECT["tool"]["importlinter"]["root_packages"]
 LONGEST_FILE = 250
-LONGER = {"cli/layout.py": 260}
-"""One algorithm, in the order of its steps."""
+LONGER = {"cli/layout.py": 260, "scripts/verify_audit.py": 270}
+"""One algorithm, in the order of its steps; what an auditor runs alone, signatures included."""
 MOST_LINES = 42_900
 """A ratchet: the design asks for 8,000 and the tree is far over it. Whoever raises it says so in the note."""
 EMPTY_NAMES = {"utils", "helpers", "common", "base", "manager"}

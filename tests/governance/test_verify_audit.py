@@ -32,11 +32,11 @@ def log(settings, store, clock):
     return log
 
 
-def check(settings, lines: list[str]) -> tuple[int, str]:
+def check(settings, lines: list[str], *options: str) -> tuple[int, str]:
     """Run the script in an interpreter that sees neither Tower nor what is installed."""
     places = ["--anchors", settings.home / "anchors.jsonl", "--keys", settings.home / "keys"]
     done = subprocess.run(
-        [sys.executable, "-I", "-S", str(SCRIPT), *places],
+        [sys.executable, "-I", "-S", str(SCRIPT), *places, *options],
         input="".join(f"{line}\n" for line in lines),
         capture_output=True,
         encoding="utf-8",
@@ -91,6 +91,22 @@ def test_each_kind_of_tampering_is_named(settings, log, tamper, names):
     assert names in said
 
 
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        pytest.param(lambda line: line[:-1] + ',"withheld":true}', id="withheld beside its text"),
+        pytest.param(lambda line: line[:-1] + ',"note":"evil"}', id="a member that isn't hashed"),
+        pytest.param(lambda line: '{"kind":"evil",' + line[1:], id="a member twice"),
+        pytest.param(lambda line: line + '{"kind":"evil"}', id="another object behind it"),
+    ],
+)
+def test_nothing_stands_in_an_entry_that_is_not_hashed(settings, log, tamper):
+    lines = list(log.export())
+    lines[6] = tamper(lines[6])
+
+    assert check(settings, lines) == (1, "NOT WHOLE. line 7 is no entry of an audit log, so it was altered\n")
+
+
 def test_two_rows_that_were_swapped_in_the_database(settings, store, log):
     store.close()
     unguard(settings)
@@ -126,4 +142,6 @@ def test_other_tenants_entries_are_withheld_and_the_chain_is_still_checked(setti
     lines = list(log.export(tenant="harbor"))
     assert "secret" not in "".join(lines)
     code, said = check(settings, lines)
-    assert (code, "(1 of other tenants" in said) == (0, True), said
+    assert (code, "(1 of other tenants, of which only links are checked: 26)" in said) == (0, True), said
+    code, said = check(settings, lines, "--whole")
+    assert (code, "entry 26: its text is withheld" in said) == (1, True), said
