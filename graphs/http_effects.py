@@ -29,7 +29,7 @@ from tools.doubt import settle_by_hand
 class Word(BaseModel):
     """What a person says became of an effect; `result` is what the tool would have returned."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     key: str
     happened: bool
