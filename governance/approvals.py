@@ -18,9 +18,7 @@ from governance.ids import new_id
 from governance.store import Tx
 
 PENDING, APPROVED, REJECTED, EXPIRED, CONSUMED = "pending", "approved", "rejected", "expired", "consumed"
-VOID = "void"
-"""Taken back before anybody answered: asked again under other policies, or the run has ended. It is no no."""
-
+VOID = "void"  # taken back before anybody answered, which is no no
 _COLUMNS = (
     "id, run, tenant, action, asked_key, asked_hash, args_hash, policy_version, requester, act, args,"
     " description, allowed, roles, state, created, expires, decision, decided_by, on_behalf_of, decided,"
@@ -213,14 +211,6 @@ def expire(tx: Tx, approval: Approval, now: datetime) -> Approval:
             "UPDATE approvals SET state = ? WHERE id = ? AND state = ?", (EXPIRED, approval.id, PENDING)
         )
     return current
-
-
-def take_back(tx: Tx, run_id: str, why: str) -> None:
-    """Void what a run asks and nobody has answered."""
-    tx.execute(
-        "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND state = ?",
-        (VOID, why, run_id, PENDING),
-    )
 
 
 def record(tx: Tx, approval: Approval) -> None:

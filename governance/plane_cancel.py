@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance import approvals, runs
+from governance import runs
 from governance.audit import Entry
 from governance.errors import InvalidInput
 from governance.outcome import Status
@@ -49,7 +49,6 @@ class Cancelling(Hearing):
             if not runs.close(tx, run.id, outcome, self.clock()):
                 return False
             self._settle_open(tx, run)
-            approvals.take_back(tx, run.id, reason)
             self.audit.append(tx, Entry.of_run("run_ended", run, user, status=status, reason=reason))
             return True
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from governance import approvals, budget, events, manifest, releases, runs, timers
+from governance import budget, events, manifest, releases, runs, timers
 from governance.acts import Act, Json
 from governance.audit import Entry
 from governance.clock import stamp
@@ -142,7 +142,6 @@ class RunBook(Parts):
         self._settle_open(tx, run)
         closed = {**outcome, "usage": self._used(tx, run.id)}
         if runs.close(tx, run.id, closed, self.clock()):
-            approvals.take_back(tx, run.id, "its run has ended")
             self.audit.append(tx, Entry.of_run("run_ended", run, status=str(outcome.get("status"))))
         return closed
 

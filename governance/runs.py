@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from governance.acts import Json
+from governance.approvals import PENDING, VOID
 from governance.clock import stamp
 from governance.contract import Contract
 from governance.errors import Cancelled, Denied, InvalidInput
@@ -157,11 +158,16 @@ def mark(tx: Tx, run_id: str, new: str) -> None:
 
 
 def close(tx: Tx, run_id: str, outcome: Json, now: datetime) -> bool:
-    """Write how a run ended; False if it had ended before, and that outcome stands."""
+    """Write how a run ended, and take back what it asks; False if it had ended, and that outcome stands."""
     rows = tx.execute(
         "UPDATE runs SET state = ?, ended = ?, outcome = ? WHERE id = ? AND state <> ? RETURNING 1",
         (ENDED, stamp(now), json.dumps(outcome, ensure_ascii=False), run_id, ENDED),
     )
+    if rows:
+        tx.execute(
+            "UPDATE approvals SET state = ?, message = ? WHERE run = ? AND state = ?",
+            (VOID, "its run has ended", run_id, PENDING),
+        )
     return bool(rows)
 
 

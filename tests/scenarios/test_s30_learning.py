@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from governance import runs
+from governance import plane_runs
 from governance.choices import Trial, explanations, record, trials
 from governance.front_door import FrontDoor
 from governance.limits import Limits, load_limits
@@ -28,7 +28,7 @@ from tests.second.rules import gathered
 def numbered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs get ids in order, so that the draws are the same each time."""
     numbers = count()
-    monkeypatch.setattr(runs, "new_id", lambda: f"run-{next(numbers):016x}")
+    monkeypatch.setattr(plane_runs, "new_id", lambda kind, digits: f"{kind}-{next(numbers):0{digits}x}")
 
 
 FORBIDDEN = """
