@@ -24,6 +24,7 @@ async def conclude(state: Investigation, config: RunnableConfig, runtime: Runtim
     conclusion = {
         "findings": state.get("findings", []),
         "found": {name: entry for name, entry in found.items() if entry["status"] == DONE},
+        "partly": {name: entry for name, entry in found.items() if entry["status"] == Status.PARTIAL},
         "undone": [
             f"{step['id']}: {step['task']}{_why(found.get(step['id']))}"
             for step in plan
@@ -67,8 +68,8 @@ def told(results: Mapping[str, Any]) -> dict[str, Any]:
         "answer": "\n".join(lines),
         "evidence": [
             {"source": f"{name}: {entry['task']}", "quote": _short(entry["result"])}
-            for name, entry in found.items()
-            if name in cited
+            for name, entry in [*found.items(), *conclusion["partly"].items()]
+            if name in cited or name in conclusion["partly"]
         ],
         "undone": conclusion["undone"],
         "result": conclusion,

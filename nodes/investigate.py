@@ -111,12 +111,14 @@ async def _done(
 
 
 def _ended(nested: RunOutput) -> Found:
-    """What came of a nested pattern: its answer, or its status where it has none to rely on."""
+    """What came of a nested pattern: its answer, its status where it has none to rely on, both if partial."""
     outcome = nested["outcome"]
-    if outcome["status"] != Status.COMPLETED:
-        return {"status": outcome["status"], "error": "; ".join(outcome["reasons"])}
     result = {"answer": outcome["answer"], "result": outcome["result"]}
-    return {"status": DONE, "result": result, "dissent": outcome["dissent"]}
+    entry: Found = {"status": DONE, "result": result, "dissent": outcome["dissent"]}
+    if outcome["status"] == Status.COMPLETED:
+        return entry
+    absent: Found = {"status": outcome["status"], "error": "; ".join(outcome["reasons"])}
+    return entry | absent if outcome["status"] == Status.PARTIAL else absent
 
 
 def _task(step: Mapping[str, Any], state: Investigation) -> Task:

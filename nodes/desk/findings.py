@@ -53,7 +53,8 @@ def report(results: Mapping[str, Any]) -> dict[str, Any]:
         outcome["answer"] = "\n".join(f"{text} [{name}]" for name, text in shown.items())
     for source in outcome["evidence"]:
         name = source["source"].split(":")[0]
-        source["source"], _, source["quote"] = f"{name}: {shown[name]}".partition(" = ")
+        if name in shown:
+            source["source"], _, source["quote"] = f"{name}: {shown[name]}".partition(" = ")
     if chart := results.get("draw_chart"):
         outcome["result"] = {**outcome["result"], "plot": chart["path"]}
         outcome["answer"] += f"\nPlot: {chart['path']}"

@@ -13,6 +13,7 @@ from pydantic import PrivateAttr
 
 from governance.control import ControlPlane, use_control
 from governance.limits import Budget, Person
+from graphs.concurrent import concurrent
 from graphs.magentic import magentic
 from graphs.pattern import PatternError
 from graphs.single import single
@@ -21,6 +22,7 @@ from models.scripted import ScriptedChatModel
 from nodes.human_agent import HumanAgent
 from nodes.ledger import objections, ready
 from nodes.plan_review import PlanReview
+from nodes.resolve import Vote
 from nodes.worker import Worker
 from tests.scenarios.conftest import LENA, calls, says
 from tests.scenarios.test_s24_s27_magentic import (
@@ -34,6 +36,7 @@ from tests.scenarios.test_s24_s27_magentic import (
     step,
     team,
 )
+from tests.second.assessors import DOUBT, PAST, opines
 from tests.second.office import CASHIER, Verdict, agent, find_order
 
 THINKER = Worker(agent("thinker", "digger", returns=Verdict))
@@ -220,6 +223,30 @@ async def test_a_pattern_that_does_not_complete_is_an_absence(desk):
     assert run.outcome["status"] == "loop_detected"
     assert run.outcome["undone"][0].startswith("pay: Refund T-001 (loop_detected")
     assert "4000" in run.outcome["answer"]
+
+
+async def test_what_a_partial_pattern_found_is_evidence_and_its_step_is_not_done(desk):
+    panel = concurrent([PAST, DOUBT], resolve=[Vote()], quorum=1).compile(name="panel")
+    voted = {"id": "vote", "worker": "cashier", "task": "Vote on T-001"}
+    use_model(
+        ScriptedChatModel(
+            scripts={
+                "Job of lead.": [plan(voted), *[judged(progressing=False)] * 3],
+                "Job of past.": [opines("refund", why="it was cancelled")],
+                "Job of doubt.": [ValueError("the line is dead")] * 2,
+            }
+        )
+    )
+    graph = magentic(LEAD, [Worker(CASHIER, pattern=panel)], review=None, max_resets=0)
+
+    run = await desk.start(graph.compile(name="magentic", checkpointer=desk.saver))
+
+    assert run.outcome["status"] == "limit_reached"
+    assert run.outcome["undone"][0].startswith("vote: Vote on T-001 (partial: doubt: ModelFailed")
+    [said] = run.outcome["evidence"]
+    assert said["source"] == "vote: Vote on T-001"
+    assert "it was cancelled" in said["quote"]
+    assert "vote" not in run.outcome["result"]["found"]
 
 
 async def test_an_optional_step_that_failed_is_named_and_the_run_is_partial(desk):
