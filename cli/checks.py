@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
@@ -21,10 +24,15 @@ from graphs.domain import domain
 from graphs.roster import misfits
 from memory.checkpoints import open_checkpointer
 from models.door import configured
+from tools.remote.http import connect, explain
+from tools.remote.system import System
+from tools.spec import Caller
 
 ANSWERS_WITHIN = 3.0
 """Seconds in which a model's endpoint answers, or is as good as away."""
 GOOD, NOTE, BAD = "ok", "note", "missing"
+ROOM = 50_000_000
+"""Bytes below which the next runs may not be written down."""
 _NAMED = 5
 
 
@@ -77,7 +85,28 @@ async def _home() -> Finding:
     await asyncio.to_thread(private_folder, home)
     if not os.access(home, os.W_OK):
         return Finding("home", BAD, f"{home} can't be written", "set TOWER_HOME to a folder of yours")
+    free = (await asyncio.to_thread(shutil.disk_usage, home)).free
+    if free < ROOM:
+        todo = "make room there, then `tower resume` what stopped: `tower runs` lists it"
+        return Finding("home", BAD, f"{home} has {free / 1e6:.1f} MB left: the disk is full", todo)
     return Finding("home", GOOD, str(home))
+
+
+async def _system(system: System) -> Finding:
+    """Ask another system for nothing, with our key: any answer but a refusal will do."""
+    if system.url is None:
+        unset = f"TOWER_{system.name.upper()}_URL is not set: our own records answer for it"
+        return Finding(system.name, GOOD, unset)
+    given = {"caller": Caller("", "", "doctor", None)}
+    link = await asyncio.to_thread(system.link, system.url, given, ANSWERS_WITHIN)
+    try:
+        async with await connect(link) as client:
+            answer = await client.head(link.url)
+            if answer.status_code in (401, 403) or answer.is_server_error:
+                answer.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        explain(link, error)
+    return Finding(system.name, GOOD, f"answers at {masked(system.url)}")
 
 
 async def _policies() -> Finding:
@@ -129,7 +158,11 @@ async def _keys() -> Finding:
     with suppress(NotAuthenticated):
         await Identity(settings, control().store).authenticate("")
     people = sorted({p.stem for p in (settings.home / "keys").glob("*.key")} - {"audit", "vault"})
-    if os.environ.get("TOWER_KEY"):
+    if key := os.environ.get("TOWER_KEY"):
+        try:
+            await Identity(settings, control().store).authenticate(key)
+        except NotAuthenticated:
+            return Finding("keys", BAD, "TOWER_KEY is nobody's key", "correct it, or unset it")
         return Finding("keys", GOOD, "TOWER_KEY is set and says who you are")
     if not people:
         return Finding("keys", BAD, "nobody has one", "name people in users.toml in your policies' folder")
@@ -166,6 +199,15 @@ CHECKS = {
     "audit log": _audit,
     "tracing": _tracing,
 }
+
+
+def checks() -> Mapping[str, Callable[[], Awaitable[Finding]]]:
+    """All of them, with one for each other system that the application asks."""
+    try:
+        systems = domain().systems
+    except Exception:  # noqa: BLE001 - the checks that need the application say what is wrong with it
+        systems = ()
+    return CHECKS | {system.name: partial(_system, system) for system in systems}
 
 
 def _place(store: str) -> str:

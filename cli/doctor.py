@@ -40,10 +40,10 @@ def doctor(
         )
 
     async def work() -> int:
-        from cli.checks import BAD, CHECKS, Finding
+        from cli.checks import BAD, Finding, checks
 
         found: list[Finding] = []
-        for name, check in CHECKS.items():
+        for name, check in checks().items():
             seen = await _look(name, check)
             same = next((f.name for f in found if f.state == BAD and f.detail == seen.detail), "")
             found.append(Finding(name, BAD, f"as {same}", f"mend {same} first") if same else seen)

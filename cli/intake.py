@@ -40,6 +40,8 @@ def listed_customer(what: Sequence[str]) -> tuple[str, str] | None:
 
 def _means_file(part: str) -> bool:
     """Whether it is meant as a file, there or not: a mistyped path must not become a request in words."""
+    if not part.strip():
+        return False  # and not the folder that we are in
     looks = not any(c.isspace() for c in part) and ("/" in part or Path(part).suffix.lower() in SUFFIXES)
     try:
         return looks or Path(part).exists()

@@ -95,13 +95,16 @@ def _decide_tracing() -> None:
 
 
 def _paragraph(error: Exception) -> str:
+    from governance.connections import FULL
     from governance.errors import TowerError
 
     text = " ".join(str(error).split())
     if isinstance(error, TowerError):
         return text
-    if "disk is full" in text or "No space left" in text:
+    if any(said in text for said in FULL):
         return f"{text}: make room where TOWER_HOME lies; a run that began goes on with `tower resume RUN`"
+    if "unable to open database file" in text:
+        return f"{text}: set TOWER_HOME to a folder that you may write to"
     return f"{type(error).__name__}: {text or 'no message'}. Set TOWER_DEBUG=1 for the traceback."
 
 

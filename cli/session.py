@@ -115,6 +115,10 @@ async def session(user_id: str | None = None, about: str = WORK) -> AsyncIterato
     application = domain()  # first, since policies speak of its tools
     settings, plane = Settings.from_env(), control()
     user = await authenticated(Identity(settings, plane.store), user_id, about)
+    if plane.store.read_only:
+        console(error=True).print(
+            "TOWER_HOME can only be read: its log holds nothing of this look", style="dim"
+        )
     yield Session(user, plane, application, settings)
 
 
@@ -129,7 +133,13 @@ async def authenticated(identity: Identity, user_id: str | None, about: str) -> 
         msg = f'say who acts: --as USER, TOWER_USER, or default_for = "{about}" for somebody in users.toml'
         raise NotAuthenticated(msg)
     key = await asyncio.to_thread(identity.key_for, otherwise or "")
-    user = await identity.authenticate(key)
+    try:
+        user = await identity.authenticate(key)
+    except NotAuthenticated as error:
+        if not os.environ.get("TOWER_KEY"):
+            raise
+        msg = f"TOWER_KEY is not {user_id or 'anybody'}'s key; correct it, or unset it and pass --as USER"
+        raise NotAuthenticated(msg) from error
     if user_id and user.id != user_id:
         msg = f"TOWER_KEY is the key of {user.id}, not of {user_id}; unset it, or leave --as out"
         raise NotAuthenticated(msg)

@@ -9,11 +9,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from governance.errors import ControlUnavailable
+
 Row = tuple[Any, ...]
 
 DATABASE_ERRORS = (sqlite3.Error, OSError)
 """What a database says of itself; a server's driver says it as an `OSError`, too."""
 BUSY_SECONDS = 30
+FULL = ("disk is full", "disk I/O error", "No space left")
+"""How a full disk shows: SQLite's log can't be mapped, or a write falls short."""
+
+
+class ReadOnly(ControlUnavailable):
+    """The database lies where nothing can be written."""
 
 
 class Connection(Protocol):
@@ -21,9 +29,11 @@ class Connection(Protocol):
 
     Attributes:
         head: Number and hash of the log's last entry, as far as the open transaction knows it.
+        read_only: It lies where nothing can be written, such as an auditor's copy.
     """
 
     head: tuple[int, str] | None
+    read_only: bool
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement with `?` placeholders; rows it returns, if any."""
@@ -34,6 +44,9 @@ class Connection(Protocol):
         Args:
             synced: Its commit outlasts a power cut. Without, it outlasts the process, and the next
                 synced commit, or `sync`, makes it last.
+
+        Raises:
+            ReadOnly: Nothing can be written.
         """
 
     def sync(self) -> None:
@@ -53,17 +66,17 @@ class SqliteConnection:
 
     def __init__(self, path: Path) -> None:
         private_file(path)
-        self._db = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        pragmas = ("journal_mode=WAL", "foreign_keys=ON", "cache_size=-8000", "wal_autocheckpoint=4000")
+        self.read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        self._path = path
+        self._db = _to_read(path) if self.read_only else _open(path.resolve().as_uri())
+        mode = () if self.read_only else ("journal_mode=WAL",)
+        pragmas = (*mode, "foreign_keys=ON", "cache_size=-8000", "wal_autocheckpoint=4000")
         try:
             for pragma in pragmas:
                 self._db.execute(f"PRAGMA {pragma}")
         except sqlite3.Error:
             self._db.close()
             raise
-        self._log = f"{path}-wal"
         self._synced: bool | None = None
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
@@ -72,6 +85,12 @@ class SqliteConnection:
 
     def begin(self, *, synced: bool = True) -> None:
         """Take the file's write lock at once, so that nothing read before is stale."""
+        if self.read_only:
+            msg = (
+                f"{self._path} can't be written, and this would have to; "
+                f"set TOWER_HOME to a copy of its folder that you may write to"
+            )
+            raise ReadOnly(msg)
         self.head = None
         if synced != self._synced:
             self._db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
@@ -80,7 +99,7 @@ class SqliteConnection:
 
     def sync(self) -> None:
         """Sync the log that commits are appended to; what has left it was synced by SQLite."""
-        descriptor = os.open(self._log, os.O_RDONLY)
+        descriptor = os.open(f"{self._path}-wal", os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
@@ -93,6 +112,38 @@ class SqliteConnection:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _open(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        uri,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        uri=True,
+    )
+
+
+def _to_read(path: Path) -> sqlite3.Connection:
+    """Open a file where nothing can be written, with all that was committed to it.
+
+    Raises:
+        ReadOnly: Some of it stands in a log that can't be read there.
+    """
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    db = _open(uri)
+    try:
+        db.execute("SELECT 1 FROM sqlite_master")
+    except sqlite3.OperationalError as error:
+        db.close()
+        log = Path(f"{path}-wal")
+        if log.exists() and log.stat().st_size:
+            msg = f"{log} holds entries that can't be read ({error}); copy its folder to where you may write"
+            raise ReadOnly(msg) from error
+        # Without a log nobody is at it, and SQLite needs no shared memory beside it.
+        return _open(f"{uri}&immutable=1")
+    return db
 
 
 def connect(url: str) -> Connection:

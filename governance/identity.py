@@ -8,8 +8,10 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from governance.connections import ReadOnly
 from governance.errors import ControlUnavailable, NotAuthenticated
 from governance.keyfile import read_or_create
 from governance.policy_files import POLICIES
@@ -41,8 +43,9 @@ class Identity:
             NotAuthenticated: It is nobody's.
         """
         if not self._seeded:
-            await self._store.transact(self._seed)
-        return await self._store.read(lambda tx: find(tx, key))
+            with suppress(ReadOnly):
+                await self._store.transact(self._seed)
+        return await self._store.read(lambda tx: self._find(tx, key))
 
     def key_for(self, user_id: str) -> str:
         """A development key from this machine: `TOWER_KEY` if set, else `home/keys/USER.key`.
@@ -55,7 +58,8 @@ class Identity:
         if key := os.environ.get("TOWER_KEY"):
             return key
         if not self._seeded:
-            self._store.transact_sync(self._seed)
+            with suppress(ReadOnly):
+                self._store.transact_sync(self._seed)
         path = self._keys / f"{user_id}.key"
         # The id comes from a command line; it names a user, never a path.
         if user_id not in read_users(self._folders) or not path.is_file():
@@ -63,6 +67,15 @@ class Identity:
             msg = f"there is no key of {user_id} in {self._keys}; set TOWER_KEY, or act as one of: {known}"
             raise NotAuthenticated(msg)
         return read_or_create(path)
+
+    def _find(self, tx: Tx, key: str | None) -> User:
+        """The key's user; where the table can't be brought in line with the files, they decide."""
+        found = find(tx, key)
+        users = read_users(self._folders) if tx.db.read_only else {found.id: found}
+        if found.id not in users:
+            msg = f"{found.id} is in no users.toml any more"
+            raise NotAuthenticated(msg)
+        return users[found.id]
 
     def _seed(self, tx: Tx) -> None:
         """Bring the table in line with the files, which are the truth; keys are made once."""

@@ -20,6 +20,7 @@ class PostgresConnection:
     """One connection to a PostgreSQL server."""
 
     head: tuple[int, str] | None = None
+    read_only = False
 
     def __init__(self, url: str) -> None:
         with _said():

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from governance.connections import DATABASE_ERRORS, Connection, Row
+from governance.connections import DATABASE_ERRORS, FULL, Connection, Row
 from governance.errors import ControlUnavailable
 from governance.schema import open_database
 
@@ -73,6 +73,7 @@ class ControlStore:
 
         Raises:
             ControlUnavailable: The database can't be opened, read or written; nothing was written.
+            ReadOnly: It lies where nothing can be written, and may be read.
         """
         return await asyncio.wrap_future(self.submit(work, synced=synced))
 
@@ -103,6 +104,11 @@ class ControlStore:
     def closed(self) -> bool:
         """Whether it was closed for good."""
         return self._closed
+
+    @property
+    def read_only(self) -> bool:
+        """Whether what was opened lies where nothing can be written."""
+        return any(db.read_only for db in self._opened)
 
     def close(self) -> None:
         """Finish what is queued, then let go of the database; safe to call twice."""
@@ -239,5 +245,7 @@ def unavailable(error: BaseException) -> ControlUnavailable:
     """The error as the control plane says it: nothing may act."""
     if isinstance(error, ControlUnavailable):
         return error
-    msg = f"the control database can't be used ({error}); nothing was written. Check it with `tower doctor`"
+    full = any(said in str(error) for said in FULL)
+    todo = "Make room where it lies, then `tower resume RUN`" if full else "Check it with `tower doctor`"
+    msg = f"the control database can't be used ({error}); nothing was written. {todo}"
     return ControlUnavailable(msg)

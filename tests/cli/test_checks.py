@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import people
-from cli.checks import BAD, CHECKS, GOOD, Finding, masked
-from cli.doctor import show
-from cli.main import app
+from cli.checks import BAD, CHECKS, GOOD, Finding, checks, masked
+from cli.doctor import _look, show
+from cli.main import _paragraph, app
 from cli.people import AUDIT, WORK
 from cli.session import authenticated
 from governance.errors import NotAuthenticated
@@ -54,6 +56,8 @@ def endpoint(status: int) -> Iterator[str]:
         def do_GET(self) -> None:
             self.send_response(status)
             self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815 - the library calls it so
 
         def log_message(self, *_: object) -> None:
             pass
@@ -97,6 +101,36 @@ def test_a_models_endpoint_that_is_away_is_missing(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    ("status", "state", "said"),
+    [
+        (405, GOOD, "answers at http://127.0.0.1"),
+        (401, BAD, "set TOWER_BILLING_KEY"),
+        (503, BAD, "failed (503)"),
+        (None, BAD, "start it, or correct TOWER_BILLING_URL"),
+    ],
+)
+def test_each_other_system_has_a_line(
+    monkeypatch: pytest.MonkeyPatch, status: int | None, state: str, said: str
+):
+    with endpoint(status or 200) as url:
+        monkeypatch.setenv("TOWER_BILLING_URL", url if status else "http://127.0.0.1:9/mcp")
+        found = [asyncio.run(_look(name, checks()[name])) for name in ("billing", "history")]
+
+    assert [f.state for f in found] == [state, GOOD]
+    assert said in found[0].detail
+    assert "TOWER_HISTORY_URL is not set" in found[1].detail
+
+
+def test_a_full_disk_is_missing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 60_000))
+
+    found = asyncio.run(CHECKS["home"]())
+
+    assert (found.state, found.todo.split(",")[0]) == (BAD, "make room there")
+    assert "make room" in _paragraph(sqlite3.OperationalError("disk I/O error"))
+
+
+@pytest.mark.parametrize(
     ("command", "who"),
     [(["run"], "sam"), (["doctor"], "otto"), (["budget"], "otto"), (["audit", "show"], "aris")],
 )
@@ -117,6 +151,9 @@ def test_who_acts_is_named_by_option_then_key_then_variable_then_users_toml(monk
         assert (acts(), acts(about=AUDIT), acts("lena")) == ("hanna", "hanna", "lena")
         monkeypatch.setenv("TOWER_KEY", identity.key_for("mia"))
         assert acts() == "mia"
+        monkeypatch.setenv("TOWER_KEY", "mia.wrong")
+        with pytest.raises(NotAuthenticated, match="TOWER_KEY is not lena's key"):
+            acts("lena")
         monkeypatch.delenv("TOWER_USER")
         monkeypatch.delenv("TOWER_KEY")
         monkeypatch.setattr(people, "declared", dict)

@@ -65,6 +65,8 @@ def test_usage_is_exit_2(tower: Tower) -> None:
     assert tower("run").returncode == 2
     assert tower("fly").returncode == 2
     assert tower("run", "hello", "--graph", "no-such").returncode == 2
+    empty = tower("run", "")
+    assert (empty.returncode, "is empty" in empty.stderr) == (2, True)
     assert tower("resume", "run-none").returncode == 2
     assert tower("runs", "--state", "no-such").returncode == 2
     assert tower("runs", "--limit", "0").returncode == 2

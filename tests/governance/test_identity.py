@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,26 @@ async def test_a_broken_file_lets_nobody_in(identity: Identity, folder: Path, te
     (folder / "users.toml").write_text(text)
     with pytest.raises(ControlUnavailable, match=r"users\.toml is broken"):
         await identity.authenticate("ann.x")
+
+
+async def test_where_nothing_can_be_written_the_files_decide_who_comes_in(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(tmp_path)
+
+    async def enter() -> str:
+        with closing(ControlStore(settings.url("control"))) as store:
+            identity = Identity(settings, store, [folder])
+            return (await identity.authenticate(await key_of(identity, "ann"))).tenant
+
+    assert await enter() == "north"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    (folder / "users.toml").write_text(USERS.replace("north", "west"))
+    assert await enter() == "west"
+
+    with closing(ControlStore(settings.url("control"))) as store:
+        identity = Identity(settings, store, [folder])
+        key = await key_of(identity, "ann")
+        (folder / "users.toml").write_text("")
+        with pytest.raises(NotAuthenticated, match="ann is in no"):
+            await identity.authenticate(key)

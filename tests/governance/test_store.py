@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -11,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from governance import connections
+from governance.connections import ReadOnly
 from governance.errors import ControlUnavailable
 from governance.settings import Settings
-from governance.store import ControlStore
+from governance.store import ControlStore, unavailable
 from tests.governance.conftest import sql
 
 ADD = "INSERT INTO agents VALUES (?, '1', 'k', 'o', 'active', '')"
@@ -160,3 +164,54 @@ async def test_a_garbled_file_is_a_clear_no(tmp_path: Path):
     store.close()
     with pytest.raises(ControlUnavailable, match="closed"):
         await store.transact(lambda tx: None)
+
+
+@pytest.mark.parametrize("memory", ["shared", ""])
+async def test_what_cannot_be_written_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str):
+    store = ControlStore(f"sqlite:///{tmp_path}/control.db")
+    await store.transact(lambda tx: tx.execute(ADD, ("a",)))
+    store.close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    if not memory:
+        monkeypatch.setattr(connections, "_open", without_memory(connections._open))
+    copy = ControlStore(store.url)
+
+    assert (names(copy), copy.read_only) == (["a"], True)
+    with pytest.raises(ReadOnly, match="copy of its folder"):
+        await copy.transact(lambda tx: tx.execute(ADD, ("b",)))
+    assert names(copy) == ["a"]
+    copy.close()
+
+
+async def test_entries_in_a_log_that_cannot_be_read_are_never_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store = ControlStore(f"sqlite:///{tmp_path}/control.db")
+    await store.transact(lambda tx: tx.execute(ADD, ("a",)))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(connections, "_open", without_memory(connections._open))
+    copy = ControlStore(store.url)
+
+    with pytest.raises(ReadOnly, match="wal holds entries that can't be read"):
+        names(copy)
+    copy.close()
+    store.close()
+
+
+def without_memory(opening):
+    """SQLite where it can't make the memory that a log's readers share, as on a read-only medium."""
+
+    class Blind:
+        def execute(self, _: str) -> None:
+            msg = "unable to open database file"
+            raise sqlite3.OperationalError(msg)
+
+        def close(self) -> None:
+            pass
+
+    return lambda uri: Blind() if uri.endswith("mode=ro") else opening(uri)
+
+
+@pytest.mark.parametrize("said", ["database or disk is full", "disk I/O error"])
+def test_a_full_disk_is_told_as_one(said: str):
+    assert "Make room" in str(unavailable(sqlite3.OperationalError(said)))
