@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.people import As
-from cli.terminal import Exit, Json, complain, dump, finish, say
+from cli.terminal import Exit, Json, complain, console, dump, finish, say, typed
+from governance.grounds import FIRST, who_may
 
 if TYPE_CHECKING:
+    from cli.session import Session
     from governance.approvals import Approval
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, such as apr-1a2b….")]
@@ -28,18 +30,30 @@ def listing(user: As = None, json: Json = False) -> None:
             asked = await opened.plane.pending(opened.user.tenant)
             pending = [approval for approval in asked if opened.may_read(approval.requester)]
             if json:
-                dump([_form(approval) for approval in pending])
+                grounds = [(await opened.plane.grounds(approval)).to_json() for approval in pending]
+                dump([_form(a) | {"grounds": g} for a, g in zip(pending, grounds, strict=True)])
                 return Exit.COMPLETED
-            from cli.timeline import request
-
             for approval in pending:
-                say(request(await opened.plane.shown_to(opened.user, approval)), "")
-            say(
-                "Answer: tower approve|reject|edit ID --as USER" if pending else "Nothing waits for a person."
-            )
+                await ask(opened, approval)
+            if not pending:
+                say("Nothing waits for a person.")
         return Exit.COMPLETED
 
     finish(work())
+
+
+async def ask(opened: Session, approval: Approval, lines: int | None = FIRST) -> None:
+    """Print a question as the user may see it, what it rests on, and the commands that answer it."""
+    from cli.timeline import commands, request
+
+    shown, grounds = await opened.plane.shown_to(opened.user, approval)
+    named = await opened.plane.store.read(lambda tx: who_may(tx, approval))
+    # Whoever looks stands in the commands if they may answer themselves.
+    who = opened.user.id if opened.user.id in named else next(iter(named), "USER")
+    more = [] if lines is None else [typed(f"\nMore: tower show {approval.run} --as {who}")]
+    say("", request(shown, grounds, lines=lines), "", "Answer:")
+    for line in (*commands(approval, who), *more):
+        console().print(line, soft_wrap=True)  # one line each, to be copied
 
 
 def approve(approval_id: Id, user: As = None, resume: Goes = True, json: Json = False) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cli.session import Session
     from evals.expectations import Expectation
     from governance.approvals import Approval
+    from governance.grounds import Grounds
 
 INBOX = Path(__file__).resolve().parent.parent / "examples" / "inbox"
 AT_ONCE = 2
@@ -153,7 +154,7 @@ async def _play(
         waiting = [asked for asked in await opened.pending(record.run.id) if "approve" in asked.allowed]
         if not waiting:
             break
-        await _let_approve(page, waiting[0])
+        await _let_approve(page, waiting[0], await opened.plane.grounds(waiting[0]))
         record = await opened.plane.record(record.run.id)
     entries = await opened.entries(record.run.id)
     asked = sum(entry["kind"] == "approval_requested" for entry in entries)
@@ -163,7 +164,7 @@ async def _play(
     return played
 
 
-async def _let_approve(page: _Page, asked: Approval) -> None:
+async def _let_approve(page: _Page, asked: Approval, grounds: Grounds) -> None:
     from cli.timeline import request
     from governance.identity import read_users
     from governance.policy_files import POLICIES
@@ -176,7 +177,8 @@ async def _let_approve(page: _Page, asked: Approval) -> None:
         f"development set-up both keys lie in {os.environ['TOWER_HOME']}/keys;\n"
         f"in production {approver}'s key is theirs alone.\n"
     )
-    page.say("", request(asked), "", styled((aside, "dim"), (f"$ {PROGRAM} {' '.join(command)}", "bold")))
+    told = styled((aside, "dim"), (f"$ {PROGRAM} {' '.join(command)}", "bold"))
+    page.say("", request(asked, grounds), "", told)
     process = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "cli.main", *command],

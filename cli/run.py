@@ -85,10 +85,12 @@ def show(run_id: RunId, user: As = None, json: Json = False) -> None:
             if json:
                 dump(summary(record) | {"masked": masked(record), "entries": entries})
                 return Exit.COMPLETED
-            from cli.timeline import heading, outcome, request, timeline
+            from cli.approvals import ask
+            from cli.timeline import heading, outcome, timeline
 
             say(heading(record), "", timeline(entries), "", outcome(record, masked(record)))
-            say(*(request(asked) for asked in await opened.pending(run_id)))
+            for asked in await opened.pending(run_id):
+                await ask(opened, asked, lines=None)
         return Exit.COMPLETED
 
     finish(work())
@@ -136,15 +138,15 @@ async def go_on(opened: Session, record: Record, *, json: bool) -> int:
         ]
         dump(summary(record) | {"approvals": questions})
         return exit_code(status)
-    from cli.timeline import outcome, request
+    from cli.approvals import ask
+    from cli.timeline import outcome
 
     if status:
         say(outcome(record, masked(record)), f"\nMore: tower show {record.run.id}")
         if not record.run.subject and exit_code(status) == Exit.REFUSED:
             say("No customer is known here. If you vouch for one: tower run … --customer ID")
     for asked in waiting:
-        verbs = "|".join(verb for verb in asked.allowed if verb != "respond")
-        say("", request(asked), f"\nAnswer: tower {verbs} {asked.id} --as USER")
+        await ask(opened, asked)
     for effect in await opened.unsettled(record.run.id):
         say(f"\nNobody knows whether {effect.action} happened. Say so: tower effects settle '{effect.key}'")
     return exit_code(status)

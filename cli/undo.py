@@ -58,10 +58,10 @@ async def take_back(
         dump(_form(report) | {"approvals": [{"id": a.id, "action": a.action} for a in waiting]})
     else:
         say(*_told(report))
-        from cli.timeline import request
+        from cli.approvals import ask
 
         for asked in waiting:
-            say("", request(asked), f"\nAnswer: tower approve|reject {asked.id} --as USER")
+            await ask(opened, asked)
     states = {each.state for each in report.steps}
     if Undone.WAITING in states:
         return Exit.WAITING

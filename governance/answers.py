@@ -12,8 +12,12 @@ from governance.errors import InvalidInput
 if TYPE_CHECKING:
     from governance.approvals import Approval
     from governance.effects import Recorded
+    from governance.grounds import Grounds
 
 DECISIONS = ("approve", "edit", "reject", "respond")
+NEEDED = "`values` needs:"
+SCHEMA = "`values` is JSON with "
+"""What a question says that is answered by values: what is missing, line by line, then the whole schema."""
 _OLD_NAMES = {"accept": "approve", "response": "respond", "ignore": "reject", "edit": "edit"}
 
 
@@ -55,15 +59,28 @@ def parse(answer: Json) -> Answer:
     return _decision(_only(answer["decisions"], "decisions"), _approval_id(answer))
 
 
-def hitl_request(approval: Approval) -> dict[str, Any]:
-    """The request in LangChain's form, with the id that the answer must carry and the asking step's path."""
-    action = {"name": approval.action, "args": dict(approval.args), "description": approval.description}
+def hitl_request(approval: Approval, grounds: Grounds | None = None) -> dict[str, Any]:
+    """The request in LangChain's form, with the id that the answer must carry and the asking step's path.
+
+    Args:
+        grounds: What a person must see before they answer; personal values stay tokens.
+    """
+    rows = grounds.rows(approval.args) if grounds else ()
+    told = "\n\n".join([approval.description, *(f"{label}: {text}" for label, text in rows)])
+    action = {"name": approval.action, "args": dict(approval.args), "description": told}
     return {
         "approval_id": approval.id,
         "path": approval.act["position"],
         "action_requests": [action],
         "review_configs": [{"action_name": approval.action, "allowed_decisions": list(approval.allowed)}],
     }
+
+
+def on_screen(description: str) -> tuple[str, list[str]]:
+    """What a question asks, without the schema that machines fill in, and the fields that it needs."""
+    short = description.rpartition(SCHEMA)[0].strip() or description
+    needed = short.rpartition(NEEDED)[2].splitlines() if NEEDED in short else ()
+    return short, [line[2:].partition(":")[0] for line in needed if line.startswith("- ")]
 
 
 def doubt_request(effect: Recorded) -> dict[str, Json]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from governance import approvals, decisions, delegation, runs
+from governance import approvals, decisions, delegation, grounds, runs
 from governance.act_json import act_from_json
 from governance.acts import Act, Decision, Effect, Json, Seam
 from governance.answers import parse
@@ -18,6 +18,7 @@ from governance.connections import ReadOnly
 from governance.decisions import Rules
 from governance.errors import ControlUnavailable, Denied, TowerError
 from governance.gate import REVIEW
+from governance.grounds import Grounds
 from governance.plane_runs import RunBook
 from governance.principals import User
 from governance.store import Tx
@@ -61,15 +62,24 @@ class Hearing(RunBook):
         with suppress(ReadOnly):  # refused all the same
             await self.store.transact(lambda tx: self.audit.append(tx, entry))
 
-    async def shown_to(self, user: User, approval: Approval) -> Approval:
-        """A question as a person may see it: real values where policy lets them; each look is logged."""
+    async def grounds(self, approval: Approval) -> Grounds:
+        """What a question rests on, personal values as tokens."""
+        return await self.store.read(lambda tx: grounds.of(tx, approval))
+
+    async def shown_to(self, user: User, approval: Approval) -> tuple[Approval, Grounds]:
+        """A question and its grounds as a person may see them.
+
+        Real values where policy lets them and the look can be logged, as each is.
+        """
+        rests_on = await self.grounds(approval)
         decision = self.policy.permit(user, "see_personal", tenant=approval.tenant, owner=approval.requester)
         if decision.effect is not Effect.ALLOW:
-            return approval
-        real: dict[str, Json] = await self.vault.reveal_known(approval.tenant, dict(approval.args))
-        seen = sorted(name for name, value in real.items() if value != approval.args[name])
+            return approval, rests_on
+        args, given = dict(approval.args), rests_on.to_json()
+        real, clear = await self.vault.reveal_known(approval.tenant, [args, given])
+        seen = sorted(name for name in args if real[name] != args[name]) + ["grounds"] * (clear != given)
         if not seen:
-            return approval
+            return approval, rests_on
         entry = Entry(
             "personal_seen",
             tenant=approval.tenant,
@@ -81,8 +91,11 @@ class Hearing(RunBook):
             policy_version=self.version,
             body={"approval": approval.id, "values": seen},
         )
-        await self.store.transact(lambda tx: self.audit.append(tx, entry))
-        return replace(approval, args=real)
+        try:
+            await self.store.transact(lambda tx: self.audit.append(tx, entry))
+        except ReadOnly:  # nobody would find the look in the log
+            return approval, rests_on
+        return replace(approval, args=real), Grounds(**clear)
 
     async def request_approval(
         self,

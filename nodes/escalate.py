@@ -56,7 +56,7 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
     description = f"{question['step']}: {question['reason']}"
     visited = {"visits": {"escalate": 1}, "question": None}
     try:
-        wants = f"\n\n`values` is JSON with {question['wants']}" if "wants" in question else ""
+        wants = f"\n\n{question['wants']}" if "wants" in question else ""
         asked = await control().request_approval(act, description + wants, allowed=("edit", "reject"))
         approval = await decided(asked.id)
     except ApprovalRejected as error:

@@ -13,8 +13,10 @@ from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, ValidationError
 
 from governance.acts import Act, Cost, Seam
+from governance.answers import NEEDED, SCHEMA
 from governance.approval_rules import ApprovalRules
 from governance.approvals import EXPIRED, Approval
+from governance.confidence import FACT
 from governance.control import control
 from governance.errors import ApprovalRejected
 from governance.gate import REVIEW
@@ -28,6 +30,9 @@ from nodes.turn import Turn
 
 TRIES = 3
 """How often a person is asked for an answer that fits the schema."""
+
+CERTAIN = 100
+"""A person who gives the values answers for them."""
 
 SHOWN = 2_000
 """Characters of the task that the inbox shows; the run has the rest."""
@@ -67,7 +72,7 @@ async def ask_person(turn: Turn) -> BaseModel:
     for _ in range(TRIES):
         values = await _answer(turn, schema, problem)
         try:
-            said = schema.model_validate(values)
+            said = answered(schema, values)
         except ValidationError as error:
             problem = misfit(error)
             note = {"agent": turn.agent.name, "problem": problem}
@@ -135,19 +140,53 @@ def _described(turn: Turn, schema: type[BaseModel], problem: str) -> str:
         f"{turn.agent.name}: {turn.agent.job}",
         told[-SHOWN:],
         f"The last answer didn't fit: {problem}" if problem else "",
-        f"`values` is JSON with {wanted(schema)}",
+        wanted(schema),
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def wanted(schema: type[BaseModel]) -> str:
-    """The fields that an answer must hold, in words."""
+def wanted(schema: type[BaseModel], values: Mapping[str, Any] | None = None) -> str:
+    """What an answer must hold, in words: the fields that these values lack or have wrong, then all.
+
+    Args:
+        values: What is there; without it every field is told.
+    """
     properties: Mapping[str, Mapping[str, Any]] = schema.model_json_schema().get("properties", {})
-    return "; ".join(
+    wrong = set(properties) if values is None else _wrong(schema, values)
+    needed = [f"- {name}: {_short(spec)}" for name, spec in properties.items() if name in wrong]
+    whole = "; ".join(
         f"{name} ({spec.get('type') or spec.get('enum') or 'value'}"
         + (f": {spec['description']})" if spec.get("description") else ")")
         for name, spec in properties.items()
     )
+    return ("\n".join([NEEDED, *needed]) + "\n\n" if needed else "") + SCHEMA + whole
+
+
+def answered(schema: type[BaseModel], values: Any) -> BaseModel:
+    """What a person answered; they needn't say how sure they are.
+
+    Raises:
+        ValidationError: It doesn't fit.
+    """
+    sure = isinstance(values, dict) and FACT in schema.model_fields
+    return schema.model_validate({FACT: CERTAIN, **values} if sure else values)
+
+
+def _wrong(schema: type[BaseModel], values: Mapping[str, Any]) -> set[str]:
+    """Fields that don't fit."""
+    try:
+        answered(schema, values)
+    except ValidationError as error:
+        places = [each["loc"] for each in error.errors()]
+        return {str(place[0]) for place in places} if all(places) else set(schema.model_fields)
+    return set()
+
+
+def _short(spec: Mapping[str, Any]) -> str:
+    """A field in a line: the first sentence of what it is, and what may stand there."""
+    about = str(spec.get("description", spec.get("type", "value"))).partition("\n")[0].partition(". ")[0]
+    choices = ", ".join(map(str, spec.get("enum", ())))
+    return f"{about.rstrip('.')} ({choices})" if choices else about
 
 
 def question(
@@ -155,7 +194,7 @@ def question(
 ) -> Question:
     """What a person is asked at `escalate` in an agent's place."""
     asked: Question = {"step": step, "reason": reason, "values": values, "on_reject": on_reject.value}
-    return {**asked, "wants": wanted(agent.returns)} if agent.returns else asked
+    return {**asked, "wants": wanted(agent.returns, values)} if agent.returns else asked
 
 
 async def _take(act: Act, approval: Approval) -> Any:

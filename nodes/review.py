@@ -30,7 +30,7 @@ async def decided(approval_id: str) -> Approval:
         ApprovalRejected: The person said no, or nobody answered in time.
     """
     while (approval := await control().approval(approval_id)).state == "pending":
-        interrupt(hitl_request(approval))
+        interrupt(hitl_request(approval, await control().grounds(approval)))
     if approval.state not in ("approved", "consumed"):
         raise ApprovalRejected(approval.id, approval.reason)
     return approval

@@ -19,7 +19,7 @@ from nodes.agent import Check, lookup_of, work
 from nodes.confidence import Evidence, look_again, rated, rule_for, sure_of
 from nodes.fallback import first_valid
 from nodes.faults import STEP_ERRORS, Contradiction, GaveUp, fault, misfit
-from nodes.human_agent import question
+from nodes.human_agent import CERTAIN, answered, question
 from nodes.nested import Nested, standing
 from nodes.state import Context, Fault, RunState
 from nodes.team import Agent
@@ -30,9 +30,6 @@ Node = Callable[..., Awaitable[Any]]
 
 STOPPED = (Status.LIMIT_REACHED, Status.LOOP_DETECTED)
 """A person's no leaves it at these; what an agent could not do at all has failed by then."""
-
-CERTAIN = 100
-"""A person who gives the values answers for them."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,7 @@ async def _take_answer(
     if step.agent.returns is None:
         return dict(values)
     try:
-        result = step.agent.returns.model_validate(values)
+        result = answered(step.agent.returns, values)
     except ValidationError as error:
         raise Contradiction([misfit(error)], values) from error
     turn = await turn_for(step.agent, step.name, state, config, context)

@@ -141,13 +141,42 @@ def test_people_see_their_own_tenant_and_what_policy_lets_them(tower: Tower, wai
     assert tower("audit", "show").returncode == 0  # an auditor's key is the one taken
 
 
-def test_who_decides_sees_the_real_account_and_the_look_is_logged(
+def test_who_decides_sees_all_that_it_rests_on_and_the_look_is_logged(
     tower: Tower, waiting: dict[str, str]
 ) -> None:
     account = re.compile(r"DE\d{20}")
 
-    assert "<iban:" in tower("approvals", "--as", "hanna").stdout
+    masked = " ".join(tower("approvals", "--as", "hanna").stdout.split())
+    assert ("name <person:" in masked, "<iban:" in masked, bool(account.search(masked))) == (
+        True,
+        True,
+        False,
+    )
+    assert "Albrecht" not in masked
     assert tower.entries(waiting["run"], "personal_seen") == 0
-    assert account.search(tower("approvals", "--as", "lena").stdout)
+
+    shown = tower("approvals", "--as", "lena").stdout
+    assert account.search(shown)
     assert tower.entries(waiting["run"], "personal_seen") == 1
+    words = " ".join(shown.split())
+    for seen in (
+        "C-10002 (verified: post-room)",
+        "name Jonas Albrecht",
+        "get_policy policy_number HM-200002",
+        "loss_date 2026-05-20",
+        "INV-300002, status open",
+        "payable 294000 (2,940.00 EUR)",
+        "Damage to my car, policy HM-200002",
+    ):
+        assert seen in words, shown
+    assert f"tower approve {waiting['id']} --as lena\n" in shown
+    assert f"tower edit {waiting['id']} --set amount=294000 --as lena\n" in shown
+    assert f"More: tower show {waiting['run']} --as lena\n" in shown
+
+    whole = tower("show", waiting["run"], "--as", "lena").stdout
+    assert "the place of the accident and can send them" in whole  # the letter to its end
+    assert tower.entries(waiting["run"], "personal_seen") == 2
     assert not account.search(tower("audit", "export", "--as", "aris").stdout)
+    listed = tower.json("approvals", "--as", "lena")[0]
+    assert listed["grounds"]["customer"] == "C-10002"
+    assert not account.search(str(listed))
