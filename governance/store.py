@@ -73,7 +73,6 @@ class ControlStore:
 
         Raises:
             ControlUnavailable: The database can't be opened, read or written; nothing was written.
-            ReadOnly: It lies where nothing can be written, and may be read.
         """
         return await asyncio.wrap_future(self.submit(work, synced=synced))
 
