@@ -44,7 +44,7 @@ def listing(user: As = None, json: Json = False) -> None:
 
 async def ask(opened: Session, approval: Approval, lines: int | None = FIRST) -> None:
     """Print a question as the user may see it, what it rests on, and the commands that answer it."""
-    from cli.timeline import commands, request
+    from cli.question import commands, request
 
     shown, grounds = await opened.plane.shown_to(opened.user, approval)
     named = await opened.plane.store.read(lambda tx: who_may(tx, approval))

@@ -165,7 +165,7 @@ async def _play(
 
 
 async def _let_approve(page: _Page, asked: Approval, grounds: Grounds) -> None:
-    from cli.timeline import request
+    from cli.question import request
     from governance.identity import read_users
     from governance.policy_files import POLICIES
 
