@@ -8,7 +8,6 @@ import typer
 
 from cli.people import As
 from cli.terminal import Exit, Json, complain, console, dump, finish, say, typed
-from governance.grounds import FIRST, who_may
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -42,16 +41,21 @@ def listing(user: As = None, json: Json = False) -> None:
     finish(work())
 
 
-async def ask(opened: Session, approval: Approval, lines: int | None = FIRST) -> None:
-    """Print a question as the user may see it, what it rests on, and the commands that answer it."""
+async def ask(opened: Session, approval: Approval, *, whole: bool = False) -> None:
+    """Print a question as the user may see it, what it rests on, and the commands that answer it.
+
+    Args:
+        whole: With every line of the request.
+    """
     from cli.question import commands, request
+    from governance.grounds import FIRST, who_may
 
     shown, grounds = await opened.plane.shown_to(opened.user, approval)
     named = await opened.plane.store.read(lambda tx: who_may(tx, approval))
     # Whoever looks stands in the commands if they may answer themselves.
     who = opened.user.id if opened.user.id in named else next(iter(named), "USER")
-    more = [] if lines is None else [typed(f"\nMore: tower show {approval.run} --as {who}")]
-    say("", request(shown, grounds, lines=lines), "", "Answer:")
+    more = [] if whole else [typed(f"\nMore: tower show {approval.run} --as {who}")]
+    say("", request(shown, grounds, lines=None if whole else FIRST), "", "Answer:")
     for line in (*commands(approval, who), *more):
         console().print(line, soft_wrap=True)  # one line each, to be copied
 

@@ -90,7 +90,7 @@ def show(run_id: RunId, user: As = None, json: Json = False) -> None:
 
             say(heading(record), "", timeline(entries), "", outcome(record, masked(record)))
             for asked in await opened.pending(run_id):
-                await ask(opened, asked, lines=None)
+                await ask(opened, asked, whole=True)
         return Exit.COMPLETED
 
     finish(work())

@@ -75,7 +75,7 @@ def test_what_the_page_adds_does_nothing_until_its_policy_permits_it(tmp_path, c
 
     asked = ask(copied, home)
 
-    assert asked["state"] == "waiting", "a person is asked"
+    assert asked["status"] == "denied"
     calls = f"SELECT agent, state FROM journal WHERE run = '{asked['run']}' AND action = 'yearly_premium'"
     assert rows(home, "control", calls) == []
     denials = f"SELECT action, decision, body FROM audit WHERE run = '{asked['run']}' AND kind = 'refused'"

@@ -70,6 +70,7 @@ def explain(link: Link, error: Exception) -> NoReturn:
 
     Raises:
         RemoteRefused: It was never reached, or said no.
+        TimeoutError: It was asked, and didn't answer in time.
         NoAnswer: It was asked, and what it did is unknown.
     """
     variable = f"TOWER_{link.system.upper()}"
@@ -78,6 +79,8 @@ def explain(link: Link, error: Exception) -> NoReturn:
     ):
         msg = f"{link.system} can't be reached at {link.url}; start it, or correct {variable}_URL"
         raise RemoteRefused(msg) from error
+    if isinstance(error, httpx.TimeoutException):
+        raise TimeoutError from error
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
