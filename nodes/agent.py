@@ -60,8 +60,8 @@ async def work(
     try:
         return await _until_valid(turn, check, grounds, state, repairs, max_turns)
     except GaveUp as error:
-        for refusal in turn.barred.values():
-            raise refusal from error
+        if turn.barred:
+            raise next(iter(turn.barred.values())) from error
         raise
 
 

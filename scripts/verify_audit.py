@@ -255,7 +255,8 @@ def main() -> int:
         say(f"NOT WHOLE. {broken}")
         return 1
     checked = f"{last - before} entries, {before + 1} to {last}, each as it was written"
-    which = f": {', '.join(map(str, withheld[:20]))}{' …' * (len(withheld) > 20)}" if withheld else ""  # noqa: PLR2004
+    few = ", ".join(map(str, withheld[:20]))
+    which = f": {few}{' …' if withheld[20:] else ''}" if few else ""
     say(f"{checked} ({len(withheld)} of other tenants, of which only links are checked{which})")
     if given.whole and withheld:
         say(f"NOT WHOLE. entry {withheld[0]}: its text is withheld")
