@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from evals.baselines import Baseline
 from evals.rows import Experiment, Row, aggregate, by_suite
-from evals.statistics import Interval, bootstrap, holm, mcnemar, smallest_drop
+from evals.statistics import Interval, bootstrap, drop_to_floor, holm, mcnemar, smallest_drop
 from evals.summary import summary
 from evals.thresholds import Metric, Pending, Safety, Thresholds
 
@@ -36,7 +36,7 @@ class Finding:
         held_out: The mean of those that nobody who tunes has read.
         change: After less before over the cases of both, in the metric's own unit; bounds by bootstrap.
         p: Of the exact McNemar test, adjusted by Holm.
-        sees: The smallest drop that the test sees at this n, or None if it sees none.
+        sees: The smallest drop that test or floor show at this n, or None if they show none.
         blocks: False for a judge that wasn't calibrated: it is shown and stops nothing.
         worse: Cases that got worse, or that did harm.
     """
@@ -163,14 +163,25 @@ def _compare(
     # Baselines keep six digits: what is lost by that is no change.
     changes = [metric.sign * round(now[case] - before[case], 5) for case in both]
     bounds = bootstrap(changes, confidence=limits.confidence, resamples=limits.resamples)
-    tested = len([m for m in limits.metric if m.primary])
     return replace(
         found,
         change=bounds,
         p=mcnemar(changes) if metric.primary else None,
-        sees=smallest_drop(len(both), alpha=limits.alpha / max(1, tested), power=limits.power),
+        sees=_sees(metric, found.before or 0.0, len(both), limits),
         worse=tuple(case for case, change in zip(both, changes, strict=True) if change < 0),
     )
+
+
+def _sees(metric: Metric, before: float, n: int, limits: Thresholds) -> float | None:
+    """The smallest drop that shows in `n` pairs: in the test, of a primary metric, or at the floor."""
+    tested = len([m for m in limits.metric if m.primary])
+    drops = []
+    if metric.primary:
+        drops.append(smallest_drop(n, alpha=limits.alpha / tested, power=limits.power))
+    if metric.floor is not None:
+        shares = (before, metric.floor) if metric.sign > 0 else (1 - before, 1 - metric.floor)
+        drops.append(drop_to_floor(*shares, n, power=limits.power))
+    return min((each for each in drops if each is not None), default=None)
 
 
 def _of_all(metric: Metric, rows: Sequence[Row]) -> Finding:

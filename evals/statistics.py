@@ -95,6 +95,26 @@ def smallest_drop(n: int, *, alpha: float, power: float) -> float | None:
     return high
 
 
+def drop_to_floor(mean: float, floor: float, n: int, *, power: float) -> float | None:
+    """Find the smallest drop after which the mean of `n` cases misses a floor with a chance of `power`.
+
+    Args:
+        mean: What the cases reach today, as a share; the floor too.
+
+    Returns:
+        The drop as a share, or None if not even a drop to nothing misses the floor.
+    """
+    fewest = math.ceil(floor * n - SAME)
+    if fewest <= 0:
+        return None
+    low, high = 0.0, 1.0
+    while high - low > 1e-6:  # noqa: PLR2004 - finer than any suite
+        middle = (low + high) / 2
+        missed = 1 - _binomial_tail(n, fewest, middle)
+        low, high = (middle, high) if missed >= power else (low, middle)
+    return max(0.0, mean - low)
+
+
 def kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
     """Cohen's kappa: agreement beyond chance; 1 where both gave one and the same label throughout."""
     n = len(first)

@@ -81,6 +81,27 @@ def test_a_floor_that_is_missed_fails_even_if_nothing_got_worse():
     assert state(rows(170, 30), rows(170, 30), demand)[0] is State.FAIL
 
 
+def test_a_floor_that_everything_meets_shows_small_drops_in_few_cases():
+    perfect = rows(43, 0)
+    demand = Metric("routing", "right", primary=True, floor=1.0)
+
+    (finding, *_) = decide(experiment(perfect), baseline(perfect), limits(demand)).findings
+
+    assert finding.sees == pytest.approx(1 - 0.2 ** (1 / 43), abs=1e-4)  # one of 43, four times in five
+    assert (finding.state, finding.reasons) == (State.PASS, ())
+
+
+def test_what_is_not_compared_shows_what_its_floor_shows_and_no_more():
+    found = rows(90, 10)
+    primary = Metric("other", "right", primary=True)
+    bare, floored = Metric("routing", "right"), Metric("routing", "right", floor=0.8, split="dev")
+
+    none, some, *_ = decide(experiment(found), baseline(found), limits(bare, floored, primary)).findings
+
+    assert none.sees is None
+    assert some.sees == pytest.approx(0.14, abs=0.005)
+
+
 def test_a_metric_that_should_be_low_is_compared_the_right_way_round():
     errors = Metric("routing", "wrong", primary=True, better="lower", floor=0.1)
     before = [row(f"R-{i}", scores={"wrong": 0.0}) for i in range(200)]

@@ -15,6 +15,7 @@ from evals.statistics import (
     bootstrap,
     chi_square,
     chi_square_tail,
+    drop_to_floor,
     holm,
     kappa,
     kolmogorov_smirnov,
@@ -77,6 +78,23 @@ def test_the_smallest_drop_is_seen_as_often_as_promised_and_a_smaller_one_is_not
 
     assert seen(drop) == pytest.approx(0.8, abs=0.03)
     assert seen(drop * 0.8) < 0.75
+
+
+@pytest.mark.parametrize(("mean", "floor", "n"), [(1.0, 1.0, 43), (0.81, 0.72, 120), (0.98, 0.9, 91)])
+def test_a_floor_shows_a_drop_as_often_as_promised(mean, floor, n):
+    drop = drop_to_floor(mean, floor, n, power=0.8)
+    assert drop is not None
+    random_ = np.random.default_rng(4)
+
+    def missed(share):
+        return np.mean(random_.binomial(n, share, size=20_000) / n < floor - 1e-9)
+
+    assert missed(mean - drop) == pytest.approx(0.8, abs=0.015)
+    assert missed(mean - drop * 0.8) < 0.75
+
+
+def test_a_floor_of_nothing_shows_nothing():
+    assert drop_to_floor(0.9, 0.0, 100, power=0.8) is None
 
 
 def test_five_cases_see_nothing():
