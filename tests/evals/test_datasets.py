@@ -93,7 +93,7 @@ def _edit(folder, name, change):
         ("policy", lambda rows: rows[0].update(expected="deny"), "policy: the file isn't the one"),
         ("tools", lambda rows: rows[0]["forbidden"].append("print_money"), "names 'print_money'"),
         ("retrieval", lambda rows: rows[0].update(relevant=["home-wording § 9.9"]), "§ 9.9"),
-        ("cases", lambda rows: [r.update(split="dev") for r in rows], "not a third is held out"),
+        ("cases", lambda rows: [r.update(split="dev") for r in rows], "less than a third is held out"),
         ("judge", lambda rows: rows.pop(), "rows is"),
     ],
 )
