@@ -26,7 +26,7 @@ Which = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `tower eval`."""
-    from cli import evals_gate, evals_people, evals_sabotage
+    from cli import evals_drift, evals_gate, evals_people, evals_sabotage
 
     app.command("compare")(compare)
     app.command("gate")(evals_gate.gate)
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command("topology")(topology)
     app.command("review")(evals_people.review)
     app.command("calibrate-judge")(evals_people.calibrate_judge)
-    app.command("drift")(evals_people.drift)
+    app.command("drift")(evals_drift.drift)
     app.command("sabotage")(evals_sabotage.sabotage)
 
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 
-from cli.evals_people import _post
+from cli.evals_drift import _post
 from evals.drift import check
 from evals.eprocess import EProcess, simulate, watch
 from evals.observations import Observed, add_canary, observe
