@@ -1,50 +1,108 @@
-"""Judging: the desk's judge on the labelled pairs, asked through the governed door."""
+"""Judging: the desk's judge, asked through the governed door, and the labelled pairs it is held against."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from evals.calibration import Opinion
 from evals.datasets import Pair, load, sha256
 from evals.desk.data import DATASETS
 from evals.desk.probes import once
-from evals.desk.roles import JUDGE, shown
-from evals.desk.stage import asked
+from evals.desk.roles import JUDGE, PROMPTS, shown
+from evals.desk.stage import users, world
+from evals.judge import Judged, Judgement, judge
+from evals.play import play
 from evals.rows import home
 from evals.versions import model_name
+from graphs.domain import domain
 from models.door import configured
 from nodes.admission import Request
+from nodes.team import Agent
 
+RUBRIC = PROMPTS / "one_answer.md"
 _FOLDER = "stage"
 
 
+def able() -> bool:
+    """Whether a language model has the judge's role; the offline model is none."""
+    return configured("judge").provider != "offline"
+
+
+async def judged(
+    question: str,
+    answer: str,
+    sources: Sequence[Mapping[str, str]],
+    *,
+    user: str = "sam",
+    customer: str | None = None,
+) -> Judged:
+    """Have an answer judged where the stage is set: in a `world`.
+
+    Args:
+        user: In whose name and tenant.
+        customer: Whose values become tokens in all that is shown.
+    """
+
+    async def ask(rubric: Path, text: str, form: type[BaseModel]) -> Mapping[str, Any]:
+        return await _ask(_grader(rubric, form), Request(text, customer=customer), user)
+
+    return await judge(question, answer, sources, RUBRIC, ask)
+
+
 class ModelJudge:
-    """The model of the judge's role, with the rubric of its prompt."""
+    """The model of the judge's role: each answer by itself, then which of the two is better."""
 
     def __init__(self) -> None:
-        self.name = f"{model_name(configured('judge'))} rubric {JUDGE.identity.version}"
-        self._graph = once(JUDGE)
+        versions = f"{_grader(RUBRIC, Judgement).identity.version}+{JUDGE.identity.version}"
+        self.name = f"{model_name(configured('judge'))} rubric {versions}"
 
     async def compare(
         self, question: str, sources: Sequence[Mapping[str, str]], first: str, second: str
     ) -> Opinion:
-        """Ask once; a judge that gives no valid answer has failed both."""
-        request = Request(shown(question, sources, first, second))
-        played, _ = await asked(home() / _FOLDER, "adaptive", request, compiled=self._graph)
-        name = JUDGE.returns.__name__ if JUDGE.returns else ""
-        said = next((call["args"] for call in played.calls if call["name"] == name), {})
-        graded = [
-            {
-                "faithfulness": said.get(f"faithful_{x}", "fail"),
-                "relevance": said.get(f"relevant_{x}", "fail"),
-            }
-            for x in "ab"
-        ]
-        preferred = {"a": "first", "b": "second"}.get(said.get("preferred", ""), "tie")
-        return Opinion(graded[0], graded[1], preferred)  # type: ignore[arg-type]
+        """Ask about each answer as the suites do, and once about both; no valid answer fails."""
+        async with world(home() / _FOLDER):
+            graded = [await judged(question, answer, sources) for answer in (first, second)]
+            said = await _ask(JUDGE, Request(shown(question, sources, first, second)), "sam")
+        one, two = ({"faithfulness": _word(g.faithfulness), "relevance": _word(g.relevance)} for g in graded)
+        preferred = {"a": "first", "b": "second"}.get(str(said.get("preferred")), "tie")
+        return Opinion(one, two, preferred)  # type: ignore[arg-type]
 
 
 def pairs(split: str) -> tuple[list[Pair], str]:
     """The labelled pairs of a split (or `all`), and the hash of their file."""
     rows = [row for row in load("judge", DATASETS) if isinstance(row, Pair)]
     return [row for row in rows if split in {"all", row.split}], sha256(DATASETS / "judge.jsonl")
+
+
+async def _ask(agent: Agent, request: Request, user: str) -> Mapping[str, Any]:
+    """The arguments of the first call that has the form of the agent's result, or nothing."""
+    played = await play(domain(), "adaptive", users()[user], request, compiled=_graph(agent))
+    name = agent.returns.__name__ if agent.returns else ""
+    return next((call["args"] for call in played.calls if call["name"] == name), {})
+
+
+@cache
+def _graph(agent: Agent) -> Any:
+    return once(agent)
+
+
+@cache
+def _grader(rubric: Path, form: type[BaseModel]) -> Agent:
+    return Agent(
+        name="grader",
+        kind="answers",
+        job="Judge one answer to a question by the sources that it should rest on.",
+        prompt=rubric,
+        owner="evaluation",
+        returns=form,
+        model="judge",
+    )
+
+
+def _word(grade: float) -> str:
+    return "pass" if grade else "fail"

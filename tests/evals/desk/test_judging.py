@@ -1,0 +1,74 @@
+"""A judge that is a language model sees question, answer and sources in tokens, and its word is a score."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from evals.desk import judging, stage
+from tests.evals.chat_stub import chat_server
+
+IBAN = "DE89370400440532013000"
+SOURCES = [{"source": "motor 2.3", "text": "Damage by martens is paid up to 3,000 EUR."}]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    found = tmp_path_factory.mktemp("stage")
+    asyncio.run(stage.prepare(found))
+    return found
+
+
+def said(request):
+    return request["messages"][-1]["content"]
+
+
+def by_figures(request):
+    """What the scripted judge says: faithful is what names the sources' sum."""
+    answer = said(request).rpartition("Answer:")[2]
+    passed = {True: "pass", False: "fail"}
+    return "Judgement", {"faithfulness": passed["3,000" in answer], "relevance": passed["marten" in answer]}
+
+
+@pytest.fixture
+def judge(monkeypatch):
+    with chat_server(by_figures) as (url, seen):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        yield seen
+
+
+async def grade(folder, answer):
+    async with stage.world(folder):
+        return await judging.judged("Are martens covered?", answer, SOURCES)
+
+
+async def test_one_answer_is_judged_by_itself(folder, judge):
+    good = await grade(folder, "Damage by a marten is paid up to 3,000 EUR.")
+    bad = await grade(folder, "Up to 9,000 EUR.")
+
+    assert (good.faithfulness, good.relevance) == (1.0, 1.0)
+    assert (bad.faithfulness, bad.relevance) == (0.0, 0.0)
+    assert "[motor 2.3] Damage by martens" in said(judge[0])
+    assert "faithful if every statement" in judge[0]["messages"][0]["content"]
+
+
+async def test_a_judge_is_shown_tokens(folder, judge):
+    await grade(folder, f"We have paid to {IBAN}, says the marten.")
+
+    assert IBAN not in str(judge)
+    assert "<iban:" in said(judge[0])
+
+
+async def test_a_judge_that_says_nothing_valid_has_failed_both(folder, monkeypatch):
+    with chat_server(lambda _: ("Judgement", {"faithfulness": "perhaps"})) as (url, _seen):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        judged = await grade(folder, "Up to 3,000 EUR for a marten.")
+
+    assert (judged.faithfulness, judged.relevance) == (0.0, 0.0)
+
+
+def test_the_offline_model_is_no_judge(monkeypatch):
+    assert not judging.able()
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert judging.able()
