@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -67,6 +68,13 @@ class Row:
     tokens: int = 0
     micros: int = 0
     error: str = ""
+
+    def __post_init__(self) -> None:
+        """A score that is no number says nothing, wherever it is read: the row is one with an error."""
+        if broken := sorted(name for name, score in self.scores.items() if not math.isfinite(score)):
+            kept = {name: score for name, score in self.scores.items() if name not in broken}
+            object.__setattr__(self, "scores", kept)
+            object.__setattr__(self, "error", self.error or f"{', '.join(broken)} is no finite number")
 
 
 @dataclass(frozen=True, slots=True)

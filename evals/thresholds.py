@@ -17,7 +17,7 @@ from graphs.domain import domain
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, slots=True)
 class Metric:
     """What is demanded of one metric of one suite.

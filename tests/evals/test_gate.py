@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from cli.evals_judgement import baselines
 from evals.baselines import Baseline, accept, read_baseline
+from evals.compare import compare
 from evals.gate import State, decide
-from evals.rows import aggregate, by_suite
+from evals.rows import aggregate, by_suite, read, write
 from evals.signoff import sign, signed
-from evals.summary import BESIDE
+from evals.summary import BESIDE, summary
 from evals.thresholds import Metric, Safety, read_thresholds, thresholds_file
 from governance.errors import Denied, InvalidInput
 from tests.evals.making import baseline, experiment, limits, row, rows
@@ -135,6 +138,37 @@ def test_a_case_that_could_not_be_judged_counts_as_wrong():
     broken = [row(f"R-{i:03}", error="Boom: x", scores={"right": 1.0}) for i in range(10)]
 
     assert state(broken + rows(200, 0)[10:])[0] is State.FAIL
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_no_number_never_passes(score, tmp_path):
+    # Beside zeros, which alone fail; alone among passes, in which one case doesn't matter; and throughout.
+    floor = Metric("routing", "right", floor=0.5)
+    odd = row("R-000", scores={"right": score, "other": 1.0})
+
+    assert state([odd, *rows(0, 200)[1:]], GOOD, floor)[0] is State.FAIL
+    assert state([row(r.case, scores={"right": score}) for r in GOOD])[0] is State.FAIL
+    harm = Safety("routing", "harm")
+    harmed = [row("R-000", scores={"right": 1.0, "harm": score}), *rows(9, 0)[1:]]
+    assert state(harmed, rows(10, 0), safety=(harm,))[0] is State.FAIL
+
+    written = write(experiment([odd, *GOOD[1:]]), tmp_path / "e1")
+    (written / "rows.jsonl").write_text((written / "rows.jsonl").read_text().replace(" 1.0", " NaN"))
+    again = read(written)
+    assert {r.error for r in again.rows} >= {"right is no finite number"}
+    assert all(math.isfinite(value) for value in summary(again.rows).values())
+    [change] = compare(experiment(GOOD), experiment([odd, *GOOD[1:]]), limits())
+    assert change.down == ("R-000",)
+
+
+@pytest.mark.parametrize("field", ["floor", "delta"])
+def test_a_threshold_that_is_no_number_is_refused(tmp_path, field):
+    path = tmp_path / "gate.toml"
+    demand = f'[[metric]]\nsuite = "routing"\nname = "x"\nprimary = true\n{field} = nan\n\n[[metric]]'
+    path.write_text(thresholds_file().read_text().replace("[[metric]]", demand, 1))
+
+    with pytest.raises(InvalidInput, match=field):
+        read_thresholds(path)
 
 
 def test_what_is_held_out_has_a_mean_of_its_own_and_may_have_a_floor():
