@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from evals.desk import stage
 from evals.sabotage import swapped
+from governance import detect, masking
 from governance.gate import Gate
 from governance.limits import load_limits
 from governance.policy import POLICIES, load_policy
@@ -25,6 +26,7 @@ from models.examples import KEYWORD
 from models.offline.chat import OfflineChatModel
 from nodes.desk.front_door import Route
 from nodes.resolve import HighestAuthority
+from tools import gateway
 from tools.desk.database import Desk
 
 Twist = Callable[[AIMessage, Mapping[str, Any]], AIMessage]
@@ -179,3 +181,22 @@ def dropped_write() -> AbstractContextManager[None]:
         return await self.run(lost)
 
     return swapped(Desk, "once", once)
+
+
+def unmasked() -> AbstractContextManager[None]:
+    """Nothing shows as personal by its form."""
+    return swapped(masking, "find_personal", lambda _text: [])
+
+
+def unmasked_mail() -> AbstractContextManager[None]:
+    """E-mail addresses have no form any more."""
+    return swapped(detect, "_FINDERS", detect._FINDERS[1:])  # noqa: SLF001 - the control that is sabotaged
+
+
+def blind_limit() -> AbstractContextManager[None]:
+    """What was settled for the same loss counts no longer."""
+
+    async def nothing(*_args: Any, **_kwargs: Any) -> int:
+        return 0
+
+    return swapped(gateway, "_already", nothing)
