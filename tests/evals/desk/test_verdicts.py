@@ -37,7 +37,7 @@ CLEAN, SEVERE = (
     for said in ("CL-400015", "CL-400004")
 )
 
-NEAR = 6
+NEAR = 7
 """Near-duplicates that the card owns up to."""
 
 OTHERS = {
