@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 
-from evals.rows import Experiment, Row
+from evals.rows import DATABASE, Experiment, Row, home
 from evals.standing import GOAL, pattern_of
-from evals.traces import kept, trace
+from evals.suites import bench
+from evals.traces import kept
 from governance.choices import Trial, record
 from governance.contract import Contract
 from governance.plane_parts import Parts
@@ -18,7 +22,7 @@ JUDGED = "pattern_judged"
 async def feed(plane: Parts, user: User, experiments: Iterable[Experiment]) -> int:
     """Record how patterns did, judged by the database's end state instead of by the run itself.
 
-    A row is recorded once, however often it is fed.
+    A row is recorded once, however often it is fed. One whose class of task no kept run tells is left out.
 
     Args:
         user: Who answers for it; the records are for their tenant.
@@ -28,8 +32,9 @@ async def feed(plane: Parts, user: User, experiments: Iterable[Experiment]) -> i
     """
     count = 0
     for experiment in experiments:
-        jobs = jobs_of(experiment.rows)
-        for row in experiment.rows:
+        rows = by_models(experiment.rows)
+        jobs = jobs_of(rows)
+        for row in rows:
             if row.case in jobs and GOAL in row.scores and row.run and pattern_of(row) != "none":
                 run = Run(
                     id=row.run,
@@ -46,16 +51,39 @@ async def feed(plane: Parts, user: User, experiments: Iterable[Experiment]) -> i
     return count
 
 
-def jobs_of(rows: Iterable[Row]) -> dict[str, str]:
-    """Case → class of task, as the front door named it by what the log says of the case's run."""
-    traces = kept()
-    found = {}
-    for row in rows:
-        if row.layer == "output" and row.run in traces:
-            for entry in trace(traces[row.run]):
+def by_models(rows: Iterable[Row]) -> list[Row]:
+    """Rows of the output layer, without those in which a script answers: they say nothing of a pattern."""
+    scripted = _scripted()
+    return [row for row in rows if row.layer == "output" and row.suite not in scripted]
+
+
+def jobs_of(rows: Sequence[Row]) -> dict[str, str]:
+    """Case → class of task, as the front door named it by what the log says of a run of the case.
+
+    Where these rows' runs don't say it, as after `--graph`, the newest run that is kept does.
+    """
+    traces, wanted = kept(), {row.case for row in rows}
+    found: dict[str, str] = {}
+    for case, run in (*((row.case, row.run) for row in rows), *_runs_before(_scripted())):
+        if case in wanted and case not in found and run in traces:
+            lines = traces[run].read_text(encoding="utf-8").splitlines()
+            for entry in (json.loads(line) for line in lines if JUDGED in line):
                 if entry["kind"] == JUDGED:
-                    found[row.case] = str(entry["body"]["job"])
+                    found[case] = str(entry["body"]["job"])
     return found
+
+
+def _runs_before(without: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Case and run of every row of the output layer that is kept, the newest first."""
+    if (home() / DATABASE).is_file():
+        with closing(sqlite3.connect(home() / DATABASE)) as connection:
+            query = """SELECT suite, "case", run FROM rows JOIN experiments ON id = experiment
+                WHERE layer = 'output' ORDER BY created DESC"""
+            yield from ((case, run) for suite, case, run in connection.execute(query) if suite not in without)
+
+
+def _scripted() -> set[str]:
+    return {suite.name for suite in bench().suites if suite.labelled}
 
 
 def _trial(row: Row, job: str) -> Trial:

@@ -12,6 +12,9 @@ from evals.statistics import mcnemar
 GOAL = "goal_success_rate"
 """Judged by the database."""
 
+UNKNOWN = "not known"
+"""The class of a case that the front door has never had."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -42,12 +45,12 @@ def standings(
 
     Args:
         ladder: Patterns, the simplest first.
-        jobs: Case → class of task; without one it is the pattern that is expected.
+        jobs: Case → class of task, where it is known; without any it is the pattern that is expected.
     """
     groups = defaultdict[tuple[str, str], list[Row]](list)
     for row in rows:
         if row.layer == "output" and (GOAL in row.scores or row.error):
-            groups[_job(row, jobs or {}), pattern_of(row)].append(row)
+            groups[_job(row, jobs), pattern_of(row)].append(row)
     made = [_standing(job, pattern, mine) for (job, pattern), mine in groups.items()]
     rank = {pattern: number for number, pattern in enumerate(ladder)}
     made.sort(key=lambda s: (s.job, rank.get(s.pattern, len(rank)), s.pattern))
@@ -64,9 +67,11 @@ def not_worth_it(made: Iterable[Standing]) -> list[str]:
     return [f"{s.pattern} on {s.job}: {s.said}" for s in made if s.said.startswith("doesn't beat")]
 
 
-def _job(row: Row, jobs: Mapping[str, str]) -> str:
+def _job(row: Row, jobs: Mapping[str, str] | None) -> str:
+    if jobs is not None:
+        return jobs.get(row.case, UNKNOWN)
     expected = row.expected.get("graph", ()) if isinstance(row.expected, dict) else ()
-    return jobs.get(row.case) or " or ".join(expected) or "all"
+    return " or ".join(expected) or "all"
 
 
 def _standing(job: str, pattern: str, rows: Sequence[Row]) -> Standing:
@@ -102,8 +107,5 @@ def _worth(s: Standing, simpler: Standing | None) -> str:
     gains = [s.cases[case] - simpler.cases[case] for case in both]
     gain, p = sum(gains) / len(gains), mcnemar(gains)
     more = f"{gain:+.3f} over {simpler.pattern} on {len(both)} cases (p = {p:.2g})"
-    dearer = s.tokens > simpler.tokens
-    if gain <= 0 and dearer:
-        times = s.tokens / max(1, simpler.tokens)
-        return f"doesn't beat {simpler.pattern}: {more}, for {times:.1f} times the tokens"
-    return more
+    times = s.tokens / max(1, simpler.tokens)
+    return more if gain > 0 else f"doesn't beat {simpler.pattern}: {more}, for {times:.1f} times the tokens"

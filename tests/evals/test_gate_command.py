@@ -210,6 +210,29 @@ def test_results_are_fed_to_the_front_door_once(folder, tower_home):
     assert (trial.pattern, trial.quality, trial.tokens) == ("supervisor", 100, 70)
 
 
+def test_results_of_a_graph_take_their_class_from_what_the_front_door_said_before(folder, tower_home):
+    def solved(suite, graph, run, name):
+        got = {"graph": graph, "status": "completed"}
+        scores = {"goal_success_rate": 1.0}
+        return row(name, suite=suite, layer="output", scores=scores, run=run, got=got)
+
+    door, script = solved("cases", "supervisor", "run-1", "K-1"), solved("oracle", "single", "run-3", "K-2")
+    write(experiment([door, script], id="door"))
+    forced = [solved("cases", "single", f"run-2{name}", name) for name in ("K-1", "K-2")]
+    write(experiment(forced, id="forced", versions={"graph": "single"}))
+    told = [("run-1", "case_handling"), ("run-3", "claim_new")]
+    said = [{"kind": "pattern_judged", "run": run, "body": {"job": job}} for run, job in told]
+    keep(tower_home / "evals" / "stage", said)
+
+    assert "1 results are among" in tower("topology", "forced", "--feed", "--as", "otto")[1]
+
+    (trial,) = asyncio.run(trials(control(), "harbor", "case_handling"))
+    assert trial.pattern == "single"
+    shown = json.loads(tower("topology", "forced", "--json")[1])["standings"]
+    # What a script answered is no judgement of the front door.
+    assert [(s["job"], s["pattern"]) for s in shown] == [("case_handling", "single"), ("not known", "single")]
+
+
 def test_drift_takes_an_auditors_key(folder):
     assert tower("drift", "--as", "aris")[0] == 0
     with pytest.raises(Denied):

@@ -181,7 +181,7 @@ def case(number, pattern, goal, tokens):
     )  # fmt: skip
 
 
-def test_a_pattern_that_costs_more_and_solves_no_more_is_named():
+def test_a_pattern_that_solves_no_more_is_named_whatever_it_costs():
     same = [case(n, p, 1.0, t) for n in range(8) for p, t in (("single", 100), ("supervisor", 900))]
     better = [
         case(n, p, g, t) for n in range(8) for p, g, t in (("single", 0.0, 100), ("supervisor", 1.0, 900))
@@ -191,6 +191,12 @@ def test_a_pattern_that_costs_more_and_solves_no_more_is_named():
     why = "doesn't beat single: +0.000 over single on 8 cases (p = 1), for 9.0 times the tokens"
     assert not_worth_it(standings(same, ladder)) == [f"supervisor on supervisor: {why}"]
     assert not_worth_it(standings(better, ladder)) == []
+    worse = [
+        case(n, p, g, t) for n in range(8) for p, g, t in (("single", 1.0, 900), ("supervisor", 0.5, 90))
+    ]
+    (said,) = not_worth_it(standings(worse, ladder))
+    assert said.startswith("supervisor on supervisor: doesn't beat single: -0.500")
+    assert said.endswith("for 0.1 times the tokens")
 
 
 def test_a_suite_too_small_for_its_delta_says_so():
