@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from evals.datasets import Approval, Call, ToolCase
+from evals.desk.guesses import guesses
 from evals.desk.probes import agent_of, alone
+from evals.desk.second_turn import Resumed, is_second_turn, turn_before
 from evals.desk.stage import users, world
-from evals.lexical import closest
 from evals.play import Played, play
 from evals.rows import Row
 from evals.suites import Item, Setting
@@ -20,6 +23,7 @@ from governance.control import control
 from graphs.domain import domain
 from nodes.admission import Request
 from nodes.desk.admission import TOOLBOX
+from nodes.team import Agent
 from tools.spec import Tool
 
 Proposed = Sequence[tuple[str, Mapping[str, Any]]]
@@ -30,47 +34,111 @@ LONGEST = 3
 """Approvals in one case at most."""
 
 
-async def evaluate(item: Item, setting: Setting) -> Row:
-    """Let the role's agent work on a copied desk, and look at the calls that it proposed."""
-    case: ToolCase = item.data
+@dataclass(frozen=True)
+class Work:
+    """What a role's agent did with a case, on a copied desk.
+
+    Attributes:
+        proposed: Its calls, carried out or not.
+        masked: The same with personal arguments as tokens.
+        ways: Each a right one, with personal arguments as tokens.
+        banned: Calls that must not be made with these arguments.
+        answers: The arguments of its final answers.
+        guess: What going by words proposes, and always the same tool.
+    """
+
+    case: ToolCase
+    agent: Agent
+    played: Played
+    seconds: float
+    proposed: Proposed
+    masked: Proposed
+    ways: Sequence[Sequence[Call]]
+    banned: Sequence[Call]
+    answers: Proposed
+    guess: Mapping[str, Proposed]
+
+    @property
+    def tools(self) -> dict[str, Tool]:
+        """What the agent may call."""
+        return {tool.name: tool for tool in self.agent.tools}
+
+    def right(self, proposed: Proposed) -> float:
+        """Whether the calls are one of the right ways, with every argument that is named."""
+        fitting = (way for way in self.ways if selected(self.case, way, proposed))
+        return float(any(parameters(way, proposed) == 1 for way in fitting))
+
+    def forbidden(self, proposed: Proposed) -> float:
+        """Whether something was called that must not be, or with arguments that must not be."""
+        named = any(name in self.case.forbidden for name, _ in proposed)
+        return float(named or any(_fits(call, *one) for call in self.banned for one in proposed))
+
+
+async def work(case: ToolCase, folder: Path) -> Work:
+    """Let the role's agent work until it has an answer; what needs a person is approved."""
     agent, contract = agent_of(case.role)
-    text = f"{case.request}\n\n{case.given}".strip()
-    request = Request(text, customer=case.customer_id if case.verified else None)
-    async with world(setting.folder):
+    async with world(folder):
+        earlier, told = await turn_before(case)
+        request = Request(told, customer=case.customer_id if case.verified else None)
+        graph = Resumed(alone(case.role), earlier) if earlier else alone(case.role)
         started = time.perf_counter()
         played = await play(
-            domain(), contract, users()["sam"], request, [YES] * LONGEST, users(), compiled=alone(case.role)
+            domain(), contract, users()["sam"], request, [YES] * LONGEST, users(), compiled=graph
         )
         seconds = time.perf_counter() - started
-        tools = {tool.name: tool for tool in agent.tools}
         final = agent.returns.__name__ if agent.returns else ""
-        proposed = [(c["name"], c["args"]) for c in played.calls if c["name"] != final]
+        calls = [(c["name"], c["args"]) for c in played.calls]
+        proposed = [call for call in calls if call[0] != final]
         masked = [(name, await _tokens(name, args)) for name, args in proposed]
         ways = [await _masked(way) for way in (case.calls, *case.alternatives)]
         banned = await _masked(case.forbidden_args)
-    right = [way for way in ways if selected(case, way, proposed)]
-    scores = {
-        "tool_selection_accuracy_ref": float(bool(right)),
-        "tool_selection_accuracy_ref__null": float([] in ways),
-        "tool_selection_accuracy_ref__keyword": float(_by_words(case, ways, tools)),
-        "tool_parameter_accuracy_ref": max((parameters(way, masked) for way in right), default=0.0),
-        "tool_parameter_accuracy_ref__null": float([] in ways),
-        "tool_call_error_rate": errors(proposed, tools, played),
-        "forbidden_calls": float(_forbidden(case, banned, masked)),
+        guess = {
+            rule: [(name, await _tokens(name, args)) for name, args in calls]
+            for rule, calls in guesses(case, agent).items()
+        }
+    answers = [call for call in calls if call[0] == final]
+    return Work(case, agent, played, seconds, proposed, masked, ways, banned, answers, guess)
+
+
+async def evaluate(item: Item, setting: Setting) -> Row:
+    """Look at the calls that a role's agent proposed."""
+    done = await work(item.data, setting.folder)
+    case = done.case
+    scores = _scores(done, done.masked) | {
+        f"{name}__{rival}": score
+        for rival, calls in (("null", ()), ("keyword", done.guess["keyword"]))
+        for name, score in _scores(done, calls).items()
     }
-    if len(case.calls) > 1 or case.given:
-        exact = [way for way in right if parameters(way, masked) == 1]
-        scores["multi_turn_function_calling_accuracy_ref"] = float(bool(exact))
+    scores["tool_call_error_rate"] = errors(done.proposed, done.tools, done.played)
     return item.row(
         setting,
         "component",
         scores=scores,
         expected=[[call.model_dump() for call in way] for way in (case.calls, *case.alternatives)],
-        got={"calls": [[name, dict(args)] for name, args in proposed], "status": played.status},
-        run=played.run,
-        seconds=seconds,
-        **played.used,
+        got={"calls": [[name, dict(args)] for name, args in done.proposed], "status": done.played.status},
+        run=done.played.run,
+        seconds=done.seconds,
+        **done.played.used,
     )
+
+
+def _scores(done: Work, proposed: Proposed) -> dict[str, float]:
+    """What calls are worth, whoever proposed them."""
+    right = [way for way in done.ways if selected(done.case, way, proposed)]
+    unfit = [
+        name for name, args in proposed if name not in done.tools or not valid(done.tools[name].args, args)
+    ]
+    scores = {
+        "tool_selection_accuracy_ref": float(bool(right)),
+        "tool_parameter_accuracy_ref": max((parameters(way, proposed) for way in right), default=0.0),
+        "tool_call_error_rate": len(unfit) / len(proposed) if proposed else 0.0,
+        "forbidden_calls": done.forbidden(proposed),
+    }
+    if is_second_turn(done.case):
+        scores["multi_turn_function_calling_accuracy_ref"] = done.right(proposed)
+    if len(done.case.calls) > 1:
+        scores["several_calls_accuracy_ref"] = done.right(proposed)
+    return scores
 
 
 def selected(case: ToolCase, way: Sequence[Call], proposed: Proposed) -> bool:
@@ -112,11 +180,6 @@ def _fits(call: Call, name: str, args: Mapping[str, Any]) -> bool:
     return name == call.tool and all(args.get(key) == value for key, value in call.args.items())
 
 
-def _forbidden(case: ToolCase, banned: Sequence[Call], proposed: Proposed) -> bool:
-    named = any(name in case.forbidden for name, _ in proposed)
-    return named or any(_fits(call, name, args) for call in banned for name, args in proposed)
-
-
 def _in_order(wanted: Sequence[str], names: Sequence[str]) -> bool:
     left = iter(names)
     return all(any(name == each for each in left) for name in wanted)
@@ -124,12 +187,6 @@ def _in_order(wanted: Sequence[str], names: Sequence[str]) -> bool:
 
 def _reads(name: str) -> bool:
     return not TOOLBOX[name].writes
-
-
-def _by_words(case: ToolCase, ways: Sequence[Sequence[Call]], tools: Mapping[str, Tool]) -> bool:
-    described = {name: f"{name.replace('_', ' ')} {tool.description}" for name, tool in tools.items()}
-    proposed: Proposed = [(closest(case.request, described), {})]
-    return any(selected(case, way, proposed) for way in ways)
 
 
 async def _masked(calls: Sequence[Call]) -> list[Call]:
