@@ -149,3 +149,9 @@ def kept(folder: Path) -> Calibration | None:
     except (OSError, ValidationError) as error:
         msg = f"{folder / FILE} can't be used: {error}; run `tower eval calibrate-judge`"
         raise InvalidInput(msg) from error
+
+
+def holds(folder: Path, judge: str) -> bool:
+    """Whether the calibration that was written last is this very judge's, and good enough to block."""
+    found = kept(folder)
+    return found is not None and found.may_block and found.judge == judge

@@ -13,6 +13,8 @@ from evals.statistics import chi_square, kolmogorov_smirnov
 from evals.thresholds import Drift
 
 T = TypeVar("T", str, float)
+LABELS, OTHERS = ("canary", "decisions", "effects", "judge"), 5
+"""The streams of labels, and how many there are of mixes and distributions, seen already or not."""
 _FEWEST = 20
 """So few observations before the deploy are no reference."""
 
@@ -39,36 +41,40 @@ def check(seen: Observed, limits: Drift, since: str = "") -> list[Signal]:
     """Test every stream.
 
     Half of the chance of a false alarm goes to the pass rates, half to mixes and distributions; each
-    stream gets its share, and of that the k-th window after the deploy the part 1 / (k (k + 1)), so
-    that looking again and again doesn't add up.
+    stream that there can be gets its share, and of that the k-th window after the deploy the part
+    1 / (k (k + 1)), so that looking again and again doesn't add up.
 
     Args:
-        since: When the present version was deployed (ISO 8601); the last change of the policies unless
-            set.
+        since: When the present version was deployed (as `governance.clock.stamp` writes it); the last
+            deploy that the log knows of unless set.
     """
     since = since or seen.deployed
-    others = len(seen.mixes) + len(seen.values)
     signals = []
     for name, labels in sorted(seen.labels.items()):
         after, rate = (
             [value for time, value in labels if time >= since],
             seen.rates.get(name, limits.pass_rate),
         )
-        signals.append(_rate(name, after, rate, limits, len(seen.labels)))
+        signals.append(_rate(name, after, rate, limits))
     for name, mix in sorted(seen.mixes.items()):
-        signals.append(_windows(name, "χ²", mix, _mixes_differ, since, limits, others))
+        signals.append(_windows(name, "χ²", mix, _mixes_differ, since, limits))
     for name, values in sorted(seen.values.items()):
-        signals.append(_windows(name, "KS", values, kolmogorov_smirnov, since, limits, others))
+        signals.append(_windows(name, "KS", values, kolmogorov_smirnov, since, limits))
     return signals
 
 
-def _rate(name: str, labels: Sequence[float], rate: float, limits: Drift, streams: int) -> Signal:
-    found = watch(labels, rate, alpha=limits.alpha / 2 / streams, horizon=limits.horizon)
+def level(limits: Drift) -> float:
+    """The chance of a false alarm that each stream of labels may have."""
+    return limits.alpha / 2 / len(LABELS)
+
+
+def _rate(name: str, labels: Sequence[float], rate: float, limits: Drift) -> Signal:
+    found = watch(labels, rate, alpha=level(limits), horizon=limits.horizon)
     said = "no observation yet"
     if labels:
         said = f"{found.passed / found.n:.3f} passed, {rate:.3f} is due; capital {found.capital:.3g}"
     if found.alarm:
-        said += f", and it reached {2 * streams / limits.alpha:.0f} at observation {found.alarm}"
+        said += f", and it reached {1 / level(limits):.0f} at observation {found.alarm}"
     return Signal(name, "e-process", found.n, bool(found.alarm), said)
 
 
@@ -79,7 +85,6 @@ def _windows(
     p_value: Callable[[Sequence[T], Sequence[T]], float],
     since: str,
     limits: Drift,
-    streams: int,
 ) -> Signal:
     """Compare window after window since the deploy with the last one before it."""
     before = [value for time, value in stream if time < since][-limits.window :]
@@ -94,7 +99,7 @@ def _windows(
     found = []
     for number in range(1, whole + 1):
         window = after[(number - 1) * limits.window : number * limits.window]
-        found.append((p_value(before, window), limits.alpha / 2 / streams / (number * (number + 1))))
+        found.append((p_value(before, window), limits.alpha / 2 / OTHERS / (number * (number + 1))))
     alarms = [number for number, (p, level) in enumerate(found, 1) if p < level]
     lowest = min(p for p, _ in found)
     said = f"{whole} windows of {limits.window}, lowest p = {lowest:.2g}"

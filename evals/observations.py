@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
-from evals.rows import Row, aggregate
+from evals.rows import Experiment, Row, aggregate
+from evals.versions import MODEL_OF
+from governance.outcome import Status
 
-_UNDO = "undo"
 _SURE = 0.99
 """The highest pass rate that is due; at 1 a single failure would be proof."""
 
@@ -30,39 +32,46 @@ class Observed:
     mixes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     values: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    completed: dict[str, str] = field(default_factory=dict)
+    """Runs that completed, undos aside → when they ended."""
     deployed: str = ""
-    """When the policies changed last; empty if they never did."""
+    """When policies, files or the model of a role changed last; empty if they never did."""
+    what: str = ""
+    """What changed then."""
 
 
 @dataclass(slots=True)
 class _Run:
     opened: str
-    graph: str
+    undoes: str
     ended: str = ""
+    status: str = ""
     wrote: bool = False
     undone: bool = False
     asked: bool = False
+    keys: set[str] = field(default_factory=set)
+    """Of calls of models; what is asked later under the same one stands in for what failed."""
 
 
 def observe(entries: Iterable[Mapping[str, Any]], writes: Callable[[str], bool]) -> Observed:
     """Fold a tenant's audit log into streams.
 
     Labels come from people: `decisions` has each approval that was given as asked (1), or corrected or
-    refused (0); `effects` each run that changed something, 0 if that was undone. A run of which nobody
-    said anything is in neither.
+    refused (0); `effects` each run that changed something, 0 if a step of that was undone. A run of which
+    nobody said anything is in neither, and what people say of the steps of an undo is no word on agents.
 
     Args:
         writes: Whether a tool changes anything.
     """
-    seen, runs, version = Observed(), dict[str, _Run](), ""
+    seen, runs, running = Observed(), dict[str, _Run](), dict[str, str]()
     for entry in entries:
         kind, time, run, body = entry["kind"], entry["time"], entry.get("run", ""), entry.get("body", {})
         if kind == "run_opened":
-            if version not in {"", entry.get("policy_version", "")}:
-                seen.deployed = time
-            version = entry.get("policy_version", "")
-            runs[run] = _Run(time, str(body.get("graph", "")))
-        elif kind == "approval_decided":
+            runs[run] = _Run(time, str(body.get("undoes", "")))
+        for what, version in _versions(runs.get(run), entry).items():
+            if running.setdefault(what, version) != version:
+                seen.deployed, seen.what, running[what] = time, what, version
+        if kind == "approval_decided" and not (run in runs and runs[run].undoes):
             # What a person edited is as much of a correction as what they refused.
             right = float(entry.get("decision") == "approve")
             seen.labels.setdefault("decisions", []).append((time, right))
@@ -72,8 +81,8 @@ def observe(entries: Iterable[Mapping[str, Any]], writes: Callable[[str], bool])
             seen.mixes.setdefault("intents", []).append((time, body["job"]))
             seen.mixes.setdefault("patterns", []).append((time, body["pattern"]))
             seen.values.setdefault("score", []).append((time, body["quality"] / 100))
-        _note(runs.get(run), entry, writes)
-    _of_runs(seen, runs.values())
+        _note(runs, entry, writes)
+    _of_runs(seen, runs)
     return seen
 
 
@@ -107,22 +116,58 @@ def add_canary(
         seen.rates["canary"] = min(max(rate, 1 - _SURE), _SURE)
 
 
-def _note(run: _Run | None, entry: Mapping[str, Any], writes: Callable[[str], bool]) -> None:
+def of_deployed(experiments: Iterable[Experiment], models: Mapping[str, str]) -> list[Experiment]:
+    """The experiments of what is deployed: these models, the front door, since code or policies changed.
+
+    Args:
+        experiments: Oldest first.
+        models: Role → the model that is configured, as `evals.versions.models` has it.
+    """
+
+    def version(one: Experiment) -> tuple[str, str]:
+        return one.versions.get("code", ""), one.policy
+
+    kept = [
+        one
+        for one in experiments
+        if "graph" not in one.versions
+        and one.model == models["worker"]
+        and all(one.versions.get(f"{MODEL_OF}{role}", name) == name for role, name in models.items())
+    ]
+    return list(takewhile(lambda one: version(one) == version(kept[-1]), reversed(kept)))[::-1]
+
+
+def _versions(run: _Run | None, entry: Mapping[str, Any]) -> Mapping[str, str]:
+    """What an entry says about the version of what runs; a model that stands in for another says nothing."""
+    found: dict[str, Any] = {}
+    if entry["kind"] == "run_opened":
+        found = {"policies": entry.get("policy_version"), "files": entry.get("body", {}).get("manifest")}
+    elif run and entry.get("seam") == "model" and entry.get("key") not in run.keys:
+        run.keys.add(str(entry.get("key")))
+        found = {f"the model of {str(entry.get('resource')).rpartition('::')[2]}": entry.get("model")}
+    return {what: str(version) for what, version in found.items() if version}
+
+
+def _note(runs: Mapping[str, _Run], entry: Mapping[str, Any], writes: Callable[[str], bool]) -> None:
+    run = runs.get(entry.get("run", ""))
     if run is None:
         return
     kind = entry["kind"]
     if kind == "run_ended":
-        run.ended = entry["time"]
+        run.ended, run.status = entry["time"], entry.get("body", {}).get("status", "")
+        run.keys.clear()
     elif kind == "settled" and entry.get("seam") == "tool":
         run.wrote = run.wrote or writes(entry["action"])
-    elif kind == "undo_opened":
-        run.undone = True
+        if run.undoes in runs:
+            runs[run.undoes].undone = True
     elif kind == "approval_requested":
         run.asked = True
 
 
-def _of_runs(seen: Observed, runs: Iterable[_Run]) -> None:
-    over = sorted((r for r in runs if r.ended and r.graph != _UNDO), key=lambda r: r.ended)
+def _of_runs(seen: Observed, runs: Mapping[str, _Run]) -> None:
+    ended = {name: r for name, r in runs.items() if r.ended and not r.undoes}
+    seen.completed = {name: r.ended for name, r in ended.items() if r.status == Status.COMPLETED}
+    over = sorted(ended.values(), key=lambda r: r.ended)
     wrote = [(r.ended, float(not r.undone)) for r in over if r.wrote]
     # Waiting for a person is no latency of ours.
     took = [(r.ended, _seconds(r)) for r in over if not r.asked]

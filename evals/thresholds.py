@@ -101,12 +101,14 @@ class Drift:
         pass_rate: What a stream of labels must not fall below; a canary, what its baseline has.
         window: Observations that are compared with as many before them.
         horizon: Observations within which a drop is expected to be sought.
+        judged: Share of the completed runs that the judge is asked about.
     """
 
     alpha: Share
     pass_rate: Share
     window: int
     horizon: int
+    judged: Annotated[float, Field(gt=0, le=1)]
 
 
 @with_config(ConfigDict(extra="forbid"))

@@ -18,7 +18,7 @@ from governance.clock import stamp
 from governance.limits import load_limits, version_of
 from governance.policy import load_policy
 from graphs.domain import domain
-from models.door import Choice
+from models.door import Choice, choices, roles
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("governance", "models", "memory", "tools", "nodes", "graphs", "evals")
@@ -64,6 +64,11 @@ def changed(experiment: Experiment) -> tuple[str, ...]:
         for what, was in made.items()
         if what in here and here[what] != was
     )
+
+
+def models() -> Mapping[str, str]:
+    """Role → the model that answers for it, and whichever stands in where that one fails."""
+    return {role: ", ".join(map(model_name, choices(role))) for role in roles()}
 
 
 def model_name(choice: Choice) -> str:

@@ -19,6 +19,7 @@ from evals.judge import Judged, Judgement, judge
 from evals.play import play
 from evals.rows import home
 from evals.versions import model_name
+from governance.errors import InvalidInput
 from graphs.domain import domain
 from models.door import configured
 from nodes.admission import Request
@@ -52,6 +53,18 @@ async def judged(
         return await _ask(_grader(rubric, form), Request(text, customer=customer), user)
 
     return await judge(question, answer, sources, RUBRIC, ask)
+
+
+async def judged_apart(
+    question: str, answer: str, sources: Sequence[Mapping[str, str]], tenant: str
+) -> Judged:
+    """Have an answer of a real run, in tokens, judged on a stage of its own, under its tenant's policies."""
+    name = next((user.id for user in users().values() if user.tenant == tenant), "")
+    if not name:
+        msg = f"nobody of {tenant} is in users.toml, so nothing of theirs can be judged"
+        raise InvalidInput(msg)
+    async with world(home() / _FOLDER):
+        return await judged(question, answer, sources, user=name)
 
 
 class ModelJudge:

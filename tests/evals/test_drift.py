@@ -14,12 +14,12 @@ import pytest
 from cli.evals_drift import _post
 from evals.drift import check
 from evals.eprocess import EProcess, simulate, watch
-from evals.observations import Observed, add_canary, observe
+from evals.observations import Observed, add_canary, observe, of_deployed
 from evals.thresholds import Drift
 from governance.errors import TowerError
-from tests.evals.making import row
+from tests.evals.making import experiment, row
 
-LIMITS = Drift(alpha=0.05, pass_rate=0.9, window=100, horizon=2000)
+LIMITS = Drift(alpha=0.05, pass_rate=0.9, window=100, horizon=2000, judged=0.5)
 
 
 def test_the_capital_is_fair_at_the_rate_itself():
@@ -106,8 +106,10 @@ LOG = [
     entry(10, "pattern_judged", "r2", body={"job": "claim_new", "pattern": "sequential", "quality": 80}),
     entry(11, "run_ended", "r2"),
     entry(12, "undo_opened", "r2"),
-    entry(13, "run_opened", "r3", policy_version="p2", body={"graph": "undo"}),
-    entry(14, "run_ended", "r3"),
+    entry(13, "run_opened", "u2", policy_version="p2", body={"graph": "undo", "undoes": "r2"}),
+    entry(14, "approval_decided", "u2", action="recall_payment", decision="approve"),
+    entry(15, "settled", "u2", seam="tool", action="recall_payment"),
+    entry(16, "run_ended", "u2"),
 ]
 
 
@@ -121,6 +123,71 @@ def test_the_audit_log_becomes_streams():
     assert seen.values["score"][0][1] == pytest.approx(0.8)
     assert [value for _, value in seen.values["latency"]] == [4.0]  # r2 waited for a person
     assert seen.deployed == "2026-11-21T10:00:06+00:00"
+
+
+UNDO = [
+    *LOG[4:-4],
+    entry(12, "run_opened", "u2", policy_version="p2", body={"graph": "undo", "undoes": "r2"}),
+    entry(13, "undo_opened", "r2"),
+]
+
+
+@pytest.mark.parametrize("answer", ["reject", "approve"])
+def test_what_people_say_of_an_undo_is_no_word_on_the_agents(answer):
+    decided = entry(14, "approval_decided", "u2", action="recall_payment", decision=answer)
+    before, after = (observe(log, {"pay_claim"}.__contains__) for log in (UNDO[:-2], [*UNDO, decided]))
+
+    # All of its steps were refused, or none was done yet: the work stands.
+    assert after.labels == before.labels
+    settled = entry(15, "settled", "u2", seam="tool", action="recall_payment")
+    undone = observe([*UNDO, decided, settled], {"pay_claim"}.__contains__)
+    assert undone.labels["effects"] == [("2026-11-21T10:00:11+00:00", 0.0)]
+
+
+def opened(seq, run, files="m1", policy="p1"):
+    return entry(seq, "run_opened", run, policy_version=policy, body={"manifest": files})
+
+
+def asked(seq, run, model, key):
+    return entry(seq, "cleared", run, seam="model", resource="Model::worker", model=model, key=key)
+
+
+@pytest.mark.parametrize(
+    ("log", "at", "what"),
+    [
+        ([opened(1, "a"), opened(2, "b")], None, ""),
+        ([opened(1, "a"), opened(2, "b", policy="p2")], 2, "policies"),
+        ([opened(1, "a"), opened(2, "b", files="m2"), opened(3, "c", files="m2")], 2, "files"),
+        ([opened(1, "a"), opened(2, "b", files=None), opened(3, "c")], None, ""),  # an undo has none
+        ([opened(1, "a"), asked(2, "a", "x", "k"), asked(3, "a", "y", "l")], 3, "the model of worker"),
+        # What is asked under the same key stands in for what failed.
+        (
+            [opened(1, "a"), asked(2, "a", "x", "k"), asked(3, "a", "y", "k"), asked(4, "a", "x", "l")],
+            None,
+            "",
+        ),
+    ],
+)
+def test_the_log_tells_a_deploy(log, at, what):
+    seen = observe(log, lambda _: False)
+
+    assert (seen.deployed, seen.what) == (f"2026-11-21T10:00:{at:02}+00:00" if at else "", what)
+
+
+def test_only_experiments_of_what_is_deployed_count():
+    models = {"worker": "small", "judge": "large"}
+
+    def ran(name, model="small", code="c2", policy="p1", **more):
+        versions = {"code": code, "model of worker": model, "model of judge": "large"}
+        return experiment([], id=name, model=model, policy=policy, versions=versions | more)
+
+    kept = [
+        ran("old code", code="c1"), ran("old policies", policy="p0"), ran("good"), ran("other", model="big"),
+        ran("pattern", graph="single"), ran("judge", **{"model of judge": "small"}), ran("too"),
+    ]  # fmt: skip
+
+    assert [e.id for e in of_deployed(kept, models)] == ["good", "too"]
+    assert of_deployed(kept, models | {"worker": "none"}) == []
 
 
 def canary(nights, scores, accepted=()):
