@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +23,7 @@ def review(
 ) -> None:
     """Walk through what is undecided or disputed.
 
-    Answers are y, n, s (skip) or q (quit).
+    Answers are y, n, s (skip), q (quit), or t for the audit log of the run. Held-out cases aren't shown.
     """
 
     async def work() -> int:
@@ -31,6 +33,8 @@ def review(
         from cli.session import session
         from evals.review import Label, keep, labels, questions
         from evals.rows import home
+        from evals.suites import bench
+        from evals.traces import kept
 
         async with session(user) as opened:
             who, at = opened.user.id, opened.plane.clock().isoformat(timespec="seconds")
@@ -38,12 +42,14 @@ def review(
             found = experiment_of(experiment)
             open_ = questions(found, judged(found, []))
             say(f"{len(open_)} to look at, as {who}")
+            asked = {(suite.name, item.id): item.asked for suite in bench().suites for item in suite.cases()}
+            traces = kept()
             for number, question in enumerate(open_, 1):
-                _show_question(question, f"{number} of {len(open_)}")
-                answer = await asyncio.to_thread(typer.prompt, "Is it right? [y/n/s/q]", default="s")
+                _show_question(question, f"{number} of {len(open_)}", asked)
+                answer = await asyncio.to_thread(_answer, traces.get(question.row.run))
                 if answer == "q":
                     break
-                if answer not in ("y", "n"):
+                if answer == "s":
                     continue
                 note = await asyncio.to_thread(typer.prompt, "Why (may be empty)", default="")
                 row = question.row
@@ -100,11 +106,30 @@ def calibrate_judge(
     finish(work())
 
 
-def _show_question(question: Question, place: str) -> None:
+def _show_question(question: Question, place: str, asked: Mapping[tuple[str, str], Any]) -> None:
+    from evals.failures import shown
+
     row = question.row
     why = (f"{place}: {question.why}", "dim")
-    title = styled((f"{row.suite} {row.case}", "bold"), f"  {question.metric}  ", why)
-    say("", title, f"expected  {row.expected}", f"got       {row.got}")
+    say("", styled((f"{row.suite} {row.case}", "bold"), f"  {question.metric}  ", why))
+    parts = {"asked": asked.get((row.suite, row.case)), "expected": row.expected, "got": row.got}
+    for name, value in parts.items():
+        say(styled((name, "dim"), f"  {value if isinstance(value, str) else shown(value)}"))
+
+
+def _answer(trace: Path | None) -> str:
+    """What the reviewer says, once it is one of the letters."""
+    from evals.failures import told
+
+    letters = ("y", "n", "s", "q", *("t" if trace else ""))
+    while True:
+        said = str(typer.prompt(f"Is it right? [{'/'.join(letters)}]", default="s")).strip().lower()
+        if said == "t" and trace:
+            say(*("  ".join(map(str, filter(None, line))) for line in told(trace)))
+        elif said in letters:
+            return said
+        else:
+            say(f"{said!r} is none of {', '.join(letters)}")
 
 
 def _show_agreement(given: Any) -> None:

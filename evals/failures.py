@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -85,23 +85,24 @@ def _failure(row: Row, reasons: Sequence[str], traces: Mapping[str, Path], asked
         f"<details><summary>what the case asks</summary><div>{_json(asked)}</div></details>" if asked else ""
     )
     pair = f"<div><b>expected</b>{_json(row.expected)}</div><div><b>got</b>{_json(row.got)}</div>"
-    shown = _trace(traces[row.run]) if row.run in traces else "<p class='dim'>no run, so no trace</p>"
-    return (
-        f"<details><summary>{title}{tags}</summary><div>{case}<div class='pair'>{pair}</div>"
-        f"{shown}</div></details>"
-    )
+    log = _trace(traces[row.run]) if row.run in traces else "<p class='dim'>no run, so no trace</p>"
+    said = f"{case}<div class='pair'>{pair}</div>{log}"
+    return f"<details><summary>{title}{tags}</summary><div>{said}</div></details>"
 
 
 def _trace(path: Path) -> str:
     head = ("entry", "time", "what", "who", "act", "decision", "policies or reason")
-    body = []
+    body = [[cell(each) for each in line] for line in told(path)]
+    return f"<p class='dim'>The audit log of {escape(path.stem)}:</p>{table(head, body)}"
+
+
+def told(path: Path) -> Iterator[tuple[Any, ...]]:
+    """A run's audit log: entry, time, what, who, act, decision, and policies or reason."""
     for entry in trace(path):
         why = ", ".join(entry.get("policies", ())) or _because(entry)
         act = " ".join(str(entry.get(part, "")) for part in ("action", "resource")).strip()
         who = entry.get("actor") or entry.get("user_id") or ""
-        line = (entry["seq"], entry["time"][11:23], entry["kind"], who, act, entry.get("decision", ""), why)
-        body.append([cell(each) for each in line])
-    return f"<p class='dim'>The audit log of {escape(path.stem)}:</p>{table(head, body)}"
+        yield entry["seq"], entry["time"][11:23], entry["kind"], who, act, entry.get("decision", ""), why
 
 
 def _because(entry: Mapping[str, Any]) -> str:
@@ -114,7 +115,11 @@ def _because(entry: Mapping[str, Any]) -> str:
 
 
 def _json(value: Any) -> str:
-    """A value without what is empty in it."""
+    return f"<pre>{escape(shown(value))}</pre>"
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, without what is empty in it."""
     if isinstance(value, Mapping):
         value = {key: each for key, each in value.items() if each not in (None, "", [], {}, False)}
-    return f"<pre>{escape(json.dumps(value, ensure_ascii=False, indent=1, default=str))}</pre>"
+    return json.dumps(value, ensure_ascii=False, indent=1, default=str)

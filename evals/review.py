@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from evals.failures import HELD_OUT
 from evals.gate import State, Verdict
 from evals.rows import Experiment, Row
 from evals.statistics import kappa
@@ -56,10 +57,14 @@ class Label:
 
 
 def questions(experiment: Experiment, verdict: Verdict) -> list[Question]:
-    """What there is to look at, each case of a metric once: undecided cases first, then disagreements."""
+    """What there is to look at, each case of a metric once: undecided cases first, then disagreements.
+
+    Held-out cases stay unread.
+    """
     found: dict[tuple[str, str, int, str], Question] = {}
     for q in (*_undecided(experiment, verdict), *_disagreements(experiment.rows)):
-        found.setdefault((q.row.suite, q.row.case, q.row.repetition, q.metric), q)
+        if q.row.split != HELD_OUT:
+            found.setdefault((q.row.suite, q.row.case, q.row.repetition, q.metric), q)
     return list(found.values())
 
 

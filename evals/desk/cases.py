@@ -97,6 +97,7 @@ async def evaluate(
             "wrongly": played.wrongly,
             "contradictions": contradictions(_chain(played, made), AGREED),
             "stopped": played.error,
+            "answer": str(played.outcome.get("answer", "")),
             "reasons": list(played.outcome.get("reasons", ()))[:3],
         },
         run=played.run,

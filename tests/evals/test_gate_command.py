@@ -177,15 +177,30 @@ def test_compare_and_report_need_no_key(folder, tmp_path):
     assert "P-008" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_review_keeps_the_reviewers_name(folder, tower_home):
-    rows = [row("K-1", scores={"good_ref": 1.0, "good_judge": 0.0})]
-    write(experiment(rows, id="disputed"))
+def test_review_shows_what_an_answer_takes_and_keeps_the_reviewers_name(folder, tower_home):
+    got = {"status": "completed", "answer": "It is 312.50 EUR."}
+    doubted = {"suite": "cases", "scores": {"good_ref": 1.0, "good_judge": 0.0}, "got": got, "run": "run-1"}
+    found = [row("K-001", **doubted), row("K-003", split="held_out", **doubted)]
+    write(experiment(found, id="disputed"))
+    entry = {
+        "kind": "denied",
+        "run": "run-1",
+        "seq": 1,
+        "time": "2026-06-30T09:00:00.000Z",
+        "actor": "claims",
+    }
+    keep(tower_home / "evals" / "stage", [entry])
 
-    result = CliRunner().invoke(app, ["review", "disputed", "--as", "hanna"], input="y\nit is right\n")
+    given = "zzz\nt\ny\nit is right\n"
+    result = CliRunner().invoke(app, ["review", "disputed", "--as", "hanna"], input=given)
 
     assert result.exit_code == 0, result.output
     label = json.loads((tower_home / "evals" / "labels.jsonl").read_text())
     assert (label["by"], label["passed"], label["automatic"]) == ("hanna", True, False)
+    for shown in ("1 to look at", "the inlet hose of our dishwasher", "312.50 EUR", "denied  claims"):
+        assert shown in result.output
+    assert "'zzz' is none of y, n, s, q, t" in result.output
+    assert "K-003" not in result.output
 
 
 def test_results_are_fed_to_the_front_door_once(folder, tower_home):

@@ -190,4 +190,4 @@ def test_doing_nothing_reaches_as_many_end_states_as_the_card_says(folder, tmp_p
         reached += not cases._unmet(state, case)
         (home / "desk.db").unlink()
 
-    assert reached == 50
+    assert reached == 113
