@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from textwrap import shorten
 from typing import Any
 
 from langsmith import Client
 from langsmith.schemas import Dataset, TracerSession
-from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNotFoundError
+from langsmith.utils import LangSmithConflictError, LangSmithNotFoundError, get_env_var
 
-from evals.langsmith_readback import Sent, check, differences, queued
+from evals.langsmith_client import LIMIT, connected
+from evals.langsmith_queue import enqueue
+from evals.langsmith_readback import Fields, Sent, as_sent, check, differences, otherwise
 from evals.plain import plain
 from evals.rows import Experiment, Row, by_suite
-from evals.sinks import Inputs, SinkFailed
+from evals.sinks import Inputs
 from governance.acts import Json
 
 DATASET = "tower-{suite}"
-QUEUE = "tower-review"
-SHOWN = 300
-"""Characters of an error of the SDK; what follows are ids and parts of the key."""
-
-RUBRIC = "Is `got` as good as `expected`? Your label counts where a metric and a judge disagree."
 PATIENCE = timedelta(minutes=2)
 """LangSmith counts with a delay; so long it may take until what was sent is there."""
 
@@ -34,8 +30,9 @@ def upload(
     *,
     inputs: Inputs,
     review: Collection[Row] = (),
-    client: Client | None = None,
     patience: timedelta = PATIENCE,
+    limit: timedelta = LIMIT,
+    where: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Send an experiment and compare what LangSmith has then with what was sent.
 
@@ -45,7 +42,8 @@ def upload(
     Args:
         inputs: What each case asks.
         review: Rows for the annotation queue.
-        client: Tests bring their own.
+        limit: For all of it, whatever LangSmith does.
+        where: `api_url` and `api_key`, if they aren't those of the environment.
 
     Returns:
         One line per suite.
@@ -53,36 +51,39 @@ def upload(
     Raises:
         SinkFailed: LangSmith refused, or has something else than what was sent.
     """
-    errors: list[Exception] = []
-    client = client or Client(
-        tracing_mode="langsmith", tracing_sampling_rate=1.0, tracing_error_callback=errors.append
-    )
-    try:
-        sent = [_suite(client, experiment, *suite, inputs) for suite in by_suite(experiment.rows).items()]
+    with connected(limit, where) as (client, flush):
+        sent = [
+            _suite(client, flush, experiment, *suite, inputs) for suite in by_suite(experiment.rows).items()
+        ]
         for one in sent:
-            check(client, one, patience, errors)
-        _queue(client, sent, review)
-    except LangSmithError as error:
-        said = shorten(str(error), SHOWN)
-        msg = f"LangSmith refused: {said}; check LANGSMITH_API_KEY and LANGSMITH_ENDPOINT, then upload again"
-        raise SinkFailed(msg) from error
-    finally:
-        client.flush()
+            check(client, one, patience)
+        enqueue(client, sent, review)
     return [f"langsmith: {one.name}, {len(one.runs)} runs, {len(one.examples)} examples" for one in sent]
 
 
-def _suite(client: Client, experiment: Experiment, suite: str, rows: Sequence[Row], inputs: Inputs) -> Sent:
+def _suite(
+    client: Client,
+    flush: Callable[[], None],
+    experiment: Experiment,
+    suite: str,
+    rows: Sequence[Row],
+    inputs: Inputs,
+) -> Sent:
     dataset = _dataset(client, suite)
-    examples = {_example_id(dataset.id, row): row for row in rows}
-    asked = {id_: _example(row, inputs) for id_, row in examples.items()}
-    _sync(client, dataset.id, examples, asked)
-    project, is_new = _project(client, experiment, dataset.id, suite, rows)
+    examples = {_example_id(dataset.id, row): _example(row, inputs) for row in rows}
+    _sync(client, dataset.id, examples)
+    about = _metadata(experiment, suite, rows[0].layer)
+    project, is_new = _project(client, experiment, dataset.id, rows, about)
     started = datetime.fromisoformat(experiment.created).astimezone(UTC)
-    runs = {_run_id(project.id, started, row): row for row in rows}
-    sent = Sent(project.name or suite, dataset.id, project.id, started, asked, runs)
+    runs = {}
+    for row in rows:
+        example = _example_id(dataset.id, row)
+        asked = examples[example]["inputs"]
+        runs[_run_id(project.id, started, row)] = row, _run(row, experiment.model, asked, example)
+    sent = Sent(project.name or suite, dataset.id, project.id, started, about, examples, runs)
     if is_new or differences(client, sent):
-        _send(client, sent, experiment)
-        client.update_project(project.id, end_time=datetime.now(UTC))
+        _send(client, flush, sent)
+        client.update_project(project.id, metadata=about, end_time=datetime.now(UTC))
     return sent
 
 
@@ -95,23 +96,23 @@ def _dataset(client: Client, suite: str) -> Dataset:
     return dataset
 
 
-def _sync(
-    client: Client,
-    dataset: uuid.UUID,
-    rows: Mapping[uuid.UUID, Row],
-    asked: Mapping[uuid.UUID, dict[str, Json]],
-) -> None:
-    """Create examples that LangSmith lacks and correct those whose label or input changed."""
-    known = {example.id: example for example in client.list_examples(dataset_id=dataset)}
+def _sync(client: Client, dataset: uuid.UUID, examples: Mapping[uuid.UUID, Fields]) -> None:
+    """Create examples that LangSmith lacks and correct those that are others there."""
+    known = {each.id: as_sent(each) for each in client.list_examples(dataset_id=dataset)}
     new: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
-    for id_, row in rows.items():
-        labels = {"expected": plain(row.expected)}
-        common = {"id": id_, "inputs": asked[id_], "split": row.split, "metadata": {"case": row.case}}
+    for id_, example in examples.items():
+        inputs, outputs = example["inputs"], example["outputs"]
+        common = {
+            "id": id_,
+            "inputs": inputs,
+            "split": example["split"],
+            "metadata": {"case": example["case"]},
+        }
         if id_ not in known:
-            new.append({**common, "reference_outputs": labels})
-        elif (known[id_].inputs, known[id_].outputs) != (asked[id_], labels):
-            changed.append({**common, "outputs": labels})
+            new.append({**common, "reference_outputs": outputs})
+        elif any(otherwise("", known[id_], example)):
+            changed.append({**common, "outputs": outputs})
     if new:
         client.create_examples(dataset_id=dataset, examples=new)
     if changed:
@@ -119,15 +120,15 @@ def _sync(
 
 
 def _project(
-    client: Client, experiment: Experiment, dataset: uuid.UUID, suite: str, rows: Sequence[Row]
+    client: Client, experiment: Experiment, dataset: uuid.UUID, rows: Sequence[Row], about: Fields
 ) -> tuple[TracerSession, bool]:
     """The experiment's project, and whether it is new."""
-    name = f"{suite}-{experiment.id}"
+    name = f"{about['suite']}-{experiment.id}"
     try:
         project = client.create_project(
             name,
             reference_dataset_id=dataset,
-            metadata=_metadata(experiment, suite, rows[0].layer),
+            metadata=dict(about),
             num_examples=len({row.case for row in rows}),
             num_repetitions=1 + max(row.repetition for row in rows),
             evaluator_keys=sorted({metric for row in rows for metric in row.scores}),
@@ -151,27 +152,21 @@ def _metadata(experiment: Experiment, suite: str, layer: str) -> dict[str, Json]
     }
 
 
-def _send(client: Client, sent: Sent, experiment: Experiment) -> None:
-    for id_, row in sent.runs.items():
-        example = _example_id(sent.dataset, row)
+def _send(client: Client, flush: Callable[[], None], sent: Sent) -> None:
+    for id_, (row, fields) in sent.runs.items():
         client.create_run(
-            row.case,
-            sent.examples[example],
-            "chain",
+            run_type="chain",
             project_name=sent.name,
             id=id_,
             trace_id=id_,
             dotted_order=f"{sent.started:%Y%m%dT%H%M%S%fZ}{id_}",
             start_time=sent.started,
             end_time=sent.started + timedelta(seconds=row.seconds),
-            outputs={"got": plain(row.got)},
-            error=row.error or None,
-            reference_example_id=example,
-            tags=list(row.tags),
-            extra={"metadata": _run_metadata(row, experiment)},
+            extra={"metadata": fields["metadata"]},
+            **{name: value for name, value in fields.items() if name != "metadata"},
         )
-    client.flush()  # feedback on a run that isn't there yet would be refused
-    for id_, row in sent.runs.items():
+    flush()  # feedback on a run that isn't there yet would be refused
+    for id_, (row, _fields) in sent.runs.items():
         for metric, score in row.scores.items():
             client.create_feedback(
                 key=metric,
@@ -180,52 +175,46 @@ def _send(client: Client, sent: Sent, experiment: Experiment) -> None:
                 session_id=sent.project,
                 start_time=sent.started,
                 feedback_id=uuid.uuid5(id_, metric),
+                stop_after_attempt=3,
             )
-    client.flush()
+    flush()
 
 
-def _run_metadata(row: Row, experiment: Experiment) -> dict[str, Json]:
+def _run(row: Row, model: str, asked: Json, example: uuid.UUID) -> Fields:
+    """What is sent of a row besides its scores; what is held back here, the SDK holds back too."""
     return {
-        "split": row.split,
-        "repetition": row.repetition,
-        "tower_run": row.run,
-        "tokens": row.tokens,
-        "micros": row.micros,
-        "ls_model_name": experiment.model,
+        "name": row.case,
+        "inputs": _unless_hidden("INPUTS", asked),
+        "outputs": _unless_hidden("OUTPUTS", {"got": plain(row.got)}),
+        "error": row.error or None,
+        "reference_example_id": str(example),
+        "tags": list(row.tags),
+        "metadata": _unless_hidden(
+            "METADATA",
+            {
+                "split": row.split,
+                "repetition": row.repetition,
+                "tower_run": row.run,
+                "tokens": row.tokens,
+                "micros": row.micros,
+                "ls_model_name": model,
+            },
+        ),
     }
 
 
-def _queue(client: Client, sent: Sequence[Sent], review: Collection[Row]) -> None:
-    """Put rows that a person should look at into the annotation queue, once each."""
-    keys = {(row.suite, row.case, row.repetition) for row in review}
-    chosen = [
-        (id_, one)
-        for one in sent
-        for id_, row in one.runs.items()
-        if (row.suite, row.case, row.repetition) in keys
-    ]
-    if not chosen:
-        return
-    queue = next(client.list_annotation_queues(name=QUEUE), None) or client.create_annotation_queue(
-        name=QUEUE, description="Cases that Tower asks people about.", rubric_instructions=RUBRIC
-    )
-    there = queued(client, queue.id)
-    missing = [(id_, one) for id_, one in chosen if id_ not in there]
-    if missing:
-        client.add_runs_to_annotation_queue(
-            queue.id,
-            runs=[
-                {"run_id": id_, "session_id": one.project, "start_time": one.started} for id_, one in missing
-            ],
-        )
-    if lost := {id_ for id_, _ in chosen} - queued(client, queue.id):
-        msg = f"the annotation queue {QUEUE} lacks {len(lost)} of {len(chosen)} cases; upload again"
-        raise SinkFailed(msg)
+def _unless_hidden(what: str, value: Json) -> Json:
+    return {} if get_env_var(f"HIDE_{what}") == "true" else value
 
 
-def _example(row: Row, inputs: Inputs) -> dict[str, Json]:
+def _example(row: Row, inputs: Inputs) -> Fields:
     asked = inputs.get((row.suite, row.case))
-    return {"case": row.case} | ({} if asked is None else {"input": plain(asked)})
+    return {
+        "case": row.case,
+        "split": [row.split],
+        "inputs": {"case": row.case} | ({} if asked is None else {"input": plain(asked)}),
+        "outputs": {"expected": plain(row.expected)},
+    }
 
 
 def _example_id(dataset: uuid.UUID, row: Row) -> uuid.UUID:

@@ -8,7 +8,7 @@ import re
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.parser import BytesParser
@@ -27,7 +27,9 @@ class Stub:
     Attributes:
         requests: Method and path of everything that came in.
         forget: A kind (`runs`, `feedback`, `examples`, `queued`) of which every second one is lost.
-        halve: A metric whose scores are kept halved.
+        alter: Kind → what changes a value that came in, before it is kept.
+        raw: What every request is answered with.
+        hang: The start of paths that aren't answered until `answering` is set.
     """
 
     def __init__(self, *, multipart: bool) -> None:
@@ -41,8 +43,12 @@ class Stub:
         self.queues: dict[str, dict[str, Any]] = {}
         self.queued: dict[str, list[str]] = defaultdict(list)
         self.forget = ""
-        self.halve = ""
+        self.alter: dict[str, Callable[[dict[str, Any]], object]] = {}
+        self.raw: bytes | None = None
+        self.hang = ""
+        self.answering = threading.Event()
         self.refuse = 0
+        self.refuse_at = ""
         self.url = ""
         self.lock = threading.RLock()
 
@@ -50,12 +56,14 @@ class Stub:
         table: dict[str, Any] = getattr(self, kind)
         if self.forget == kind and int(uuid.UUID(value["id"])) % 2:
             return
-        table[value["id"]] = {**table.get(value["id"], {}), **value}
-
-    def ingest(self, kind: str, value: dict[str, Any]) -> None:
-        if kind == "feedback" and value["key"] == self.halve:
-            value = {**value, "score": value["score"] / 2}
-        self.keep("feedback" if kind == "feedback" else "runs", value)
+        value = {**table.get(value["id"], {}), **value}
+        if split := kind == "examples" and value.pop("split", None):
+            value["metadata"] = {
+                **value["metadata"],
+                "dataset_split": split if isinstance(split, list) else [split],
+            }
+        self.alter.get(kind, id)(value)
+        table[value["id"]] = value
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -72,17 +80,18 @@ class Handler(BaseHTTPRequestHandler):
             body = gzip.decompress(body)
         self._handle(body)
 
-    def do_PATCH(self) -> None:
-        self.do_POST()
-
-    def do_PUT(self) -> None:
-        self.do_POST()
+    do_PATCH = do_PUT = do_POST
 
     def _handle(self, body: bytes | None) -> None:
         split = urlsplit(self.path)
+        if self.stub.hang and split.path.startswith(self.stub.hang):
+            self.stub.answering.wait()
         with self.stub.lock:
             self.stub.requests.append((self.command, split.path))
-            if self.stub.refuse:
+            if self.stub.raw is not None:
+                self._send(self.stub.raw, 200)
+                return
+            if self.stub.refuse and split.path.startswith(self.stub.refuse_at):
                 self._answer({"detail": "no"}, self.stub.refuse)
                 return
             if split.path == "/runs/multipart":
@@ -100,14 +109,16 @@ class Handler(BaseHTTPRequestHandler):
             kind, id_, *field = name.split(".")
             value = json.loads(part.get_payload(decode=True))
             if kind == "feedback":
-                self.stub.ingest("feedback", {**value, "id": value["id"]})
+                self.stub.keep("feedback", value)
             else:
                 runs[id_] |= {field[0]: value} if field else {**value, "id": id_}
         for run in runs.values():
-            self.stub.ingest("runs", run)
+            self.stub.keep("runs", run)
 
     def _answer(self, value: Any, status: int = 200) -> None:
-        text = json.dumps(value).encode()
+        self._send(json.dumps(value).encode(), status)
+
+    def _send(self, text: bytes, status: int) -> None:
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
@@ -156,31 +167,33 @@ def route(  # noqa: C901, PLR0911, PLR0912 - one branch for each endpoint
         case "GET", ["sessions"]:
             names = query.get("name", [])
             found = [p for p in stub.projects.values() if not names or p["name"] in names]
-            return [session(stub, p) for p in found] or [{"id": TENANT, "tenant_id": TENANT}], 200
+            return [session(p) for p in found] or [{"id": TENANT, "tenant_id": TENANT}], 200
         case "POST", ["sessions"]:
             if any(p["name"] == body["name"] for p in stub.projects.values()):
                 return {"detail": "it exists"}, 409
-            stub.projects[body["id"]] = body
-            return session(stub, body), 200
+            stub.keep("projects", body)
+            return session(stub.projects[body["id"]]), 200
         case "GET", ["sessions", id_]:
-            return session(stub, stub.projects[id_]), 200
+            return session(stub.projects[id_]), 200
         case "PATCH", ["sessions", id_]:
-            stub.projects[id_] |= {k: v for k, v in body.items() if v is not None}
-            return session(stub, stub.projects[id_]), 200
+            stub.keep("projects", {"id": id_} | {k: v for k, v in body.items() if v is not None})
+            return session(stub.projects[id_]), 200
         case "POST", ["runs", "batch"]:
             for run in [*body.get("post", []), *body.get("patch", [])]:
-                stub.ingest("runs", run)
+                stub.keep("runs", run)
             return {}, 200
+        case "POST", ["runs", "query"]:
+            names = {id_: p["name"] for id_, p in stub.projects.items()}
+            own = [r for r in stub.runs.values() if r["session_name"] in (names[s] for s in body["session"])]
+            start = int(body.get("cursor", 0))
+            found = [kept_run(stub, r, body["select"]) for r in own[start : start + body["limit"]]]
+            more = start + body["limit"] if len(own) > start + body["limit"] else None
+            return {"runs": found, "cursors": {"next": more}}, 200
         case "POST", ["feedback"]:
             if body["run_id"] not in stub.runs and stub.forget != "runs":
                 return {"detail": "no such run"}, 404
-            stub.ingest("feedback", body)
+            stub.keep("feedback", body)
             return {}, 200
-        case "GET", ["feedback"]:
-            own = [f for f in stub.feedback.values() if feedback_run(f) in query["run"]]
-            return [{"created_at": NOW, "modified_at": NOW, **f, "run_id": feedback_run(f)} for f in own][
-                page
-            ][:100], 200
         case "GET", ["annotation-queues"]:
             return [q for q in stub.queues.values() if q["name"] in query["name"]], 200
         case "POST", ["annotation-queues"]:
@@ -205,20 +218,19 @@ def feedback_run(feedback: dict[str, Any]) -> str:
     return str(feedback.get("run_id") or feedback.get("trace_id"))
 
 
-def session(stub: Stub, project: dict[str, Any]) -> dict[str, Any]:
-    """A project with its statistics, counted from what is really there."""
-    own = {id_ for id_, run in stub.runs.items() if run.get("session_name") == project["name"]}
-    stats: dict[str, dict[str, Any]] = {}
+def kept_run(stub: Stub, run: dict[str, Any], select: list[str]) -> dict[str, Any]:
+    """A run with what is known of its scores, counted from what is really there."""
+    scores: dict[str, list[float]] = defaultdict(list)
     for one in stub.feedback.values():
-        if feedback_run(one) in own:
-            stats.setdefault(one["key"], {"n": 0})["n"] += 1
-    known = {
-        k: v for k, v in project.items() if k in ("id", "name", "extra", "reference_dataset_id", "end_time")
-    }
-    return {"tenant_id": TENANT, "reference_dataset_id": None, **known} | {
-        "run_count": len(own),
-        "feedback_stats": stats,
-    }
+        if feedback_run(one) == run["id"]:
+            scores[one["key"]].append(one["score"])
+    stats = {key: {"n": len(own), "avg": sum(own) / len(own)} for key, own in scores.items()}
+    return {key: ({**run, "feedback_stats": stats}).get(key) for key in select}
+
+
+def session(project: dict[str, Any]) -> dict[str, Any]:
+    known = ("id", "name", "extra", "reference_dataset_id", "end_time")
+    return {"tenant_id": TENANT, **{key: project.get(key) for key in known}}
 
 
 @contextmanager
@@ -226,11 +238,13 @@ def serving(*, multipart: bool) -> Iterator[Stub]:
     stub = Stub(multipart=multipart)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"stub": stub}))
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # a client that waits no longer
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     stub.url = f"http://127.0.0.1:{server.server_port}"
     try:
         yield stub
     finally:
+        stub.answering.set()
         server.shutdown()
         server.server_close()
 
