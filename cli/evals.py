@@ -56,13 +56,20 @@ def run(  # noqa: PLR0913, PLR0917 - one option each
     So a broken run goes on where it was.
     """
     from evals.agents import of_agents
+    from evals.external import NAMES
     from evals.runner import Plan
     from evals.suites import bench
+    from governance.errors import InvalidInput
 
     # Without this onnxruntime starts as many threads in each process as there are cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if external:
-        _external((suite or [""])[0], external, limit, upload=upload, json=json)
+    public = external or limit or not set(NAMES).isdisjoint(suite or ())
+    if public:
+        ours = layer or agent or split or case or repeat > 1 or model or graph
+        if not external or not suite or len(suite) > 1 or ours:
+            msg = f"public sets ({', '.join(NAMES)}) are run with `--suite NAME --data FILE [--limit N]`"
+            raise InvalidInput(msg)
+        _external(suite[0], external, limit, upload=upload, json=json)
         return
     plan = Plan(
         of_agents(bench().chosen(layer or (), suite or ()), agent or ()),

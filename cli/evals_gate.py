@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.evals_judgement import Which, baselines, experiment_of, judged, table_of
+from cli.evals_judgement import Which, baselines, judged, release_of
 from cli.people import As
-from cli.terminal import Exit, Json, dump, finish, say, styled
+from cli.terminal import Exit, Json, dump, finish, say, styled, table_of
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -43,10 +43,9 @@ def gate(
     async def work() -> int:
         from evals.baselines import accept as take
         from evals.signoff import sign, signed
-        from evals.thresholds import read_thresholds
 
-        # A public set, or a suite by itself, may have been run since.
-        found, folder = experiment_of(experiment, suite or read_thresholds().suites()), baselines()
+        # A public set, a suite by itself or some cases may have been run since.
+        found, folder = release_of(experiment, suite or ()), baselines()
         if accept:
             async with answering(user) as opened:
                 taken = take(found, folder, by=opened.user.id, why=accept, suites=suite or ())
@@ -66,7 +65,7 @@ def gate(
         if json:
             dump(_as_json(verdict, signature))
         else:
-            _show(verdict, signature)
+            _show(verdict, signature, found.model)
         return _exit(verdict, signature)
 
     finish(work())
@@ -105,7 +104,7 @@ def _as_json(verdict: Verdict, signature: SignOff | None) -> dict[str, Any]:
     return asdict(verdict) | {"signed_off": asdict(signature) if signature else None}
 
 
-def _show(verdict: Verdict, signature: SignOff | None) -> None:
+def _show(verdict: Verdict, signature: SignOff | None, model: str) -> None:
     from evals.gate import by_reason
 
     table = table_of(
@@ -125,9 +124,8 @@ def _show(verdict: Verdict, signature: SignOff | None) -> None:
         say(styled((f"pending: {pending.name}: {pending.why}", "dim")))
     say("", *(styled(("not what is here", "yellow"), f": {each}") for each in verdict.stale))
     # Whether files differed from the commit stands after its 40 digits.
-    about = (
-        f"  {verdict.experiment}  commit {verdict.commit[:12]}{verdict.commit[40:]}, policy {verdict.policy}"
-    )
+    commit = f"{verdict.commit[:12]}{verdict.commit[40:]}"
+    about = f"  {verdict.experiment}  model {model}, commit {commit}, policy {verdict.policy}"
     say(styled((verdict.state, f"bold {SHADES[verdict.state]}"), about))
     if signature:
         say(f"signed off by {signature.by} at {signature.at}: {signature.why}")

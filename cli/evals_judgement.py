@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.people import As
-from cli.terminal import Exit, Json, dump, finish, say, styled
+from cli.terminal import Exit, Json, dump, finish, say, styled, table_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from evals.gate import Verdict
     from evals.rows import Experiment
     from evals.standing import Standing
 
 Which = Annotated[
     str | None,
-    typer.Argument(metavar="[EXPERIMENT]", help="Its id, or the start of it; the newest unless set."),
+    typer.Argument(metavar="[EXPERIMENT]", help="Its id, or the start of it; else the newest that fits."),
 ]
 
 
@@ -41,6 +39,7 @@ def register(app: typer.Typer) -> None:
 def compare(first: str, second: str, json: Json = False) -> None:
     """Compare two experiments, case by case, metric by metric."""
     from dataclasses import asdict
+    from itertools import groupby
 
     from evals.compare import compare as changes_of
     from evals.compare import differences
@@ -52,16 +51,16 @@ def compare(first: str, second: str, json: Json = False) -> None:
     if json:
         dump({"changes": [asdict(c) for c in changes], "besides": besides})
         return
-    table = table_of(
-        "suite", "metric", ">n", f">{one.id}", f">{two.id}", ">change", "bounds", ">p", ">up", ">down"
-    )
-    for c in changes:
-        style = "red" if c.p < 0.05 and c.change.mean < 0 else ""  # noqa: PLR2004
-        bounds = f"{c.change.lower:+.3f} to {c.change.upper:+.3f}"
-        table.add_row(
-            c.suite, c.name, str(c.n), f"{c.first:.3f}", f"{c.second:.3f}", f"{c.change.mean:+.3f}",
-            bounds, f"{c.p:.2g}", str(len(c.up)), str(len(c.down)), style=style,
-        )  # fmt: skip
+    table = table_of("metric", ">n", ">A", ">B", ">change", ">from", ">to", ">p", ">up", ">down")
+    for suite, mine in groupby(changes, key=lambda c: c.suite):
+        table.add_row(styled((suite, "bold")))
+        for c in mine:
+            style = "red" if c.p < 0.05 and c.change.mean < 0 else ""  # noqa: PLR2004
+            means = (f"{c.first:.3f}", f"{c.second:.3f}")
+            bounds = (f"{each:+.3f}" for each in (c.change.mean, c.change.lower, c.change.upper))
+            counts = (str(len(c.up)), str(len(c.down)))
+            table.add_row(c.name, str(c.n), *means, *bounds, f"{c.p:.2g}", *counts, style=style)
+    say(*(styled((name, "bold"), f"  {e.id}  {e.model}") for name, e in (("A", one), ("B", two))), "")
     say(table, *(styled((line, "dim")) for line in besides or ["nothing else differs"]))
 
 
@@ -73,7 +72,7 @@ def report(
 
     Every failure is shown down to its trace.
     """
-    from evals.feedback import jobs_of
+    from evals.feedback import by_models, jobs_of
     from evals.report import Contents, page
     from evals.rows import home
     from evals.signoff import signed
@@ -82,14 +81,14 @@ def report(
     from evals.thresholds import read_thresholds
     from evals.traces import kept
 
-    found = experiment_of(experiment)
+    found = release_of(experiment)
     verdict = judged(found, [])
     contents = Contents(
         found,
         verdict,
         signed(verdict, baselines()),
         read_thresholds(),
-        standings(found.rows, _ladder(), jobs_of(found.rows)),
+        standings(played := by_models(found.rows), _ladder(), jobs_of(played)),
         kept(),
         {(suite.name, item.id): item.asked for suite in bench().suites for item in suite.cases()},
     )
@@ -116,12 +115,12 @@ def topology(
 
     async def work() -> int:
         from cli.evals_gate import answering
+        from evals.feedback import by_models, jobs_of
         from evals.feedback import feed as record
-        from evals.feedback import jobs_of
-        from evals.standing import not_worth_it, standings
+        from evals.standing import UNKNOWN, not_worth_it, standings
 
-        found = [experiment_of(each) for each in experiment or [""]]
-        rows = [row for e in found for row in e.rows]
+        found = [release_of(each) for each in experiment or [""]]
+        rows = by_models(row for e in found for row in e.rows)
         made = standings(rows, _ladder(), jobs_of(rows))
         if feed:
             async with answering(user) as opened:
@@ -135,6 +134,8 @@ def topology(
             numbers = (str(s.n), f"{s.quality:.3f}", f"{s.tokens:,.0f}", f"{s.seconds:.2f}")
             table.add_row(s.job, s.pattern, *numbers, s.said)
         say(table, *(styled((line, "yellow")) for line in not_worth_it(made)))
+        if any(s.job == UNKNOWN for s in made):
+            say("what is not known, the front door has to see once: tower eval run --suite cases")
         return Exit.COMPLETED
 
     finish(work())
@@ -151,19 +152,17 @@ def baselines() -> Path:
 def judged(experiment: Experiment, suites: list[str]) -> Verdict:
     """The gate's verdict, by the files that are versioned beside the code."""
     from evals.baselines import read_baseline
-    from evals.calibration import kept
+    from evals.calibration import holds
     from evals.gate import decide
     from evals.thresholds import read_thresholds
     from evals.versions import changed
 
     limits = read_thresholds()
-    known = kept(baselines())
-    calibrated = known is not None and known.may_block and known.judge == judge_name()
     return decide(
         experiment,
         read_baseline(baselines()),
         limits.only(suites) if suites else limits,
-        judge_calibrated=calibrated,
+        judge_calibrated=holds(baselines(), judge_name()),
         stale=changed(experiment),
     )
 
@@ -175,21 +174,30 @@ def judge_name() -> str:
     return str(load(f"evals.{domain().name}.judging", "ModelJudge")().name)
 
 
-def experiment_of(name: str | None, suites: Collection[str] = ()) -> Experiment:
-    """The experiment of this name, or the newest that has these suites."""
+def experiment_of(name: str | None) -> Experiment:
+    """The experiment of this name, or the newest."""
     from evals.rows import latest, read
 
-    return read(name) if name else latest(suites)
+    return read(name) if name else latest()
 
 
-def table_of(*columns: str) -> Table:
-    """A table with these columns; those that start with > are numbers."""
-    from rich.table import Table
+def release_of(name: str | None, suites: Collection[str] = ()) -> Experiment:
+    """The experiment of this name, or the newest that has every case of these suites.
 
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in columns:
-        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left")
-    return table
+    Args:
+        suites: All of which something is demanded, unless given.
+    """
+    from evals.rows import latest, read
+    from evals.thresholds import read_thresholds
+
+    return read(name) if name else latest(cases_of(suites or read_thresholds().suites()))
+
+
+def cases_of(suites: Collection[str]) -> dict[str, set[str]]:
+    """Suite → ids of its cases, as the datasets are."""
+    from evals.suites import bench
+
+    return {s.name: {item.id for item in s.cases()} for s in bench().chosen(names=sorted(suites))}
 
 
 def _ladder() -> list[str]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.table import Table
+from rich.console import Group
 
-from cli.terminal import styled
+from cli.terminal import styled, table_of
 from evals.agents import by_agent
 from evals.recommendation import COLUMNS, recommendations
-from evals.rows import aggregate, by_suite
+from evals.rows import aggregate, by_suite, count
 from evals.summary import BESIDE, summaries
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from evals.agents import Done
     from evals.rows import Experiment, Row
@@ -47,25 +48,24 @@ def told(experiment: Experiment, suites: Sequence[Suite], pending: Mapping[str, 
     return parts
 
 
-def _table(suite: Suite, found: Mapping[tuple[str, str], Mapping[str, float]], rows: Sequence[Row]) -> Table:
+def _table(
+    suite: Suite, found: Mapping[tuple[str, str], Mapping[str, float]], rows: Sequence[Row]
+) -> RenderableType:
     note = f" ({suite.labelled})" if suite.labelled else ""
-    table = Table(title=f"{suite.name}: {suite.about}{note}", title_justify="left")
-    table.add_column("metric", no_wrap=True)
     parts = [(split, mine) for split in SPLITS if (mine := [r for r in rows if r.split == split])]
-    for split, mine in parts:
-        table.add_column(f"{split} (n={len(mine)})", justify="right")
-        table.add_column("beside it", style="dim")
+    columns = [name for split, mine in parts for name in (f">{split} (n={count(mine)})", "beside it")]
+    table = table_of("metric", *columns)
     values = [(found[suite.name, split], mine) for split, mine in parts]
     for name in sorted({name for each, _ in values for name in each if BESIDE not in name}):
         cells = [cell for each, mine in values for cell in (_number(each, name, mine), _beside(each, name))]
         table.add_row(name, *cells)
-    return table
+    return _titled(f"{suite.name}: {suite.about}{note}", table)
 
 
 def _number(values: Mapping[str, float], name: str, rows: Sequence[Row]) -> str:
-    """A metric, with the number of its rows where that isn't all of them."""
+    """A metric, with the number of its cases where that isn't all of them."""
     n = aggregate(rows, name)[1]
-    few = f"n={n}  " if 0 < n < len(rows) else ""
+    few = f"n={n}  " if 0 < n < count(rows) else ""
     return f"{few}{values[name]:.3f}" if name in values else ""
 
 
@@ -74,21 +74,24 @@ def _beside(values: Mapping[str, float], name: str) -> str:
     return ", ".join(f"{each} {values[key]:.2f}" for each, key in pairs if key in values)
 
 
-def _agents(done: Done, suites: Sequence[Suite]) -> Table:
-    table = Table(title="each agent by itself", title_justify="left")
-    for column in ("agent", "metric", *SPLITS):
-        table.add_column(column)
+def _agents(done: Done, suites: Sequence[Suite]) -> RenderableType:
+    table = table_of("agent", "metric", *(f">{split}" for split in SPLITS))
     metric = {suite.name: suite.metrics[0] for suite in suites}
     for (agent, suite), splits in done.items():
-        cells = [f"{splits[s][1]:.3f} (n={splits[s][0]})" if s in splits else "" for s in SPLITS]
+        cells = [f"{splits[s][0]:.3f} (n={splits[s][1]})" if s in splits else "" for s in SPLITS]
         table.add_row(agent, metric[suite], *cells)
-    return table
+    return _titled("each agent by itself", table)
 
 
-def _recommended(experiment: Experiment) -> Table:
-    table = Table(title="which model for which role", title_justify="left")
-    for column in COLUMNS:
-        table.add_column(column)
-    for line in recommendations(experiment):
-        table.add_row(*line)
-    return table
+def _recommended(experiment: Experiment) -> RenderableType:
+    words = ("role", "model", "verdict")
+    columns = (name if name in words else f">{name}" for name in COLUMNS)
+    table = table_of(*columns)
+    for role, rows, *others in recommendations(experiment):
+        # The suite is the role's.
+        table.add_row(role, rows.partition(" ")[0], *others)
+    return _titled("which model for which role", table)
+
+
+def _titled(title: str, table: Table) -> RenderableType:
+    return Group("", styled((title, "italic")), table)

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
     from rich.text import Text
 
 PLAIN_WIDTH = 100
@@ -59,11 +60,11 @@ COLOURS = {
 
 
 def console(*, error: bool = False) -> Console:
-    """A console for stdout or stderr; 100 columns where nobody sees it."""
+    """A console for stdout or stderr; where nobody sees it as wide as COLUMNS says, or 100 columns."""
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
-    width = None if stream.isatty() else PLAIN_WIDTH
+    width = None if stream.isatty() or os.environ.get("COLUMNS", "").isdigit() else PLAIN_WIDTH
     # Markup stays off: what people and documents say is shown as it is, brackets too.
     return Console(stderr=error, width=width, highlight=False, soft_wrap=False, markup=False)
 
@@ -85,6 +86,18 @@ def styled(*parts: str | tuple[str, str]) -> Text:
     from rich.text import Text
 
     return Text.assemble(*parts)
+
+
+def table_of(*columns: str) -> Table:
+    """A table with these columns, of which words are folded and none is cut; > starts those of numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in columns:
+        number = name.startswith(">")
+        justify: Literal["left", "right"] = "right" if number else "left"
+        table.add_column(name.removeprefix(">"), justify=justify, no_wrap=number, overflow="fold")
+    return table
 
 
 def mark(good: bool) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from evals.rows import Row
+from evals.rows import Row, aggregate
 from evals.suites import AGENT, Item, Suite
 from governance.errors import InvalidInput
 
@@ -38,19 +38,18 @@ def of_agents(suites: Sequence[Suite], names: Sequence[str]) -> list[Suite]:
     return [suite for suite in suites if any(is_of(item, names) for item in items[suite.name])]
 
 
-Done = dict[tuple[str, str], dict[str, tuple[int, float]]]
-"""Agent and suite → split → number of cases, and the mean of the suite's first metric."""
+Done = dict[tuple[str, str], dict[str, tuple[float, int]]]
+"""Agent and suite → split → mean of the suite's first metric, and the number of cases that have it."""
 
 
 def by_agent(rows: Sequence[Row], suites: Sequence[Suite]) -> Done:
     """How each agent does."""
     primary = {suite.name: suite.metrics[0] for suite in suites}
-    scores: defaultdict[tuple[str, str], dict[str, list[float]]] = defaultdict(dict)
+    found: defaultdict[tuple[str, str], dict[str, list[Row]]] = defaultdict(dict)
     for row in sorted(rows, key=lambda row: (agent_of(row.tags), row.split)):
         if agent := agent_of(row.tags):
-            mine = scores[agent, row.suite].setdefault(row.split, [])
-            mine.append(row.scores.get(primary[row.suite], 0.0))
+            found[agent, row.suite].setdefault(row.split, []).append(row)
     return {
-        place: {split: (len(mine), sum(mine) / len(mine)) for split, mine in splits.items()}
-        for place, splits in scores.items()
+        (agent, suite): {split: aggregate(mine, primary[suite]) for split, mine in splits.items()}
+        for (agent, suite), splits in found.items()
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from evals.gate import scores_of
 from evals.rows import Experiment, Row
 from evals.statistics import SAME, Interval, bootstrap, holm, mcnemar
+from evals.summary import scores_of
 from evals.thresholds import Metric, Thresholds
 
 

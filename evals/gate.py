@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,7 +11,7 @@ from enum import StrEnum
 from evals.baselines import Baseline
 from evals.rows import Experiment, Row, aggregate, by_suite
 from evals.statistics import Interval, bootstrap, drop_to_floor, holm, mcnemar, smallest_drop
-from evals.summary import summary
+from evals.summary import scores_of, summary
 from evals.thresholds import Metric, Pending, Safety, Thresholds
 
 _SHOWN = 8
@@ -110,6 +109,10 @@ def decide(
         same = source is not None and source.dataset == experiment.datasets.get(metric.suite, "")
         found = _compare(metric, now[metric.suite], before[metric.suite], thresholds, same_cases=same)
         unread = _compare(replace(metric, split="held_out"), now[metric.suite], (), thresholds)
+        counted = (row for row in now[metric.suite] if metric.split in {None, row.split})
+        if broken := sorted({row.case for row in counted if row.error}):
+            why = f"{len(broken)} cases could not be judged: {_few(broken)}"
+            found = replace(found, state=State.FAIL, reasons=(*found.reasons, why))
         blocks = judge_calibrated or not metric.name.endswith("_judge")
         compared.append(replace(found, held_out=unread.mean if unread.n else None, blocks=blocks))
     adjusted = holm({f.key: f.p for f in compared if f.p is not None and f.blocks})
@@ -121,18 +124,6 @@ def decide(
     e, limits = experiment, thresholds
     about = (_fingerprint(findings, now, limits, [*stale, e.id] if stale else []), e.git_sha, e.policy)
     return Verdict(e.id, state, tuple(findings), limits.pending, limits.version, *about, tuple(stale))
-
-
-def scores_of(rows: Iterable[Row], metric: Metric) -> dict[str, float]:
-    """A metric's mean over repetitions by case; a row with an error has the worst score there is."""
-    found = defaultdict[str, list[float]](list)
-    for row in rows:
-        if metric.split in {None, row.split}:
-            if row.error:
-                found[row.case].append(0.0 if metric.better == "higher" else 1.0)
-            elif metric.name in row.scores:
-                found[row.case].append(row.scores[metric.name])
-    return {case: sum(values) / len(values) for case, values in found.items()}
 
 
 def _compare(

@@ -13,6 +13,7 @@ from langchain_core.outputs import LLMResult
 from langgraph.types import Command
 
 from evals.datasets import Approval as Given
+from evals.suites import Unjudged
 from governance.approvals import Approval
 from governance.clock import moment
 from governance.control import control
@@ -23,6 +24,7 @@ from governance.settings import Settings
 from graphs.domain import Domain
 from memory.checkpoints import open_checkpointer
 from nodes.admission import Request
+from nodes.faults import STEP_ERRORS
 from nodes.place import RUN_KEY
 
 MAX_STEPS = 100
@@ -132,6 +134,9 @@ async def play(
     Args:
         confirms: Who answers the run's own questions with what it proposes, instead of leaving them open.
         compiled: A graph that runs under `graph`'s contract instead of it.
+
+    Raises:
+        Unjudged: A model was away, or the control plane: neither success nor failure is the agents'.
     """
     try:
         admitted = await application.admission.admit(user, graph, request, uuid4().hex)
@@ -155,9 +160,15 @@ async def play(
                 if not waiting or not await _answered(admitted.run.id, left, people or {}, played, confirms):
                     break
                 step = Command(resume={each.id: {"wake": True} for each in waiting})
-        except TowerError as error:
+        except STEP_ERRORS as error:
             played.error = str(error)
-    return await _finished(admitted.run.id, played, prompts)
+        except TowerError as error:
+            raise Unjudged(str(error), admitted.run.id) from error
+    await _finished(admitted.run.id, played, prompts)
+    # Some patterns go on without an answer.
+    if away := [entry["body"]["reason"] for entry in played.entries if entry["kind"] == "model_unavailable"]:
+        raise Unjudged(away[0], admitted.run.id)
+    return played
 
 
 async def _answered(
@@ -200,7 +211,7 @@ def _answer(given: Given, asked: Approval) -> dict[str, Any]:
     return answer
 
 
-async def _finished(run: str, played: Played, prompts: Prompts) -> Played:
+async def _finished(run: str, played: Played, prompts: Prompts) -> None:
     plane = control()
     played.record = await plane.record(run)
     played.entries = list(plane.audit.entries(run=run))
@@ -209,7 +220,6 @@ async def _finished(run: str, played: Played, prompts: Prompts) -> Played:
         played.status = str(played.outcome["status"])
     elif not played.error:
         played.status = "waiting"
-    return played
 
 
 def _spans(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:

@@ -6,23 +6,35 @@ from collections.abc import Sequence
 
 from evals.rows import Experiment, Row, aggregate, by_suite
 from evals.statistics import wilson
-from evals.summary import summary
+from evals.summary import BESIDE, summary
 from evals.versions import MODEL_OF
 from models.door import roles
 
 ENOUGH = 0.8
-"""Lower bound of the accuracy from which a model is recommended for a role without reserve."""
+"""Lower bound of the accuracy from which a model is recommended for a role without reserve, if no rule has it."""
 
 VALID = 0.95
 """Share of answers that must have the form that was asked for."""
 
 
-COLUMNS = ("role", "rows", "model", "accuracy", "95 %", "valid", "p50 s", "p95 s", "micros", "verdict")
+COLUMNS = (
+    "role",
+    "rows",
+    "model",
+    "accuracy",
+    "95 %",
+    "best rule",
+    "valid",
+    "p50 s",
+    "p95 s",
+    "micros",
+    "verdict",
+)
 
 
 def recommendations(experiment: Experiment) -> list[tuple[str, ...]]:
     """One line for each role that agents name, in `COLUMNS`; a role that nobody asked says so."""
-    asked = by_suite(experiment.rows)
+    asked = by_suite(row for row in experiment.rows if not row.error)
     return [_line(role, experiment, asked[f"roles-{role}"]) for role in roles()]
 
 
@@ -35,8 +47,11 @@ def _line(role: str, experiment: Experiment, rows: Sequence[Row]) -> tuple[str, 
     validities = [aggregate(rows, name) for name in ("structured_output_validity", "tool_call_validity")]
     valid = min((mean for mean, count in validities if count), default=0.0)
     spent = summary(rows)
+    prefix = f"accuracy_ref{BESIDE}"
+    rules = [(mean, name.removeprefix(prefix)) for name, mean in spent.items() if name.startswith(prefix)]
+    best, rule = max(rules, default=(0.0, "none"))
     verdict = "fit" if interval.lower >= ENOUGH and valid >= VALID else "with reserve"
-    if interval.upper < ENOUGH or valid < ENOUGH:
+    if interval.upper < ENOUGH or valid < ENOUGH or interval.lower <= best:
         verdict = "not fit"
     return (
         role,
@@ -44,6 +59,7 @@ def _line(role: str, experiment: Experiment, rows: Sequence[Row]) -> tuple[str, 
         model,
         f"{accuracy:.3f}",
         f"{interval.lower:.2f}-{interval.upper:.2f}",
+        f"{best:.2f} {rule}",
         f"{valid:.3f}",
         f"{spent['latency_seconds_p50']:.2f}",
         f"{spent['latency_seconds_p95']:.2f}",

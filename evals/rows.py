@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from evals.tables import record
 from governance.acts import Json
 from governance.errors import InvalidInput
 from governance.settings import Settings
 
 ROWS, META, DATABASE = "rows.jsonl", "meta.json", "evals.db"
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS experiments (
-    id TEXT PRIMARY KEY, created TEXT NOT NULL, git_sha TEXT NOT NULL, model TEXT NOT NULL,
-    policy TEXT NOT NULL, meta TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS rows (
-    experiment TEXT NOT NULL, suite TEXT NOT NULL, layer TEXT NOT NULL, "case" TEXT NOT NULL,
-    split TEXT NOT NULL, repetition INTEGER NOT NULL, run TEXT NOT NULL, seconds REAL NOT NULL,
-    tokens INTEGER NOT NULL, micros INTEGER NOT NULL, error TEXT NOT NULL, row TEXT NOT NULL,
-    PRIMARY KEY (experiment, suite, "case", repetition));
-CREATE TABLE IF NOT EXISTS scores (
-    experiment TEXT NOT NULL, suite TEXT NOT NULL, "case" TEXT NOT NULL, repetition INTEGER NOT NULL,
-    metric TEXT NOT NULL, value REAL NOT NULL,
-    PRIMARY KEY (experiment, suite, "case", repetition, metric));
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +94,20 @@ def write(experiment: Experiment, folder: Path | None = None) -> Path:
 
     Returns:
         The folder.
+
+    Raises:
+        InvalidInput: It has no rows, so that it would be the newest and say nothing.
     """
+    if not experiment.rows:
+        msg = f"nothing of {', '.join(experiment.datasets)} was evaluated, so nothing is kept"
+        raise InvalidInput(msg)
     folder = folder or home() / experiment.id
     folder.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(asdict(row), ensure_ascii=False, sort_keys=True) for row in experiment.rows]
-    (folder / ROWS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    _put(folder / ROWS, "".join(f"{line}\n" for line in lines))
     meta = json.dumps(asdict(replace(experiment, rows=())), ensure_ascii=False, sort_keys=True, indent=1)
-    (folder / META).write_text(meta, encoding="utf-8")
-    _record(experiment, meta, lines, folder.parent / DATABASE)
+    _put(folder / META, meta)
+    record(experiment, meta, lines, folder.parent / DATABASE)
     return folder
 
 
@@ -133,17 +122,19 @@ def read(where: Path | str) -> Experiment:
     """
     folder = where if isinstance(where, Path) else _folder(where)
     try:
-        meta = json.loads((folder / META).read_text(encoding="utf-8"))
         with (folder / ROWS).open(encoding="utf-8") as lines:
-            meta["rows"] = [json.loads(line) for line in lines]
-        return TypeAdapter(Experiment).validate_python(meta)
-    except (OSError, ValueError, ValidationError) as error:
+            rows = TypeAdapter(tuple[Row, ...]).validate_python([json.loads(line) for line in lines])
+        return replace(_about(folder), rows=rows)
+    except (OSError, ValueError) as error:
         msg = f"{folder} holds no experiment that can be read: {error}; run `tower eval run`"
         raise InvalidInput(msg) from error
 
 
-def latest(suites: Collection[str] = ()) -> Experiment:
-    """Read the newest experiment that has all of these suites, or else the newest of all.
+def latest(wanted: Mapping[str, Collection[str]] | None = None) -> Experiment:
+    """Read the newest experiment.
+
+    Args:
+        wanted: Suite → ids of the cases that it must all have, started with their own graphs.
 
     Raises:
         InvalidInput: There is none.
@@ -152,8 +143,27 @@ def latest(suites: Collection[str] = ()) -> Experiment:
     if not kept:
         msg = f"there is no experiment in {home()}; run `tower eval run`"
         raise InvalidInput(msg)
-    fitting = [name for name, meta in kept.items() if set(suites) <= set(meta["datasets"])]
-    return read(home() / [*kept, *fitting][-1])
+    newest = [*kept][-1]
+    if wanted is None:
+        return read(home() / newest)
+    for name, about in reversed(kept.items()):
+        if "graph" not in about.versions and wanted.keys() <= about.datasets.keys():
+            found = read(home() / name)
+            if is_whole(found, wanted):
+                return found
+    msg = (
+        f"no experiment has every case of {', '.join(sorted(wanted))}, with their own graphs; "
+        f"run `tower eval run`, or name one (the newest is {newest})"
+    )
+    raise InvalidInput(msg)
+
+
+def is_whole(experiment: Experiment, wanted: Mapping[str, Collection[str]]) -> bool:
+    """Whether an experiment has all of these cases (suite → ids), started with their own graphs."""
+    has = {(row.suite, row.case) for row in experiment.rows}
+    return "graph" not in experiment.versions and has.issuperset(
+        (suite, case) for suite, cases in wanted.items() for case in cases
+    )
 
 
 def ids() -> list[str]:
@@ -161,15 +171,38 @@ def ids() -> list[str]:
     return list(_kept())
 
 
-def _kept() -> dict[str, dict[str, Any]]:
-    found = {path.parent.name: json.loads(path.read_text("utf-8")) for path in home().glob(f"*/{META}")}
-    return dict(sorted(found.items(), key=lambda each: (each[1]["created"], each[0])))
+def _kept() -> dict[str, Experiment]:
+    """All experiments without their rows, oldest first."""
+    found = {path.parent.name: _about(path.parent) for path in home().glob(f"*/{META}")}
+    return dict(sorted(found.items(), key=lambda each: (each[1].created, each[0])))
+
+
+def _about(folder: Path) -> Experiment:
+    """An experiment without its rows."""
+    try:
+        return TypeAdapter(Experiment).validate_json((folder / META).read_text("utf-8"))
+    except ValueError as error:
+        msg = f"{folder / META} is broken: {error}; restore it, or delete its folder"
+        raise InvalidInput(msg) from error
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def aggregate(rows: Iterable[Row], metric: str) -> tuple[float, int]:
-    """Mean of a metric over the rows that have it, and how many they are; (0.0, 0) if none has."""
-    values = [row.scores[metric] for row in rows if metric in row.scores]
-    return (sum(values) / len(values) if values else 0.0, len(values))
+    """Mean of a metric over the rows that have it, and how many cases they are; (0.0, 0) if none has."""
+    having = [row for row in rows if metric in row.scores]
+    mean = sum(row.scores[metric] for row in having) / len(having) if having else 0.0
+    return mean, count(having)
+
+
+def count(rows: Iterable[Row]) -> int:
+    """How many cases these rows are: repetitions of one are no more cases."""
+    return len({(row.suite, row.case) for row in rows})
 
 
 def by_suite(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
@@ -191,33 +224,3 @@ def _folder(name: str) -> Path:
         msg = f"{problem} in {home()}; known: {', '.join(ids()) or 'none'}"
         raise InvalidInput(msg)
     return home() / fitting[0]
-
-
-def _record(experiment: Experiment, meta: str, lines: list[str], database: Path) -> None:
-    """Write the same to the SQLite database, for queries over all experiments."""
-    e = experiment
-    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
-        connection.executescript(_TABLES)
-        for table, column in (("experiments", "id"), ("rows", "experiment"), ("scores", "experiment")):
-            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (e.id,))
-        connection.execute(
-            "INSERT INTO experiments VALUES (?, ?, ?, ?, ?, ?)",
-            (e.id, e.created, e.git_sha, e.model, e.policy, meta),
-        )
-        connection.executemany(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(e.id, *_columns(row), line) for row, line in zip(e.rows, lines, strict=True)],
-        )
-        connection.executemany(
-            "INSERT INTO scores VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (e.id, r.suite, r.case, r.repetition, name, value)
-                for r in e.rows
-                for name, value in r.scores.items()
-            ],
-        )
-
-
-def _columns(row: Row) -> tuple[str | int | float, ...]:
-    place = (row.suite, row.layer, row.case, row.split, row.repetition)
-    return (*place, row.run, row.seconds, row.tokens, row.micros, row.error)

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,15 +18,17 @@ from evals.cache import Cache
 from evals.datasets import sha256
 from evals.rows import Experiment, Row, home
 from evals.sinks import untraced
-from evals.suites import Item, Setting, Suite, bench
-from evals.versions import MODEL_OF, experiment, model_name, policy_version, versions
+from evals.suites import Item, Setting, Suite, Unjudged, bench
+from evals.versions import MODEL_OF, experiment, models, policy_version, versions
 from evals.workers import processes
-from models.door import choices, roles
+from governance.errors import InvalidInput
+from graphs.domain import domain
 
 Notify = Callable[[Row, int, int], None]
 """Told of each row, how many there are by now, and how many there will be."""
 
 CONFIGURES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "TOWER_LOCAL_GGUF", "TOWER_MODEL")
+SPLITS = ("dev", "held_out")
 OTHERS = {"offline": CONFIGURES, "local": ("OPENAI_API_KEY", "OPENAI_BASE_URL", "TOWER_MODEL")}
 
 
@@ -83,20 +85,25 @@ def evaluate(plan: Plan, notify: Notify = lambda _row, _done, _total: None) -> E
     """Run what isn't known yet; what was judged is kept at once, so that a killed run can be gone on with.
 
     Blocks; call it from no event loop.
+
+    Raises:
+        InvalidInput: There is no such case, split, graph or model, or nothing is left to run.
     """
+    items = plan.items()
+    if problem := _problem(plan, items):
+        raise InvalidInput(problem)
     with _model(plan.model), untraced():
-        # One that stands in where the first fails answers too.
-        models = {role: ", ".join(map(model_name, choices(role))) for role in roles()}
-        model = models["worker"]
+        answering = models()
+        model = answering["worker"]
         known = dict(versions()) | ({"graph": plan.graph} if plan.graph else {})
-        known |= {f"{MODEL_OF}{role}": name for role, name in models.items()}
+        known |= {f"{MODEL_OF}{role}": name for role, name in answering.items()}
         depends = {"code": known["code"], "model": model, "graph": plan.graph}
         rows_of = Cache(home() / "cache.db", depends, reads=plan.cache)
         folder = home() / "stage"
         asyncio.run(bench().prepare(folder))
         if not plan.warm:
             _warm.add(folder)
-        wanted = [(item, n) for item in plan.items() for n in range(plan.repeat)]
+        wanted = [(item, n) for item in items for n in range(plan.repeat)]
         rows: dict[tuple[str, str, int], Row] = {}
         for item, row in _rows(wanted, plan, rows_of, folder):
             rows[item.suite, item.id, row.repetition] = row
@@ -104,6 +111,27 @@ def evaluate(plan: Plan, notify: Notify = lambda _row, _done, _total: None) -> E
         datasets = {suite.name: sha256(suite.dataset) for suite in plan.suites}
         ordered = [rows[item.suite, item.id, n] for item, n in wanted]
         return experiment(ordered, datasets, model, policy=policy_version(), known=known)
+
+
+def _problem(plan: Plan, items: Sequence[Item]) -> str:
+    """Why a plan would run something else than it says, or nothing; empty if it wouldn't."""
+    known = {item.id for suite in plan.suites for item in suite.cases()}
+    unknown = ", ".join(case for case in plan.cases if case not in known)
+    names, graphs = ", ".join(suite.name for suite in plan.suites), domain().graphs
+    endpoint = any(map(os.environ.get, CONFIGURES[:2]))
+    problems = {
+        "--model local needs a model: set TOWER_LOCAL_GGUF to a GGUF file": plan.model == "local"
+        and not Path(os.environ.get("TOWER_LOCAL_GGUF", "")).is_file(),
+        f"--model {plan.model} needs an endpoint: set OPENAI_API_KEY or OPENAI_BASE_URL; "
+        "without one there are offline and local": plan.model not in {"", *OTHERS} and not endpoint,
+        f"there is no split {plan.split}; there are {', '.join(SPLITS)}": plan.split not in {"", *SPLITS},
+        f"there is no graph {plan.graph}; there are {', '.join(graphs)}": plan.graph not in {"", *graphs},
+        f"--graph is for suites of the output layer, and {names} isn't one": plan.graph
+        and not any(suite.layer == "output" for suite in plan.suites),
+        f"there is no case {unknown} in {names}": unknown,
+        f"no case of {names} is of that split, case and agent at once": not items,
+    }
+    return next((said for said, true in problems.items() if true), "")
 
 
 def _rows(
@@ -172,6 +200,7 @@ async def _judged(job: Job) -> Row:
             got=None,
             seconds=time.perf_counter() - started,
             error=f"{type(error).__name__}: {error}",
+            run=error.run if isinstance(error, Unjudged) else "",
         )
 
 
@@ -182,7 +211,9 @@ async def _warmed(folder: Path) -> None:
     """Do once in a process what would otherwise count as the first case's time."""
     if folder not in _warm:
         _warm.add(folder)
-        await bench().warm(folder)
+        # A model that is away is for the case to say.
+        with suppress(Unjudged):
+            await bench().warm(folder)
 
 
 @cache

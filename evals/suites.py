@@ -9,13 +9,26 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from evals.floors import with_floors
 from evals.rows import Row
-from governance.errors import InvalidInput
+from governance.errors import InvalidInput, TowerError
 from graphs.domain import domain, load
 
 LAYERS = ("model", "component", "output")
 AGENT = "agent:"
 """Before the tag that says whose case it is: the agent's graph and name, such as `concurrent/fraud`."""
+
+
+class Unjudged(TowerError):
+    """What had to answer was away, so there is nothing to judge: that is no end of the agents'.
+
+    Attributes:
+        run: Whose log says more.
+    """
+
+    def __init__(self, why: str, run: str) -> None:
+        super().__init__(why)
+        self.run = run
 
 
 @dataclass(frozen=True)
@@ -38,13 +51,15 @@ class Item:
         """What the case asks, as JSON."""
         return to_jsonable_python(self.data)
 
-    def row(self, setting: Setting, layer: str, **found: Any) -> Row:
-        """Make the case's row.
+    def row(self, setting: Setting, layer: str, *, scores: Mapping[str, float], **found: Any) -> Row:
+        """Make the case's row, with the floors of its scores beside them.
 
         Args:
-            found: Scores, what was expected and got, and what it took, as `Row` names them.
+            found: What was expected and got, and what it took, as `Row` names them.
         """
-        return Row(self.suite, layer, self.id, self.split, setting.repetition, tags=self.tags, **found)
+        beside = with_floors(layer, scores)
+        place = (self.suite, layer, self.id, self.split, setting.repetition, beside)
+        return Row(*place, tags=self.tags, **found)
 
 
 @dataclass(frozen=True)

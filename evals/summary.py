@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from evals.rows import Row, aggregate
+from evals.thresholds import Metric
+
+LESS_IS_BETTER = (
+    "unauthorised_writes", "injection_success", "pii_leakage", "forbidden_calls", "forbidden_verdicts",
+    "tool_call_error_rate", "contradiction_rate", "conflict_rate", "escalation_rate", "manual_touch_points",
+)  # fmt: skip
+"""Metrics of which 0 is the good end."""
 
 BESIDE = "__"
 """Between a metric and what stands beside it, such as `goal_success_rate__null`."""
@@ -35,6 +43,18 @@ def summary(rows: Sequence[Row]) -> dict[str, float]:
     if any(row.repetition for row in rows):
         found |= _pass_hat(rows)
     return found
+
+
+def scores_of(rows: Iterable[Row], metric: Metric) -> dict[str, float]:
+    """A metric's mean over repetitions by case; a row with an error has the worst score there is."""
+    found = defaultdict[str, list[float]](list)
+    for row in rows:
+        if metric.split in {None, row.split}:
+            if row.error:
+                found[row.case].append(0.0 if metric.better == "higher" else 1.0)
+            elif metric.name in row.scores:
+                found[row.case].append(row.scores[metric.name])
+    return {case: sum(values) / len(values) for case, values in found.items()}
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
@@ -89,7 +109,7 @@ def _spent(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def _pass_hat(rows: Sequence[Row]) -> dict[str, float]:
-    """Share of the cases that succeed in every repetition, for each metric that says whether one did."""
+    """Share of the cases that are right in every repetition, for each metric that says whether one is."""
     found = {}
     for name in sorted({name for row in rows for name in row.scores if BESIDE not in name}):
         cases: dict[str, list[float]] = {}
@@ -97,5 +117,7 @@ def _pass_hat(rows: Sequence[Row]) -> dict[str, float]:
             if name in row.scores:
                 cases.setdefault(row.case, []).append(row.scores[name])
         if all(value in (0.0, 1.0) for values in cases.values() for value in values):
-            found[f"{name}_pass_hat_k"] = sum(map(min, cases.values())) / len(cases)
+            right = 0.0 if name in LESS_IS_BETTER else 1.0
+            always = sum(set(values) == {right} for values in cases.values())
+            found[f"{name}_pass_hat_k"] = always / len(cases)
     return found

@@ -16,8 +16,8 @@ from evals.thresholds import read_thresholds
 from evals.traces import keep
 from governance.choices import trials
 from governance.control import control, use_control
-from governance.errors import Denied
-from tests.evals.making import experiment, row
+from governance.errors import Denied, InvalidInput
+from tests.evals.making import experiment, row, rows
 
 NAME = "policy_decision_match_ref"
 
@@ -64,17 +64,32 @@ def test_pass_fail_and_inconclusive_are_three_exit_codes(folder):
 
 
 def test_without_an_id_it_is_the_newest_that_has_what_is_demanded(folder):
-    kept("good")
-    for number, suites in enumerate((["policy", "tools"], ["clinc150"])):
-        found = [row("X", suite=suite, scores={NAME: 0.0}) for suite in suites]
-        write(experiment(found, id=f"later-{number}", created=f"2026-11-22T09:00:0{number}Z"))
+    demanded = read_thresholds().suites()
+    every = [row(i.id, suite=s.name) for s in bench().suites if s.name in demanded for i in s.cases()]
+    policy = [each for each in every if each.suite == "policy"]
+    part = [each for each in every if each is not policy[-1]]
+    for hour, (name, found, more) in enumerate([
+        ("whole", every, {}), ("policy", policy, {}), ("part", part, {}), ("clinc150", rows(1, 0), {}),
+        ("single", every, {"versions": {"graph": "single"}}),
+    ]):  # fmt: skip
+        write(experiment(found, id=name, created=f"2026-11-22T0{hour}:00:00Z", **more))
 
     def chosen(*suites):
         return json.loads(tower("gate", *(f"--suite={suite}" for suite in suites), "--json")[1])["experiment"]
 
-    assert chosen("policy") == "later-0"
-    kept("whole", datasets=dict.fromkeys(read_thresholds().suites(), ""))
-    assert (chosen(), chosen("policy", "routing"), chosen("clinc150")) == ("whole", "whole", "later-1")
+    assert (chosen(), chosen("policy"), chosen("policy", "routing")) == ("whole", "policy", "whole")
+    assert "whole/report.html" in tower("report")[1].replace("\n", "")
+    assert tower("topology", "--json") == tower("topology", "whole", "--json")
+
+
+def test_without_one_that_is_whole_the_gate_says_so(folder):
+    kept("part")
+
+    for command in ("gate", "report", "topology"):
+        with pytest.raises(
+            InvalidInput, match=r"every case of .*policy.*run `tower eval run`, .*newest is part"
+        ):
+            tower(command)
 
 
 def test_a_missing_metric_is_exit_code_1_and_pending_ones_are_shown(folder):
@@ -109,7 +124,7 @@ def test_what_was_never_evaluated_passes_only_in_somebodys_name(folder):
     code, said = gate("old")
 
     assert (code, "was never evaluated: these results are of" in said) == (3, True)
-    assert "INCONCLUSIVE  old  commit abc, policy" in said
+    assert "INCONCLUSIVE  old  model offline, commit abc, policy" in said
     assert gate("bad")[0] == 1
     assert gate("old", "--sign-off", "only a comment differs", "--as", "lena")[0] == 0
     assert gate("old")[0] == 0

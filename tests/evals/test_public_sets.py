@@ -211,6 +211,15 @@ def test_few_shots_only(tmp_path, monkeypatch):
     assert len(seen) == 3 + 5 - 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["clinc150", "clinc150 --suite banking77 --data x", "clinc150 --data x --model local", "cases --limit 4"],
+)
+def test_a_public_set_is_run_alone_from_its_file(said):
+    with pytest.raises(InvalidInput, match="--suite NAME --data FILE"):
+        CliRunner().invoke(app, ["eval", "run", "--suite", *said.split()], catch_exceptions=False)
+
+
 def test_the_command_writes_an_experiment(tmp_path):
     path = clinc150(tmp_path / "full.json")
 

@@ -16,7 +16,8 @@ import pytest
 
 from cli.evals_table import _number
 from evals import runner, versions
-from evals.rows import Row, aggregate, home, latest, read, write
+from evals.agents import by_agent
+from evals.rows import Row, aggregate, home, ids, latest, read, write
 from evals.runner import Plan, evaluate
 from evals.suites import Bench, Item, Setting, Suite, bench
 from evals.summary import auroc, summaries
@@ -33,13 +34,14 @@ class Counter:
         self.judged: list[str] = []
         self.breaks_at = ""
         self.texts = {"a": "one", "b": "two", "c": "three", "d": "four"}
+        self.scores = {"accuracy_ref": lambda item, n: float(item.data != "two")}
 
     async def evaluate(self, item: Item, setting: Setting) -> Row:
         if item.id == self.breaks_at:
             raise KeyboardInterrupt
         self.judged.append(item.id)
-        score = {"accuracy_ref": float(item.data != "two")}
-        return Row("count", "component", item.id, item.split, setting.repetition, score, item.data, None)
+        scores = {name: score(item, setting.repetition) for name, score in self.scores.items()}
+        return Row("count", "output", item.id, item.split, setting.repetition, scores, item.data, None)
 
     def cases(self) -> list[Item]:
         return [
@@ -53,7 +55,7 @@ class Counter:
 @pytest.fixture
 def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
     counted = Counter()
-    suite = Suite("count", "component", "", HERE, counted.cases, counted.evaluate, ("accuracy_ref",))
+    suite = Suite("count", "output", "", HERE, counted.cases, counted.evaluate, ("accuracy_ref",))
     told = Bench((suite,), counted.nothing, counted.nothing, {}, list)
     monkeypatch.setattr(runner, "bench", lambda: told)
     runner._found.cache_clear()
@@ -102,7 +104,7 @@ def test_whatever_a_row_depends_on_has_it_judged_again(counter, monkeypatch, wha
         known = versions.versions()
         monkeypatch.setattr(runner, "versions", lambda: known | {"code": "other"})
     if what == "model":
-        monkeypatch.setattr(runner, "model_name", lambda _: "other/model")
+        monkeypatch.setattr(versions, "model_name", lambda _: "other/model")
     evaluate(plan(graph="single" if what == "graph" else ""))
 
     assert len(counter.judged) == (5 if what == "case" else 8)
@@ -178,6 +180,81 @@ def test_repetitions_are_rows_of_their_own_and_pass_hat_k_needs_all_of_them(coun
         (case, n) for case in "ab" for n in range(3)
     ]
     assert summaries(experiment.rows)["count", "dev"]["accuracy_ref_pass_hat_k"] == 0.5
+
+
+def test_harm_in_one_repetition_is_no_success_and_repetitions_are_no_more_cases(counter):
+    counter.scores |= {"unauthorised_writes": lambda item, n: float(item.id == "a" and n == 1)}
+    found = evaluate(plan(repeat=3, split="dev")).rows
+
+    assert summaries(found)["count", "dev"]["unauthorised_writes_pass_hat_k"] == 0.5
+    assert aggregate(found, "accuracy_ref") == (0.5, 2)
+    assert _number({"accuracy_ref": 0.5}, "accuracy_ref", found) == "0.500"
+    tagged = [dataclasses.replace(each, tags=("agent:x/y",)) for each in found]
+    assert by_agent(tagged, runner.bench().suites) == {("x/y", "count"): {"dev": (0.5, 2)}}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"model": "local"}, "set TOWER_LOCAL_GGUF to a GGUF file"),
+        ({"model": "gpt-5"}, "set OPENAI_API_KEY or OPENAI_BASE_URL"),
+        ({"graph": "nope"}, "there is no graph nope; there are adaptive, direct"),
+        ({"split": "foo"}, "there is no split foo; there are dev, held_out"),
+        ({"cases": ("a", "K-999")}, "there is no case K-999 in count"),
+        ({"cases": ("a",), "split": "held_out"}, "no case of count is of that split"),
+    ],
+)
+def test_what_says_something_else_than_would_be_run_is_refused(counter, more, said):
+    with pytest.raises(InvalidInput, match=said):
+        evaluate(plan(**more))
+
+    assert counter.judged == []
+
+
+def test_another_graph_is_for_the_output_layer():
+    with pytest.raises(InvalidInput, match="routing isn't one"):
+        evaluate(Plan(bench().chosen(names=["routing"]), graph="single"))
+
+
+def test_an_empty_experiment_is_not_kept(counter):
+    with pytest.raises(InvalidInput, match="nothing of count was evaluated"):
+        write(dataclasses.replace(evaluate(plan()), rows=()))
+
+    assert ids() == []
+
+
+def test_a_broken_record_is_named(counter):
+    folder = write(evaluate(plan()))
+    (folder / "meta.json").write_text((folder / "meta.json").read_text()[:40])
+
+    for look in (latest, ids, lambda: read(folder)):
+        with pytest.raises(InvalidInput, match=rf"{folder.name}/meta.json is broken"):
+            look()
+
+
+def test_a_record_is_whole_or_not_there(counter, monkeypatch):
+    experiment = evaluate(plan())
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        write(experiment)
+
+    assert ids() == []
+
+
+def test_the_newest_that_has_every_case_of_its_own_graph_is_taken(counter):
+    wanted = {"count": {"a", "b", "c", "d"}}
+    with pytest.raises(InvalidInput, match="run `tower eval run`"):
+        latest(wanted)
+    parts = [plan(split="dev"), plan(cases=("a",)), plan(graph="single")]
+    for number, each in enumerate(parts, 1):
+        write(dataclasses.replace(evaluate(each), created=f"2026-11-2{number}"))
+    with pytest.raises(InvalidInput, match="no experiment has every case of count"):
+        latest(wanted)
+    whole = dataclasses.replace(evaluate(plan()), created="2026-11-20")
+    write(whole)
+
+    assert latest(wanted) == whole
+    assert latest().created == "2026-11-23"
 
 
 def test_a_case_that_breaks_scores_nothing_says_why_and_is_tried_again(counter, monkeypatch):
