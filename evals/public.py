@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def read_clinc150(path: Path) -> IntentSet:
         InvalidInput: The file can't be read or has another form.
     """
     try:
-        data = _Clinc150.model_validate_json(path.read_bytes())
+        data = _Clinc150.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except (OSError, ValidationError) as error:
         raise _unusable(path, "CLINC150's JSON with `train` and `val` or `test`", error) from error
     split = "test" if data.test else "val"
@@ -94,7 +95,7 @@ def some(values: Iterable[T], most: int) -> list[T]:
 
 def _csv(path: Path) -> list[Text]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # Excel begins a file with a BOM
             return [(row["text"], row["category"]) for row in csv.DictReader(file)]
     except (OSError, KeyError, csv.Error, UnicodeDecodeError) as error:
         raise _unusable(path, "CSV with the columns `text` and `category`", error) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -100,13 +102,22 @@ def read_results(path: Path) -> Results:
     """Read what τ²-bench's own runner found out.
 
     Raises:
-        InvalidInput: The file can't be read, has another form, or holds tasks that nobody ran.
+        InvalidInput: The file can't be read, has another form, holds no simulation, or one of them twice.
     """
-    if path.is_file() and path.read_bytes().lstrip()[:1] == b"[":
+    if path.is_file() and path.read_bytes().removeprefix(BOM_UTF8).lstrip()[:1] == b"[":
         tasks = read_tasks(path)
         msg = f"{path} holds {len(tasks)} tasks and no results; run them first, as docs/public-sets.md says"
         raise InvalidInput(msg)
     results: Results = _read(path, TypeAdapter(Results))
+    if not results.simulations:
+        msg = f"{path} holds no simulation; let `tau2 run` end before you evaluate its results"
+        raise InvalidInput(msg)
+    (most, times), *_ = Counter((s.task_id, s.trial) for s in results.simulations).most_common(1)
+    if times > 1:
+        msg = (
+            f"{path} holds task {most[0]}, trial {most[1]}, {times} times; evaluate each run's file by itself"
+        )
+        raise InvalidInput(msg)
     return results
 
 
@@ -151,7 +162,7 @@ def _expected(task: Task | None) -> Mapping[str, Any] | None:
 
 def _read(path: Path, form: TypeAdapter[Any]) -> Any:
     try:
-        return form.validate_json(path.read_bytes())
+        return form.validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except (OSError, ValidationError) as error:
         msg = f"{path} can't be read as a file of τ²-bench: {error}; see docs/public-sets.md"
         raise InvalidInput(msg) from error

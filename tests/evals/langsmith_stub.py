@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             body = gzip.decompress(body)
         self._handle(body)
 
-    do_PATCH = do_PUT = do_POST
+    do_PATCH = do_PUT = do_POST  # noqa: N815
 
     def _handle(self, body: bytes | None) -> None:
         split = urlsplit(self.path)
@@ -209,9 +209,8 @@ def route(  # noqa: C901, PLR0911, PLR0912 - one branch for each endpoint
 
 def info(stub: Stub) -> dict[str, Any]:
     limits = {"size_limit": 100, "size_limit_bytes": 20_000_000, "scale_up_nthreads_limit": 1}
-    triggers = {"scale_up_qsize_trigger": 1_000, "scale_down_nempty_trigger": 4}
-    config = {"use_multipart_endpoint": stub.multipart, **limits, **triggers}
-    return {"version": "0.15.0", "batch_ingest_config": config}
+    config = {"use_multipart_endpoint": stub.multipart, "scale_up_qsize_trigger": 1_000, **limits}
+    return {"version": "0.15.0", "batch_ingest_config": config | {"scale_down_nempty_trigger": 4}}
 
 
 def feedback_run(feedback: dict[str, Any]) -> str:

@@ -171,6 +171,32 @@ def test_tau2_tasks_are_read_and_no_results(tmp_path):
         external.evaluate("tau2", path)
 
 
+@pytest.mark.parametrize(
+    ("simulations", "said"),
+    [
+        ([], "holds no simulation"),
+        ([*RESULTS["simulations"], RESULTS["simulations"][0]], "task 0, trial 0, 2 times"),
+    ],
+)
+def test_tau2_results_that_are_empty_or_double_are_refused(tmp_path, simulations, said):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(RESULTS | {"simulations": simulations}))
+
+    with pytest.raises(InvalidInput, match=said):
+        external.evaluate("tau2", path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path):
+    intents, csv_, tau = clinc150(tmp_path / "c"), banking77(tmp_path / "b", slice(None)), tmp_path / "t"
+    tau.write_text(json.dumps(RESULTS))
+    for path in (intents, csv_, tau):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert read_clinc150(intents).train
+    assert read_banking77(csv_).train
+    assert tau2.read_results(tau).simulations
+
+
 @pytest.mark.parametrize("name", external.NAMES)
 @pytest.mark.parametrize(
     "text", [None, "", "{}", '{"train": [1], "val": 3}', "a,b\n1,2\n", "\0", '{"x": "\udc80"}']
