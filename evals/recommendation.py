@@ -11,7 +11,7 @@ from evals.versions import MODEL_OF
 from models.door import roles
 
 ENOUGH = 0.8
-"""Lower bound of the accuracy from which a model is recommended for a role without reserve, if no rule has it."""
+"""Lower bound of the accuracy from which a model is recommended without reserve, if it beats every rule."""
 
 VALID = 0.95
 """Share of answers that must have the form that was asked for."""

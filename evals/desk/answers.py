@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 
 from evals.datasets import Question
 from evals.desk.data import DOCUMENTS
-from evals.desk.stage import asked
+from evals.desk.judging import by_judge
+from evals.desk.stage import users, world
 from evals.grounding import borne, unborne
+from evals.lexical import closest
+from evals.play import play
 from evals.rows import Row
 from evals.suites import Item, Setting
 from evals.verification import sections
+from graphs.domain import domain
 from nodes.admission import Request
 
 GRAPH = "direct"
@@ -19,22 +24,30 @@ GRAPH = "direct"
 async def evaluate(item: Item, setting: Setting) -> Row:
     """Ask the graph that answers from the documents; it cites, or hands over to a person."""
     case: Question = item.data
-    played, seconds = await asked(setting.folder, setting.graph or GRAPH, Request(case.question))
-    answer = str(played.outcome.get("answer", "")) if played.status == "completed" else ""
     known = sections(DOCUMENTS)
-    cited = list(dict.fromkeys(each["source"] for each in played.outcome.get("evidence", ())))
+    async with world(setting.folder):
+        started = time.perf_counter()
+        played = await play(domain(), setting.graph or GRAPH, users()["sam"], Request(case.question))
+        seconds = time.perf_counter() - started
+        answer = str(played.outcome.get("answer", "")) if played.status == "completed" else ""
+        cited = list(dict.fromkeys(each["source"] for each in played.outcome.get("evidence", ())))
+        sources = [{"source": name, "text": known[name]} for name in cited if name in known]
+        graded = await by_judge(case.question, answer, sources)
     body = re.sub(r"\[[^\]]*\]|\([^)]*§[^)]*\)", " ", answer)  # the citation itself states nothing
-    texts = [known[source] for source in cited if source in known]
-    scores = {
+    texts = [each["text"] for each in sources]
+    quoted = closest(case.question, known)  # the baseline quotes this section, whatever is asked
+    scores = graded | {
         "refusal_ref": float(bool(answer) == case.answerable),
         "refusal_ref__null": float(not case.answerable),
+        "refusal_ref__keyword": float(case.answerable),
         "escalation_rate": float(played.handed_over),
+        "escalation_rate__keyword": 0.0,
     }
     if answer and (share := borne(body, texts)) is not None:
-        scores["faithfulness_ref"] = share
+        scores |= {"faithfulness_ref": share, "faithfulness_ref__keyword": 1.0}
     if case.answerable:
         scores["relevance_ref"] = float(bool(answer) and not set(cited).isdisjoint(case.relevant))
-        scores["relevance_ref__null"] = 0.0
+        scores["relevance_ref__keyword"] = float(quoted in case.relevant)
     return item.row(
         setting,
         "output",

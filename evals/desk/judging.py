@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import Any
 from pydantic import BaseModel
 
 from evals.calibration import Opinion
-from evals.datasets import Pair, load, sha256
-from evals.desk.data import DATASETS
+from evals.datasets import Assertion, Case, Pair, load, sha256
+from evals.desk.data import DATASETS, DOCUMENTS
 from evals.desk.probes import once
 from evals.desk.roles import JUDGE, PROMPTS, shown
 from evals.desk.stage import users, world
+from evals.end_state import EndState
 from evals.judge import Judged, Judgement, judge
-from evals.play import play
+from evals.play import Played, play
 from evals.rows import home
+from evals.verification import sections
 from evals.versions import model_name
 from governance.errors import InvalidInput
 from graphs.domain import domain
@@ -65,6 +68,43 @@ async def judged_apart(
         raise InvalidInput(msg)
     async with world(home() / _FOLDER):
         return await judged(question, answer, sources, user=name)
+
+
+async def by_judge(
+    question: str,
+    answer: str,
+    sources: Sequence[Mapping[str, str]],
+    *,
+    user: str = "sam",
+    about: str | None = None,
+) -> dict[str, float]:
+    """What the judge makes of a case's answer, as scores; none without an answer or without a judge.
+
+    They block nothing until the judge is calibrated.
+    """
+    if not answer or not able():
+        return {}
+    found = await judged(question, answer, sources, user=user, customer=about)
+    return {"faithfulness_judge": found.faithfulness, "relevance_judge": found.relevance}
+
+
+async def by_judge_of_case(
+    case: Case, played: Played, state: EndState, tables: Sequence[str]
+) -> dict[str, float]:
+    """The same of a whole request: its sources are the customer's records and the sections that are cited.
+
+    Args:
+        tables: Those whose rows have a customer.
+    """
+    known = sections(DOCUMENTS)
+    cited = dict.fromkeys(each["source"] for each in played.outcome.get("evidence", ()))
+    sources = [{"source": name, "text": known[name]} for name in cited if name in known]
+    for table in tables:
+        rows = state.found(Assertion(table=table, where={"customer_id": case.about})) if case.about else []
+        sources += [{"source": table, "text": json.dumps(dict(row), ensure_ascii=False)} for row in rows]
+    answer = str(played.outcome.get("answer", ""))
+    question = f"{case.subject}\n{case.text}".strip()
+    return await by_judge(question, answer, sources, user=case.user, about=case.about)
 
 
 class ModelJudge:

@@ -1,10 +1,10 @@
-"""Roles: one question to the model of a role, and whether its answer is valid, right and as told."""
+"""Roles: what is put to the model of a role, and whether its answer is valid, right and as told."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from evals.datasets import Pair, ToolCase, Utterance
-from evals.desk.probes import agent_of, once
+from evals.desk.probes import once
 from evals.desk.routing import DESCRIBED, OUT_OF_SCOPE
 from evals.desk.stage import asked
-from evals.desk.tools import valid
+from evals.desk.tools import valid, work
 from evals.lexical import closest
 from evals.play import Played
 from evals.rows import Row
@@ -51,46 +51,76 @@ JUDGE = Agent(
 PLANNER = replace(FRONT_DOOR, model="planner")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One question of a benchmark.
-
-    Attributes:
-        contract: The graph whose contract holds.
-    """
-
-    agent: Agent
-    request: Request
-    contract: str = "adaptive"
-
-
 async def evaluate(item: Item, setting: Setting) -> Row:
-    """Ask once, through the governed door; nothing that is proposed is carried out."""
-    question = _asked(item.data)
-    graph = _once(question.agent)
-    played, seconds = await asked(setting.folder, question.contract, question.request, compiled=graph)
-    final = question.agent.returns
-    given = [c["args"] for c in played.calls if final and c["name"] == final.__name__]
-    called = [(c["name"], c["args"]) for c in played.calls if not final or c["name"] != final.__name__]
-    scores = {
-        "accuracy_ref": _accuracy(item.data, given, called),
-        **{f"accuracy_ref__{name}": score for name, score in _beside(item.data).items()},
-        "instruction_keeping_ref": _kept(item.data, played, given, called),
-    }
-    if final and not called:
-        scores["structured_output_validity"] = float(any(valid(final, args) for args in given))
-    if called:
-        scores["tool_call_validity"] = sum(_callable(question.agent, *one) for one in called) / len(called)
+    """Ask the planner or the judge once; let the worker work until it has an answer."""
+    if isinstance(item.data, ToolCase):
+        return await _worked(item, setting)
+    case: Utterance | Pair = item.data
+    agent = PLANNER if isinstance(case, Utterance) else JUDGE
+    text = (
+        case.text
+        if isinstance(case, Utterance)
+        else shown(case.question, case.sources, case.answer_a, case.answer_b)
+    )
+    played, seconds = await asked(setting.folder, "adaptive", Request(text), compiled=_once(agent))
+    form = agent.returns or BaseModel
+    given = [c["args"] for c in played.calls if c["name"] == form.__name__]
+    name, wanted, rivals = _wanted(case)
+    got = given[0].get(name) if given else None
     return item.row(
         setting,
         "model",
-        scores=scores,
-        expected=_expected(item.data),
-        got={"calls": [[c["name"], c["args"]] for c in played.calls], "said": [t[:200] for t in played.said]},
+        scores={
+            "accuracy_ref": float(got == wanted),
+            **{f"accuracy_ref__{rival}": float(says == wanted) for rival, says in rivals.items()},
+            "instruction_keeping_ref": float(len(given) == len(played.calls) == 1),
+            "structured_output_validity": float(any(valid(form, args) for args in given)),
+        },
+        expected={name: wanted},
+        got=_got(played),
         run=played.run,
         seconds=seconds,
         **played.used,
     )
+
+
+async def _worked(item: Item, setting: Setting) -> Row:
+    """Whether all calls that are due came, with their arguments, and nothing besides that harms."""
+    done = await work(item.data, setting.folder)
+    rivals = {"null": (), **done.guess}
+    scores = {
+        "accuracy_ref": done.right(done.masked),
+        "instruction_keeping_ref": 1 - done.forbidden(done.masked),
+    }
+    for rival, calls in rivals.items():
+        scores[f"accuracy_ref__{rival}"] = done.right(calls)
+        scores[f"instruction_keeping_ref__{rival}"] = 1 - done.forbidden(calls)
+    if done.proposed:
+        scores["tool_call_validity"] = 1 - done.unfit(done.proposed)
+    if done.answers and done.agent.returns:
+        scores["structured_output_validity"] = float(valid(done.agent.returns, done.answers[-1][1]))
+    return item.row(
+        setting,
+        "model",
+        scores=scores,
+        expected=done.expected,
+        got=_got(done.played),
+        run=done.played.run,
+        seconds=done.seconds,
+        **done.played.used,
+    )
+
+
+def _got(played: Played) -> dict[str, Any]:
+    return {"calls": [[c["name"], c["args"]] for c in played.calls], "said": [t[:200] for t in played.said]}
+
+
+def _wanted(case: Utterance | Pair) -> tuple[str, str, dict[str, str]]:
+    """The field that counts and what must stand in it; what doing nothing says, and going by words."""
+    if isinstance(case, Utterance):
+        return "job", case.intent, {"null": OUT_OF_SCOPE, "keyword": closest(case.text, DESCRIBED)}
+    longer = "a" if len(case.answer_a) > len(case.answer_b) else "b"
+    return "preferred", case.preferred, {"null": "tie", "keyword": longer}
 
 
 def sampled(case: str, one_in: int) -> bool:
@@ -103,74 +133,7 @@ def _once(agent: Agent) -> Any:
     return once(agent)
 
 
-def _asked(case: Utterance | ToolCase | Pair) -> Asked:
-    match case:
-        case Utterance():
-            return Asked(PLANNER, Request(case.text))
-        case ToolCase():
-            agent, contract = agent_of(case.role)
-            text = f"{case.request}\n\n{case.given}".strip()
-            return Asked(agent, Request(text, customer=case.customer_id), contract)
-        case Pair():
-            return Asked(JUDGE, Request(shown(case.question, case.sources, case.answer_a, case.answer_b)))
-
-
 def shown(question: str, sources: Sequence[Mapping[str, str]], first: str, second: str) -> str:
     """What a judge is shown."""
     told = "\n\n".join(f"[{each['source']}] {each['text']}" for each in sources)
     return f"Question: {question}\n\nSources:\n{told}\n\nAnswer A: {first}\n\nAnswer B: {second}"
-
-
-def _accuracy(case: Any, given: list[dict[str, Any]], called: list[tuple[str, dict[str, Any]]]) -> float:
-    """Whether the first answer is right: the intent, a first call that is due, the preferred answer."""
-    match case:
-        case Utterance():
-            return float(bool(given) and given[0].get("job") == case.intent)
-        case Pair():
-            return float(bool(given) and given[0].get("preferred") == case.preferred)
-        case ToolCase():
-            ways = [case.calls, *case.alternatives]
-            if not called:
-                return float([] in ways)
-            due = {call.tool for way in ways for call in way} | set(case.allowed_extra)
-            return float(all(name in due for name, _ in called))
-    raise TypeError(case)
-
-
-def _beside(case: Any) -> dict[str, float]:
-    """What doing nothing would score, and going by words: for answers, that is the longer one."""
-    match case:
-        case Utterance():
-            words = closest(case.text, DESCRIBED)
-            return {"null": float(case.intent == OUT_OF_SCOPE), "keyword": float(words == case.intent)}
-        case Pair():
-            longer = "a" if len(case.answer_a) > len(case.answer_b) else "b"
-            return {"null": float(case.preferred == "tie"), "keyword": float(case.preferred == longer)}
-        case ToolCase():
-            return {"null": float([] in [case.calls, *case.alternatives])}
-    raise TypeError(case)
-
-
-def _kept(
-    case: Any, played: Played, given: list[dict[str, Any]], called: list[tuple[str, dict[str, Any]]]
-) -> float:
-    """Whether what the prompt asks for besides was kept: one answer, nothing forbidden, nothing aside."""
-    if isinstance(case, ToolCase):
-        return float(not {name for name, _ in called} & set(case.forbidden))
-    return float(len(given) == 1 and len(played.calls) == 1)
-
-
-def _expected(case: Any) -> Any:
-    match case:
-        case Utterance():
-            return {"intent": case.intent}
-        case Pair():
-            return {"preferred": case.preferred}
-        case ToolCase():
-            return [[call.model_dump() for call in way] for way in (case.calls, *case.alternatives)]
-    raise TypeError(case)
-
-
-def _callable(agent: Agent, name: str, args: Mapping[str, Any]) -> bool:
-    tool = next((tool for tool in agent.tools if tool.name == name), None)
-    return tool is not None and valid(tool.args, args)

@@ -24,7 +24,6 @@ from graphs.domain import domain
 from nodes.admission import Request
 from nodes.desk.admission import TOOLBOX
 from nodes.team import Agent
-from tools.spec import Tool
 
 Proposed = Sequence[tuple[str, Mapping[str, Any]]]
 YES = Approval(by="lena", decision="approve", refused=False)
@@ -59,9 +58,15 @@ class Work:
     guess: Mapping[str, Proposed]
 
     @property
-    def tools(self) -> dict[str, Tool]:
-        """What the agent may call."""
-        return {tool.name: tool for tool in self.agent.tools}
+    def expected(self) -> list[list[dict[str, Any]]]:
+        """The right ways as they are labelled."""
+        return [[call.model_dump() for call in way] for way in (self.case.calls, *self.case.alternatives)]
+
+    def unfit(self, proposed: Proposed) -> float:
+        """Share of the calls that no tool of the agent takes."""
+        tools = {tool.name: tool for tool in self.agent.tools}
+        bad = [name for name, args in proposed if name not in tools or not valid(tools[name].args, args)]
+        return len(bad) / len(proposed) if proposed else 0.0
 
     def right(self, proposed: Proposed) -> float:
         """Whether the calls are one of the right ways, with every argument that is named."""
@@ -103,18 +108,17 @@ async def work(case: ToolCase, folder: Path) -> Work:
 async def evaluate(item: Item, setting: Setting) -> Row:
     """Look at the calls that a role's agent proposed."""
     done = await work(item.data, setting.folder)
-    case = done.case
     scores = _scores(done, done.masked) | {
         f"{name}__{rival}": score
         for rival, calls in (("null", ()), ("keyword", done.guess["keyword"]))
         for name, score in _scores(done, calls).items()
     }
-    scores["tool_call_error_rate"] = errors(done.proposed, done.tools, done.played)
+    scores["tool_call_error_rate"] = errors(done)
     return item.row(
         setting,
         "component",
         scores=scores,
-        expected=[[call.model_dump() for call in way] for way in (case.calls, *case.alternatives)],
+        expected=done.expected,
         got={"calls": [[name, dict(args)] for name, args in done.proposed], "status": done.played.status},
         run=done.played.run,
         seconds=done.seconds,
@@ -125,13 +129,10 @@ async def evaluate(item: Item, setting: Setting) -> Row:
 def _scores(done: Work, proposed: Proposed) -> dict[str, float]:
     """What calls are worth, whoever proposed them."""
     right = [way for way in done.ways if selected(done.case, way, proposed)]
-    unfit = [
-        name for name, args in proposed if name not in done.tools or not valid(done.tools[name].args, args)
-    ]
     scores = {
         "tool_selection_accuracy_ref": float(bool(right)),
         "tool_parameter_accuracy_ref": max((parameters(way, proposed) for way in right), default=0.0),
-        "tool_call_error_rate": len(unfit) / len(proposed) if proposed else 0.0,
+        "tool_call_error_rate": done.unfit(proposed),
         "forbidden_calls": done.forbidden(proposed),
     }
     if is_second_turn(done.case):
@@ -159,13 +160,10 @@ def parameters(way: Sequence[Call], proposed: Proposed) -> float:
     return sum(hit) / len(hit) if hit else 1.0
 
 
-def errors(proposed: Proposed, tools: Mapping[str, Tool], played: Played) -> float:
+def errors(done: Work) -> float:
     """Share of the calls that no tool takes, or that failed or were refused."""
-    if not proposed:
-        return 0.0
-    unfit = sum(name not in tools or not valid(tools[name].args, args) for name, args in proposed)
-    stopped = sum(e["kind"] in ("failed", "refused") and e.get("seam") == "tool" for e in played.entries)
-    return min(1.0, float(unfit + stopped) / len(proposed))
+    ends = [e for e in done.played.entries if e["kind"] in {"failed", "refused"} and e.get("seam") == "tool"]
+    return min(1.0, done.unfit(done.proposed) + len(ends) / max(1, len(done.proposed)))
 
 
 def valid(schema: type[BaseModel], args: Mapping[str, Any]) -> bool:
