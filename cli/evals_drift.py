@@ -114,26 +114,27 @@ def _add_canary(seen: Observed, named: str | None) -> str:
     Raises:
         InvalidInput: The suite that was named has nothing to say.
     """
-    from cli.evals_judgement import baselines
+    from cli.evals_judgement import baselines, cases_of
     from evals.baselines import read_baseline
     from evals.observations import add_canary, of_deployed
-    from evals.rows import home, ids, read
+    from evals.rows import home, ids, is_whole, read
     from evals.standing import GOAL
-    from evals.suites import bench
     from evals.versions import models
     from governance.errors import InvalidInput
 
     suite, here = "cases" if named is None else named, models()
-    bench().chosen(names=[suite])  # there is no other
-    kept = of_deployed((read(home() / name) for name in ids()), here)
+    # Cases that somebody picked, to look into what fails, say nothing of all of them.
+    wanted = cases_of([suite])
+    found = (read(home() / name) for name in ids())
+    kept = of_deployed((each for each in found if is_whole(each, wanted)), here)
     scored = [(e.created, [row for row in e.rows if row.suite == suite]) for e in kept]
     accepted = [row for row in read_baseline(baselines()).rows if row.suite == suite]
     add_canary(seen, scored, GOAL, accepted)
     if "canary" in seen.labels:
         return ""
     why = (
-        f"no row of {suite!r} that is judged by {GOAL} and comes from this model ({here['worker']}) and the "
-        f"front door; run `tower eval run --suite {suite} --no-cache`"
+        f"no row of {suite!r} that is judged by {GOAL} and comes from this model ({here['worker']}), the "
+        f"front door and a run of every case; run `tower eval run --suite {suite} --no-cache`"
     )
     if named is not None:
         raise InvalidInput(why)

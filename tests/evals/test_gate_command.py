@@ -192,6 +192,20 @@ def test_compare_and_report_need_no_key(folder, tmp_path):
     assert "P-008" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_compare_takes_what_was_accepted_and_names_what_got_worse(folder):
+    kept("good")
+    kept("bad", wrong=2)
+    with pytest.raises(InvalidInput, match="no baseline yet"):
+        tower("compare", "baseline", "bad")
+    assert gate("good", "--accept", "the first", "--as", "lena")[0] == 0
+
+    code, said = tower("compare", "baseline", "bad")
+
+    assert code == 0
+    assert f"worse in policy/{NAME}: P-000, P-001" in said
+    assert "agents: none" not in said
+
+
 def test_review_shows_what_an_answer_takes_and_keeps_the_reviewers_name(folder, tower_home):
     got = {"status": "completed", "answer": "It is 312.50 EUR."}
     doubted = {"suite": "cases", "scores": {"good_ref": 1.0, "good_judge": 0.0}, "got": got, "run": "run-1"}
@@ -267,3 +281,16 @@ def test_drift_takes_an_auditors_key(folder):
     assert tower("drift", "--as", "aris")[0] == 0
     with pytest.raises(Denied):
         tower("drift", "--as", "sam")
+
+
+def test_cases_that_somebody_picked_are_no_canary(folder):
+    (suite,) = bench().chosen(names=["cases"])
+    failed = [row(i.id, suite="cases", scores={"goal_success_rate": 0.0}) for i in suite.cases()]
+
+    def streams():
+        said = json.loads(tower("drift", "--as", "aris", "--json")[1])
+        return {signal["stream"] for signal in said["signals"]}
+
+    for name, found in (("picked", failed[1:]), ("whole", failed)):
+        write(experiment(found, id=name, model=versions.models()["worker"]))
+        assert ("canary" in streams()) == (name == "whole")
