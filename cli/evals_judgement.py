@@ -21,6 +21,9 @@ Which = Annotated[
     typer.Argument(metavar="[EXPERIMENT]", help="Its id, or the start of it; else the newest that fits."),
 ]
 
+SHOWN = 20
+"""Cases whose score fell, for each metric; --json names all."""
+
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `tower eval`."""
@@ -36,17 +39,20 @@ def register(app: typer.Typer) -> None:
     app.command("sabotage")(evals_sabotage.sabotage)
 
 
-def compare(first: str, second: str, json: Json = False) -> None:
+def compare(
+    first: Annotated[str, typer.Argument(help="An experiment, or `baseline` for what was accepted.")],
+    second: Annotated[str, typer.Argument(help="Another.")],
+    json: Json = False,
+) -> None:
     """Compare two experiments, case by case, metric by metric."""
     from dataclasses import asdict
     from itertools import groupby
 
     from evals.compare import compare as changes_of
-    from evals.compare import differences
-    from evals.rows import read
+    from evals.compare import differences, named
     from evals.thresholds import read_thresholds
 
-    one, two = read(first), read(second)
+    one, two = (named(each, baselines()) for each in (first, second))
     changes, besides = changes_of(one, two, read_thresholds()), differences(one, two)
     if json:
         dump({"changes": [asdict(c) for c in changes], "besides": besides})
@@ -61,7 +67,12 @@ def compare(first: str, second: str, json: Json = False) -> None:
             counts = (str(len(c.up)), str(len(c.down)))
             table.add_row(c.name, str(c.n), *means, *bounds, f"{c.p:.2g}", *counts, style=style)
     say(*(styled((name, "bold"), f"  {e.id}  {e.model}") for name, e in (("A", one), ("B", two))), "")
-    say(table, *(styled((line, "dim")) for line in besides or ["nothing else differs"]))
+    fell = [
+        f"down in {c.suite}/{c.name}: {', '.join(c.down[:SHOWN])}{', …' * (len(c.down) > SHOWN)}"
+        for c in changes
+        if c.down
+    ]
+    say(table, *fell, *(styled((line, "dim")) for line in besides or ["nothing else differs"]))
 
 
 def report(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from evals.rows import Experiment, Row
+from evals.baselines import read_baseline
+from evals.rows import Experiment, Row, read
 from evals.statistics import SAME, Interval, bootstrap, holm, mcnemar
 from evals.summary import scores_of
 from evals.thresholds import Metric, Thresholds
+from governance.errors import InvalidInput
+
+BASELINE = "baseline"
+"""The name by which what was accepted is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,29 @@ class Change:
     down: tuple[str, ...]
 
 
+def named(name: str, folder: Path) -> Experiment:
+    """The experiment of this name or, for `baseline`, what was accepted, suite by suite.
+
+    Args:
+        folder: Of the accepted baselines.
+
+    Raises:
+        InvalidInput: There is no such experiment, or nothing was accepted yet.
+    """
+    if name != BASELINE:
+        return read(name)
+    accepted = read_baseline(folder)
+    if not accepted.sources:
+        msg = f"{folder} holds no baseline yet; `tower eval gate --accept REASON --as NAME` makes one"
+        raise InvalidInput(msg)
+    created, sha, policy, model = (
+        ", ".join(sorted({getattr(source, field) for source in accepted.sources.values()}))
+        for field in ("created", "git_sha", "policy", "model")
+    )
+    datasets = {suite: source.dataset for suite, source in accepted.sources.items()}
+    return Experiment(BASELINE, created, sha, datasets, policy, model, {}, accepted.rows)
+
+
 def compare(first: Experiment, second: Experiment, limits: Thresholds) -> list[Change]:
     """Compare every metric that both experiments have, suite by suite."""
     names = sorted(_metrics(first.rows) & _metrics(second.rows))
@@ -49,9 +78,10 @@ def differences(first: Experiment, second: Experiment) -> list[str]:
     pairs: dict[str, tuple[str | None, str | None]] = {
         "code": (a.git_sha, b.git_sha), "model": (a.model, b.model), "policy": (a.policy, b.policy)
     }  # fmt: skip
-    for suite in sorted({*a.datasets, *b.datasets}):
-        pairs[f"cases of {suite}"] = a.datasets.get(suite), b.datasets.get(suite)
-    for name in sorted({*a.versions, *b.versions}):
+    for suite in sorted(a.datasets.keys() & b.datasets.keys()):
+        pairs[f"cases of {suite}"] = a.datasets[suite], b.datasets[suite]
+    # A baseline has none.
+    for name in sorted({*a.versions, *b.versions}) if a.versions and b.versions else ():
         pairs[name] = a.versions.get(name), b.versions.get(name)
     return [f"{what}: {_short(x)} → {_short(y)}" for what, (x, y) in pairs.items() if x != y]
 

@@ -202,7 +202,7 @@ def test_compare_takes_what_was_accepted_and_names_what_got_worse(folder):
     code, said = tower("compare", "baseline", "bad")
 
     assert code == 0
-    assert f"worse in policy/{NAME}: P-000, P-001" in said
+    assert f"down in policy/{NAME}: P-000, P-001" in said
     assert "agents: none" not in said
 
 
