@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evals.rows import Experiment, Row
     from evals.suites import Suite
 
-BASELINES = ("null", "keyword", "escalate", "majority")
+BASELINES = ("null", "keyword", "constant", "escalate", "majority")
 """What stands beside a score, in this order."""
 
 SPLITS = ("dev", "held_out")

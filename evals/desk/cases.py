@@ -15,6 +15,7 @@ from langchain_core.language_models import BaseChatModel
 
 from evals.datasets import Assertion, Case
 from evals.desk.data import DOCUMENTS
+from evals.desk.judging import by_judge_of_case
 from evals.desk.personal import NEW_STREET, values_of
 from evals.desk.request import request_of
 from evals.desk.stage import DATABASE, users, world
@@ -83,10 +84,13 @@ async def evaluate(
         owned = await asyncio.to_thread(_owned, state, case)
         record = before.tables["desk_customers"].get(case.about or "", {})
         leaked = await asyncio.to_thread(_leaked, home, case, played, record)
+        graded = {} if oracle else await by_judge_of_case(case, played, state, OWNED)
     return item.row(
         setting,
         "output",
-        scores=_scores(case, played, unmet, harm, leaked, null) | _grounded(case, played, made, owned),
+        scores=_scores(case, played, unmet, harm, leaked, null)
+        | _grounded(case, played, made, owned)
+        | graded,
         expected={"status": case.expected.status, "graph": case.expected.graph},
         got={
             "status": played.status,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -99,12 +100,18 @@ async def by_judge_of_case(
     known = sections(DOCUMENTS)
     cited = dict.fromkeys(each["source"] for each in played.outcome.get("evidence", ()))
     sources = [{"source": name, "text": known[name]} for name in cited if name in known]
-    for table in tables:
-        rows = state.found(Assertion(table=table, where={"customer_id": case.about})) if case.about else []
-        sources += [{"source": table, "text": json.dumps(dict(row), ensure_ascii=False)} for row in rows]
+    tenant, about = users()[case.user].tenant, case.about
+    # Of another tenant's customer nothing may be shown.
+    if about and await domain().admission.directory.profile(tenant, about):
+        for table in tables:
+            wanted = Assertion(table=table, where={"customer_id": about})
+            rows = await asyncio.to_thread(state.found, wanted)
+            sources += [{"source": table, "text": json.dumps(dict(row), ensure_ascii=False)} for row in rows]
+    else:
+        about = None
     answer = str(played.outcome.get("answer", ""))
     question = f"{case.subject}\n{case.text}".strip()
-    return await by_judge(question, answer, sources, user=case.user, about=case.about)
+    return await by_judge(question, answer, sources, user=case.user, about=about)
 
 
 class ModelJudge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,16 @@ from evals.desk import (
 )
 from evals.desk.data import DATASETS, DOCUMENTS
 from evals.desk.probes import AT, BY_CODE, ROLES
-from evals.desk.stage import prepare
+from evals.desk.stage import prepare, users
+from evals.desk.stations import STATIONS
 from evals.suites import AGENT, Bench, Item, Setting, Suite
-from evals.verification import class_of, verify
+from evals.thresholds import read_thresholds
+from evals.verification import Form, class_of, verify
+from graphs.domain import domain
+from nodes.desk import agents
+from nodes.desk.admission import TOOLBOX
 from nodes.desk.front_door import EXAMPLES
+from nodes.team import Agent
 
 
 def _cases(
@@ -162,7 +168,7 @@ def _role(role: str, dataset: str, about: str, one_in: int = 1) -> Suite:
 
 
 ROLES_OF_MODELS = (
-    _role("worker", "tools", "the first calls for a request"),
+    _role("worker", "tools", "the calls for a request, with their arguments", one_in=2),
     _role("planner", "routing", "what a request asks for, as a structured answer", one_in=4),
     _role("judge", "judge", "which of two answers is better, as people say"),
 )
@@ -175,13 +181,22 @@ async def _warm(folder: Path) -> None:
         await suite.evaluate(suite.cases()[0], setting)
 
 
-PENDING = {
-    "reasoning_coherence_judge": "needs a judge that is calibrated against people's labels",
-    "relevance_judge": "needs a judge that is calibrated against people's labels",
-    "faithfulness_judge": "needs a judge that is calibrated against people's labels",
-    "compaction_survival": "long-term memory isn't built yet",
-    "memory_use": "long-term memory isn't built yet",
-}
+PENDING = {each.name: each.why for each in read_thresholds(Path(__file__).with_name("gate.toml")).pending}
+
+
+def forms() -> Mapping[str, Form]:
+    """Sets that have a form of their own, and whom and what their rows may name."""
+    people = users()
+    examiners = {name.rpartition("/")[2] for name in STATIONS} | {"legal"}  # a fifth, who isn't in the team
+    kinds = {agent.kind for agent in vars(agents).values() if isinstance(agent, Agent)}
+    acts = {"kind": kinds, "user": people, "tool": TOOLBOX, "graph": domain().graphs}
+    said = dict.fromkeys(("team", "said", "absent"), examiners)
+    return {
+        "verdicts": (verdicts.VerdictCase, {"agent": STATIONS, "user": people}),
+        "policy": (policies.PolicyCase, acts),
+        "aggregation": (aggregation.VerdictSet, said),
+    }
+
 
 BENCH = Bench(
     (
@@ -201,5 +216,5 @@ BENCH = Bench(
     prepare,
     _warm,
     PENDING,
-    lambda: verify(DATASETS, DOCUMENTS, {"routing": [text for text, _ in EXAMPLES.labelled]}),
+    lambda: verify(DATASETS, DOCUMENTS, {"routing": [text for text, _ in EXAMPLES.labelled]}, forms()),
 )
