@@ -6,7 +6,7 @@ import functools
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +17,33 @@ from evals.datasets import SETS, Case, Labelled, Pair, Question, ToolCase, Utter
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of character trigrams from which two texts are nearly the same."""
 
-CHANGED = "the file isn't the one of the index"
+Form = tuple[type[Labelled], Mapping[str, Collection[str]]]
+"""What the rows of a set are, and field → the words that may stand there, one or several."""
 
 
-def verify(folder: Path, documents: Path, taught: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+def verify(
+    folder: Path,
+    documents: Path,
+    taught: Mapping[str, Sequence[str]] | None = None,
+    forms: Mapping[str, Form] | None = None,
+) -> list[str]:
     """Say what is wrong with the files; an empty list is good.
 
     Args:
         folder: With `index.toml`, which says what the files are.
         documents: Markdown with numbered sections, which answers rest on.
         taught: Set → texts that the offline model learned from, which no row of it may be like.
+        forms: Set → its form, for those that have one of their own.
 
     Raises:
         InvalidInput: A file can't be read, or a row has another form.
     """
     index = tomllib.loads((folder / "index.toml").read_text(encoding="utf-8"))
     found = [f"{name}: {finding}" for name in SETS for finding in _findings(name, index, folder, documents)]
-    hashes = index["hashes"].items()
-    found += [f"{name}: {CHANGED}" for name, sha in hashes if sha256(folder / f"{name}.jsonl") != sha]
+    found += [f"{n}: {f}" for n, sha in index["hashes"].items() for f in _changed(folder / f"{n}.jsonl", sha)]
+    found += [
+        f"{n}: {f}" for n, form in (forms or {}).items() for f in _of_form(load(n, folder, form[0]), form)
+    ]
     return found + [
         f"{name}: {finding}"
         for name, texts in (taught or {}).items()
@@ -49,12 +58,33 @@ def _taught(name: str, folder: Path, texts: Sequence[str]) -> Iterator[str]:
             yield f"{rows[j - len(texts)].id} is nearly the example {texts[i]!r}; take that out"
 
 
+def _changed(path: Path, known: str) -> Iterator[str]:
+    if (here := sha256(path)) != known:
+        yield f"the file isn't the one of the index; if that is on purpose, its hash there is {here}"
+
+
+def _twice(rows: Sequence[Labelled]) -> Iterator[str]:
+    yield from (f"{id_} is there {n} times" for id_, n in Counter(r.id for r in rows).items() if n > 1)
+
+
+def _of_form(rows: Sequence[Labelled], form: Form) -> Iterator[str]:
+    yield from _twice(rows)
+    first: dict[str, str] = {}
+    for row in rows:
+        text = row.model_dump_json(exclude={"id", "split", "hard", "note"})
+        if first.setdefault(text, row.id) != row.id:
+            yield f"{row.id} is {first[text]} once more"
+        for name, words in form[1].items():
+            value = getattr(row, name)
+            unknown = [v for v in ([value] if isinstance(value, str) else value) if v not in words]
+            yield from (f"{row.id} names {word!r}" for word in unknown)
+
+
 def _findings(name: str, index: Mapping[str, Any], folder: Path, documents: Path) -> Iterator[str]:
     entry = index["sets"][name]
-    if sha256(folder / f"{name}.jsonl") != entry["sha256"]:
-        yield CHANGED
+    yield from _changed(folder / f"{name}.jsonl", entry["sha256"])
     rows: list[Labelled] = load(name, folder)
-    yield from (f"{id_} is there {n} times" for id_, n in Counter(r.id for r in rows).items() if n > 1)
+    yield from _twice(rows)
     counts = {"rows": len(rows), "hard": sum(r.hard for r in rows), "classes": Counter(map(class_of, rows))}
     yield from (f"{k} is {v}, not {entry[k]}" for k, v in counts.items() if v != entry[k])
     if 3 * sum(r.split == "held_out" for r in rows) < len(rows):

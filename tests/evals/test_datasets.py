@@ -10,6 +10,7 @@ import pytest
 from evals.datasets import SETS, Case, ToolCase
 from evals.datasets import load as load_from
 from evals.desk.data import DATASETS, DOCUMENTS
+from evals.desk.suites import forms
 from evals.suites import bench
 from evals.verification import class_of
 from evals.verification import verify as verify_in
@@ -21,7 +22,7 @@ def load(name, folder=DATASETS):
 
 
 def verify(folder=DATASETS):
-    return verify_in(folder, DOCUMENTS)
+    return verify_in(folder, DOCUMENTS, forms=forms())
 
 
 def test_the_files_are_what_the_index_says():
@@ -95,6 +96,14 @@ def _edit(folder, name, change):
         ("retrieval", lambda rows: rows[0].update(relevant=["home-wording § 9.9"]), "§ 9.9"),
         ("cases", lambda rows: [r.update(split="dev") for r in rows], "less than a third is held out"),
         ("judge", lambda rows: rows.pop(), "rows is"),
+        ("verdicts", lambda rows: rows.append(rows[0]), "V-001 is there 2 times"),
+        ("verdicts", lambda rows: rows.append(rows[0] | {"id": "V-9"}), "V-9 is V-001 once more"),
+        ("verdicts", lambda rows: rows[0].update(agent="concurrent/frud"), "V-001 names 'concurrent/frud'"),
+        ("policy", lambda rows: rows[1].update(id=rows[0]["id"]), "is there 2 times"),
+        ("policy", lambda rows: rows[0].update(kind="janitor"), "names 'janitor'"),
+        ("policy", lambda rows: rows[0].update(tool="print_money"), "names 'print_money'"),
+        ("aggregation", lambda rows: rows.append(rows[0] | {"id": "A-9"}), "once more"),
+        ("aggregation", lambda rows: rows[0]["said"].update(juror="pay 0.9"), "names 'juror'"),
     ],
 )
 def test_what_is_wrong_is_found(tmp_path, name, change, says):
