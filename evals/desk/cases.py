@@ -46,8 +46,8 @@ AGREED = ("policy_number", "peril", "loss_date", "invoice_number", "payable", "d
 """What all steps of a claim must say alike, and the claim on record with them."""
 
 DONE, HANDED_OVER = "completed", "escalated"
-CONFIRMS = "lars"
-"""A claims lead who starts no case: with an oracle the desk's questions about cover are answered as well."""
+CONFIRMS = {"harbor": "lars", "lakeside": "noah"}
+"""A claims lead of each tenant: with an oracle the desk's questions about cover are answered as well."""
 ALWAYS = ("iban", "email", "phone")
 """Personal values that are found in any text; names and streets are known of verified customers only."""
 
@@ -74,7 +74,8 @@ async def evaluate(
         use_model(await oracle(case) if oracle else None)
         started = time.perf_counter()
         try:
-            played = await _play(case, graph, CONFIRMS if oracle and case.expected.status == [DONE] else "")
+            answered = oracle and case.expected.status == [DONE]
+            played = await _play(case, graph, CONFIRMS[users()[case.user].tenant] if answered else "")
         finally:
             use_model(None)
         seconds = time.perf_counter() - started
