@@ -106,8 +106,8 @@ def _row(found: IntentSet, case: str, intent: str, guess: Guess, always: str) ->
     if intent != OUT_OF_SCOPE:
         scores |= {
             "intent_correctness_ref": float(guess.intent == intent),
-            "intent_correctness__null": float(intent == always),
-            "intent_correctness__keyword": float(guess.keyword == intent),
+            "intent_correctness_ref__null": float(intent == always),
+            "intent_correctness_ref__keyword": float(guess.keyword == intent),
         }
     return Row(
         suite=found.name,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from evals.datasets import Labelled
+from evals.datasets import Labelled, load
+from evals.desk.data import DATASETS
 from evals.desk.stage import users, world
 from evals.rows import Row
 from evals.suites import Item, Setting
@@ -54,6 +57,7 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         scores={
             "policy_decision_match_ref": float(said == case.expected),
             "policy_decision_match_ref__null": float(case.expected == NEVER),
+            "policy_decision_match_ref__majority": float(case.expected == _commonest()[case.tool]),
         },
         expected=case.expected,
         got={"decision": said, "because": because},
@@ -81,3 +85,12 @@ async def _said(case: PolicyCase, run: Run) -> tuple[str, str]:
     except InvalidArguments as error:
         return NEVER, str(error)
     return decision.effect.value, decision.reason or ", ".join(decision.policies)
+
+
+@cache
+def _commonest() -> dict[str, str]:
+    """Tool → what must be said to it most often: the rule that looks at the tool alone."""
+    said: dict[str, Counter[str]] = {}
+    for case in load("policy", DATASETS, PolicyCase):
+        said.setdefault(case.tool, Counter())[case.expected] += 1
+    return {tool: each.most_common(1)[0][0] for tool, each in said.items()}

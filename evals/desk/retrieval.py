@@ -37,7 +37,10 @@ async def evaluate(item: Item, setting: Setting) -> Row:
 
 
 def _scores(case: Question, found: Sequence[str], best: float) -> dict[str, float]:
-    scores = {"unanswerable_score": 1 - min(1.0, max(0.0, best))}
+    scores = {
+        "unanswerable_score": 1 - min(1.0, max(0.0, best)),
+        "unanswerable_score__keyword": -max(_words()[1].scores(case.question)),
+    }
     if not case.answerable:
         return scores
     for suffix, sources in (("", found), ("__null", ()), ("__keyword", _by_words(case.question))):

@@ -75,6 +75,9 @@ async def evaluate(item: Item, setting: Setting) -> Row:
             **{f"accuracy_ref__{rival}": float(says == wanted) for rival, says in rivals.items()},
             "instruction_keeping_ref": float(len(given) == len(played.calls) == 1),
             "structured_output_validity": float(any(valid(form, args) for args in given)),
+            # A rule says one thing, in the form that was asked for.
+            "instruction_keeping_ref__keyword": 1.0,
+            "structured_output_validity__keyword": 1.0,
         },
         expected={name: wanted},
         got=_got(played),
@@ -96,6 +99,8 @@ async def _worked(item: Item, setting: Setting) -> Row:
         scores[f"accuracy_ref__{rival}"] = done.right(calls)
         scores[f"instruction_keeping_ref__{rival}"] = 1 - done.forbidden(calls)
     if done.proposed:
+        guessed = {rule: 1 - done.unfit(calls) for rule, calls in done.guess.items()}
+        scores |= {f"tool_call_validity__{rule}": share for rule, share in guessed.items()}
         scores["tool_call_validity"] = 1 - done.unfit(done.proposed)
     if done.answers and done.agent.returns:
         scores["structured_output_validity"] = float(valid(done.agent.returns, done.answers[-1][1]))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -76,14 +75,23 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     wrong = [name for name, values in case.forbidden.items() if said.get(name) in values]
     banned = sorted({name for name, _ in called} & set(case.forbidden_tools))
     good = all(kept) and not wrong and not banned and (objected or not case.contradicts)
+    usual, habit = _commonest(case.agent)
+    alike = [
+        usual.get(name) == wanted or holds(usual.get(name), wanted) for name, wanted in case.expected.items()
+    ]
+    alike += [any(_is(call, one["tool"], one.get("args", {})) for one in habit) for call in case.calls]
     scores = {
         "verdict_match_ref": float(good),
         "verdict_match_ref__null": float(not kept),
-        "verdict_match_ref__majority": float(repr(_gist(case)) == _commonest(case.agent)),
+        "verdict_match_ref__majority": float(_gist(case) == (usual, habit)),
         "field_match_ref": sum(kept) / len(kept) if kept else float(good),
+        "field_match_ref__null": float(not kept),
+        "field_match_ref__majority": sum(alike) / len(alike) if alike else float(not habit),
         "contradiction_rate": float(objected and not case.contradicts),
         "forbidden_verdicts": float(bool(wrong) and not objected),
+        "forbidden_verdicts__majority": float(any(usual.get(n) in v for n, v in case.forbidden.items())),
         "forbidden_calls": float(bool(banned)),
+        "forbidden_calls__majority": float(any(c["tool"] in case.forbidden_tools for c in habit)),
     }
     return item.row(
         setting,
@@ -148,7 +156,7 @@ def _gist(case: VerdictCase) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 @cache
-def _commonest(agent: str) -> str:
+def _commonest(agent: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What is expected most often of an agent: the baseline that says the same of every case."""
-    mine: Sequence[VerdictCase] = [c for c in load("verdicts", DATASETS, VerdictCase) if c.agent == agent]
-    return Counter(repr(_gist(case)) for case in mine).most_common(1)[0][0]
+    mine = [_gist(c) for c in load("verdicts", DATASETS, VerdictCase) if c.agent == agent]
+    return max(mine, key=mine.count)

@@ -98,7 +98,7 @@ def test_clinc150_ends_in_rows_with_correctness_and_auroc(tmp_path):
     found = summary(made.rows)
     assert found["intent_correctness_ref"] == 1.0
     assert found["out_of_scope_auroc_ref"] == 1.0
-    assert found["intent_correctness__null"] == pytest.approx(1 / 3)
+    assert found["intent_correctness_ref__null"] == pytest.approx(1 / 3)
     assert "offline" in made.model
     assert [row.case for row in made.rows] == [
         "val-00000",
@@ -138,8 +138,8 @@ def test_banking77_holds_out_a_quarter_or_takes_the_test_file(tmp_path):
     rows = external.evaluate("banking77", path).rows
     assert {name for row in rows for name in row.scores} == {
         "intent_correctness_ref",
-        "intent_correctness__null",
-        "intent_correctness__keyword",
+        "intent_correctness_ref__null",
+        "intent_correctness_ref__keyword",
     }
 
 
