@@ -147,7 +147,7 @@ def latest(wanted: Mapping[str, Collection[str]] | None = None) -> Experiment:
     if wanted is None:
         return read(home() / newest)
     for name, about in reversed(kept.items()):
-        if "graph" not in about.versions and wanted.keys() <= about.datasets.keys():
+        if wanted.keys() <= about.datasets.keys():
             found = read(home() / name)
             if is_whole(found, wanted):
                 return found
