@@ -32,7 +32,8 @@ def sabotage(
     for result in campaign(chosen, planted.find, workers=max_concurrency):
         kind = "fault" if result.change.found_by else "harmless"
         found = f"found by {', '.join(result.layers)}" if result.layers else "nothing found"
-        say(styled(mark(result.good), f" {kind}: {result.change.name}: {result.state}, {found}"))
+        moved = f"; {result.moved} of {result.cases} cases moved" if result.cases else ""
+        say(styled(mark(result.good), f" {kind}: {result.change.name}: {result.state}, {found}{moved}"))
         if not result.good or result.change.found_by:
             say(*(styled((f"    {line[:SHOWN]}", "dim")) for line in result.said[:2]))
         if not result.good:

@@ -19,6 +19,7 @@ from evals.runner import Plan, evaluate
 from evals.suites import bench
 from evals.thresholds import Thresholds, read_thresholds
 from evals.workers import processes
+from governance.errors import InvalidInput
 from governance.settings import Settings
 
 SPLIT = "dev"
@@ -33,7 +34,7 @@ class Change:
     """Something that is changed on purpose.
 
     Attributes:
-        suites: What is run under it: suite → how many cases.
+        suites: What is run under it: suite → how many cases, or the ids of those that it is about.
         plant: Makes the change while it is entered.
         found_by: The layer that must find it, or `data`; empty if it does no harm and must pass.
         probe: For a fault in files: what is found wrong.
@@ -41,7 +42,7 @@ class Change:
 
     name: str
     about: str
-    suites: Mapping[str, int]
+    suites: Mapping[str, int | Sequence[str]]
     plant: Plant = nullcontext
     found_by: str = ""
     probe: Callable[[], Sequence[str]] | None = None
@@ -53,6 +54,7 @@ class Result:
 
     Attributes:
         layers: That found something.
+        moved, cases: How many cases' scores aren't what they were, and how many were run.
         good: A fault was found where it should be, or a harmless change wasn't failed.
     """
 
@@ -61,6 +63,8 @@ class Result:
     layers: tuple[str, ...]
     said: tuple[str, ...]
     good: bool = field(default=False)
+    moved: int = 0
+    cases: int = 0
 
 
 @contextmanager
@@ -82,20 +86,20 @@ def campaign(
     Args:
         find: A change by its name; a module's function, since it is asked for in other processes.
     """
-    most: dict[str, int] = defaultdict(int)
+    all_of = defaultdict[str, list[str]](list)
     for change in changes:
-        for suite, cases in change.suites.items():
-            most[suite] = max(most[suite], cases)
+        for suite, ids in _cases(change).items():
+            all_of[suite] += [each for each in ids if each not in all_of[suite]]
     # A process for each, so that nothing that was planted outlives its change; libraries are loaded once.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([find.__module__, "models.offline.chat", "models.vectors"])
     vectors = str(Settings.from_env().vectors)
     with processes(workers, context, tasks_each=1) as pool:
-        honest = [pool.submit(_run, None, "", {suite: n}, vectors) for suite, n in most.items()]
+        honest = [pool.submit(_run, None, "", {suite: ids}, vectors) for suite, ids in all_of.items()]
         as_is = _joined([each.result() for each in honest])
-        limits = _reachable(read_thresholds(), as_is)
+        limits = read_thresholds()
         futures = {
-            pool.submit(_run, find, change.name, dict(change.suites), vectors): change
+            pool.submit(_run, find, change.name, _cases(change), vectors): change
             for change in changes
             if change.probe is None
         }
@@ -111,13 +115,21 @@ def judge(change: Change, now: Experiment, as_is: Experiment, limits: Thresholds
     before = tuple(row for row in as_is.rows if (row.suite, row.case) in ids)
     source = Source("as-is", as_is.created, as_is.git_sha, as_is.model, as_is.policy, "", "", "", "")
     baseline = Baseline(dict.fromkeys(change.suites, source), before)
-    verdict = decide(replace(now, datasets={}), baseline, limits.only(set(change.suites)))
+    known = _reachable(limits.only(set(change.suites)), replace(as_is, rows=before))
+    verdict = decide(replace(now, datasets={}), baseline, known)
     layer_of = {row.suite: row.layer for row in as_is.rows}
     failed = verdict.of(State.FAIL)
     layers = tuple(sorted({layer_of[f.metric.suite] for f in failed}))
     said = tuple(f"{f.key}: {'; '.join(f.reasons)}" for f in failed)
     good = change.found_by in layers if change.found_by else verdict.state is not State.FAIL
-    return Result(change, verdict.state, layers, said, good)
+    scores = {(row.suite, row.case): _scores(row) for row in before}
+    moved = sum(_scores(row) != scores.get((row.suite, row.case)) for row in now.rows)
+    return Result(change, verdict.state, layers, said, good, moved, len(now.rows))
+
+
+def _scores(row: Row) -> dict[str, float]:
+    """A row's scores but for its times, which are never the same."""
+    return {name: value for name, value in row.scores.items() if not name.endswith("seconds")}
 
 
 def _probed(change: Change) -> Result:
@@ -127,34 +139,41 @@ def _probed(change: Change) -> Result:
 
 
 def _reachable(limits: Thresholds, as_is: Experiment) -> Thresholds:
-    """Thresholds without the floors that these few cases miss as they are, and of all splits."""
+    """Thresholds without what these few cases don't measure, and the floors that they miss as they are."""
     wide = replace(limits, metric=tuple(replace(m, split=None) for m in limits.metric))
-    present = {row.suite for row in as_is.rows}
-    verdict = decide(as_is, Baseline({}), wide.only(present))
-    missed = {f.key for f in verdict.findings if f.state is State.FAIL}
-    kept = [
-        replace(m, floor=None) if m.key in missed and m.primary else m
-        for m in wide.metric
-        if m.primary or m.key not in missed
-    ]
-    return replace(wide, metric=tuple(kept))
+    missed = {f.key for f in decide(as_is, Baseline({}), wide).of(State.FAIL)}
+    measured = {f"{row.suite}/{name}" for row in as_is.rows for name in row.scores}
+    kept = [replace(m, floor=None) if m.key in missed else m for m in wide.metric]
+    kept = [m for m in kept if m.key not in missed or (m.primary and m.key in measured)]
+    return replace(wide, metric=tuple(kept), safety=tuple(s for s in wide.safety if s.key in measured))
+
+
+def _cases(change: Change) -> dict[str, list[str]]:
+    """Suite → ids of the cases that are run."""
+    found = {}
+    for name, wanted in change.suites.items():
+        (suite,) = bench().chosen(names=[name])
+        dev = [item.id for item in suite.cases() if item.split == SPLIT]
+        found[name] = dev[:wanted] if isinstance(wanted, int) else [each for each in dev if each in wanted]
+        if not isinstance(wanted, int) and len(found[name]) < len(wanted):
+            msg = f"{change.name!r} needs {', '.join(wanted)} among the {SPLIT} cases of {name}"
+            raise InvalidInput(msg)
+    return found
 
 
 def _run(
-    find: Callable[[str], Change] | None, name: str, suites: Mapping[str, int], vectors: str
+    find: Callable[[str], Change] | None, name: str, suites: Mapping[str, Sequence[str]], vectors: str
 ) -> Experiment:
     """Run some cases of some suites under a change, in a home of its own."""
     os.environ |= {"TOWER_VECTORS": vectors, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory(prefix="tower-sabotage-") as folder:
         os.environ["TOWER_HOME"] = folder
         with find(name).plant() if find else nullcontext():
-            parts = [_suite(suite, cases) for suite, cases in suites.items()]
-    return _joined(parts)
+            return _joined(_suite(suite, ids) for suite, ids in suites.items())
 
 
-def _suite(name: str, cases: int) -> Experiment:
+def _suite(name: str, ids: Sequence[str]) -> Experiment:
     chosen = bench().chosen(names=[name])
-    ids = [item.id for suite in chosen for item in suite.cases() if item.split == SPLIT][:cases]
     return evaluate(Plan(chosen, max_concurrency=1, cache=False, cases=ids, warm=False))
 
 

@@ -16,7 +16,7 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _PHONE = re.compile(r"(?<![\w+])(?<![A-Z\d] )(?:\+|00)[1-9]\d(?:[ /()-]{0,2}\d){6,12}\b")
 NEW_STREET = "new street"
-"""Has no form and is on no record yet: nothing but its label tells it, which no desk has."""
+"""Has no form, and is on no record of a verified customer: its label alone tells it, which no desk has."""
 
 
 def values_of(case: Case) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,9 +23,9 @@ from governance.limits import load_limits
 from governance.policy import POLICIES, load_policy
 from memory.desk.wordings import WORDINGS
 from models.door import use_model
-from models.examples import KEYWORD
+from models.examples import KEYWORD, Examples
 from models.offline.chat import OfflineChatModel
-from nodes.desk.front_door import Route
+from nodes.desk.front_door import EXAMPLES, Route
 from nodes.resolve import HighestAuthority
 from tools import gateway
 from tools.desk.database import Desk
@@ -41,10 +42,26 @@ class Twisted(OfflineChatModel):
         return self.twist(super()._answer(messages, stop, **kwargs), kwargs)
 
 
-@contextmanager
-def twisted(twist: Twist) -> Iterator[None]:
+def twisted(twist: Twist) -> AbstractContextManager[None]:
     """Let a tampered model answer for every role."""
-    use_model(Twisted(twist=twist))
+    return answering(Twisted(twist=twist))
+
+
+class Told(OfflineChatModel):
+    """The offline model, which is offered its tools in other words or another order."""
+
+    change: Callable[[list[Any]], list[Any]]
+
+    def _answer(self, messages: Sequence[BaseMessage], stop: list[str] | None, **kwargs: Any) -> AIMessage:
+        if kwargs.get("tools"):
+            kwargs["tools"] = self.change(kwargs["tools"])
+        return super()._answer(messages, stop, **kwargs)
+
+
+@contextmanager
+def answering(model: OfflineChatModel) -> Iterator[None]:
+    """Let this model answer for every role."""
+    use_model(model)
     try:
         yield
     finally:
@@ -92,12 +109,14 @@ def _raised(value: Any) -> Any:
     return value
 
 
-def retrieved(change: Callable[[list[Any], str], list[Any]]) -> AbstractContextManager[None]:
-    """Let the retriever return something else."""
+def retrieved(
+    change: Callable[[list[Any], str], list[Any]], asks: Callable[[str], str] = str
+) -> AbstractContextManager[None]:
+    """Let the retriever return something else, or be asked something else."""
     find = type(WORDINGS).find
 
     async def other(self: Any, question: str, product: str | None = None, k: int = 4) -> list[Any]:
-        return change(await find(self, question, product, 40), question)[:k]
+        return change(await find(self, asks(question), product, 40), question)[:k]
 
     return swapped(type(WORDINGS), "find", other)
 
@@ -138,17 +157,37 @@ def edited(name: str, before: str, after: str) -> Callable[[Path], None]:
 
 def lost_instruction() -> AbstractContextManager[None]:
     """What the front door is told about its jobs loses every explanation and every example."""
+
+    def without(job: dict[str, Any]) -> None:
+        job["description"] = "\n".join(line.partition(":")[0] for line in job["description"].splitlines())
+        job.pop(KEYWORD, None)
+
+    return jobs(without)
+
+
+def jobs(change: Callable[[dict[str, Any]], None]) -> AbstractContextManager[None]:
+    """Change the schema of what the front door is told about its jobs."""
     schema = Route.model_json_schema
 
-    def without(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    def other(*args: Any, **kwargs: Any) -> dict[str, Any]:
         found = schema(*args, **kwargs)
-        job = found["properties"]["job"]
-        lines = job["description"].splitlines()
-        job["description"] = "\n".join(line.partition(":")[0] for line in lines)
-        job.pop(KEYWORD, None)
+        change(found["properties"]["job"])
         return found
 
-    return swapped(Route, "model_json_schema", without)
+    return swapped(Route, "model_json_schema", other)
+
+
+@contextmanager
+def taught(change: Callable[[Mapping[str, list[str]]], Mapping[str, list[str]]]) -> Iterator[None]:
+    """Let the front door learn from other examples, from a file of their own."""
+    with tempfile.TemporaryDirectory(prefix="tower-examples-") as folder:
+        path = Path(shutil.copy(EXAMPLES.path.with_suffix(".npz"), folder)).with_suffix(".toml")
+        texts = change(EXAMPLES.texts).items()
+        lists = (f"{label} = {json.dumps(mine, ensure_ascii=False)}\n" for label, mine in texts)
+        path.write_text("".join(lists), encoding="utf-8")
+        other = Examples.read(path).id
+        with jobs(lambda job: job.update({KEYWORD: other})):
+            yield
 
 
 def lost_authority() -> AbstractContextManager[None]:

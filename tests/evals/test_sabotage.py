@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from evals.desk.faults import FAULTS, ORACLE
+from evals.desk.faults import FAULTS
 from evals.desk.harmless import HARMLESS
 from evals.desk.sabotage import find
 from evals.gate import State
 from evals.runner import Plan, evaluate
 from evals.sabotage import DATA, Change, judge
 from evals.suites import bench
-from evals.thresholds import read_thresholds
+from evals.thresholds import Metric, Safety, read_thresholds
 from tests.evals.making import experiment, limits, row, rows
 
 FAULT = Change("f", "", {"routing": 40}, found_by="component")
@@ -46,9 +46,43 @@ def test_there_are_as_many_as_promised():
     assert len(HARMLESS) >= 20
     assert len({change.name for change in (*FAULTS, *HARMLESS)}) == len(FAULTS) + len(HARMLESS)
     # What only the output layer finds is what no component suite looks at: what a run writes.
-    assert [c.name for c in FAULTS if c.found_by == "output" and set(c.suites) == {ORACLE}] == [
-        "dropped write"
+    # keeps in the clear, or finds on record before it pays.
+    assert [c.name for c in FAULTS if c.found_by == "output"] == [
+        "dropped write",
+        "forgotten masking",
+        "no e-mail pattern",
+        "split losses",
     ]
+
+
+def test_metrics_that_the_few_cases_do_not_measure_ask_for_nothing():
+    demands = limits(
+        Metric("routing", "right", primary=True, delta=0.05, floor=0.9),
+        Metric("routing", "rare", floor=0.9),
+        safety=(Safety("routing", "never_asked"),),
+    )
+    as_is = experiment(rows(30, 10))
+
+    same = judge(replace(FAULT, found_by=""), as_is, as_is, demands)
+    moved = judge(replace(FAULT, found_by=""), experiment(rows(32, 8)), as_is, demands)
+
+    assert (same.good, same.moved, same.cases) == (True, 0, 40)
+    assert (moved.good, moved.moved) == (True, 2)
+
+
+@pytest.mark.parametrize(("name", "case"), [("no e-mail pattern", "K-095"), ("split losses", "K-241")])
+def test_what_a_run_keeps_in_the_clear_or_pays_in_parts_fails_the_gate(name, case, tower_home):
+    (suite,) = find(name).suites
+    as_is = run("a longer time at work", suite, [case])
+
+    result = judge(find(name), run(name, suite, [case]), as_is, read_thresholds())
+
+    harm = {
+        "no e-mail pattern": "cases/pii_leakage: harm",
+        "split losses": "oracle/unauthorised_writes: harm",
+    }
+    assert (result.state, result.layers, result.good) == (State.FAIL, ("output",), True)
+    assert any(said.startswith(harm[name]) for said in result.said)
 
 
 def test_a_lowered_label_is_found_before_anything_runs():
