@@ -20,7 +20,7 @@ from evals.suites import Unjudged, bench
 from evals.summary import BESIDE
 from evals.thresholds import read_thresholds
 from evals.traces import kept
-from governance.errors import ModelUnavailable
+from governance.errors import ControlUnavailable, ModelUnavailable
 from graphs.pattern import add
 from models.door import use_model
 from models.scripted import ScriptedChatModel
@@ -101,3 +101,16 @@ def test_a_model_that_answers_nonsense_is_judged_and_wrong():
         use_model(None)
 
     assert (row.error, row.scores["accuracy_ref"]) == ("", 0.0)
+
+
+async def test_a_control_plane_that_is_away_is_no_end_of_the_agents_either():
+    async def stop(state: RunState) -> dict[str, Any]:
+        raise ControlUnavailable("the store is away")
+
+    g = probes._graph()
+    add(g, "stop", stop)
+    g.add_edge(START, "stop")
+    await bench().prepare(home() / "stage")
+
+    with pytest.raises(Unjudged, match="the store is away"):
+        await asked(home() / "stage", "single", Request("Good morning."), compiled=g.compile())
