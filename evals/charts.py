@@ -122,4 +122,5 @@ def _label(text: str, y: float) -> str:
 
 
 def _svg(lines: int, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {lines * ROW + 24}" role="img">{"".join(parts)}</svg>'
+    box = f"0 0 {WIDTH} {lines * ROW + 24}"
+    return f'<div class="wide"><svg viewBox="{box}" role="img">{"".join(parts)}</svg></div>'

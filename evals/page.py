@@ -22,7 +22,7 @@ def cell(value: object) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are made already."""
+    """A table of cells that are made already; it scrolls by itself where the page is narrow."""
     listed = list(rows)
     numbers = [any(cells[i].startswith('<td class="n">') for cells in listed) for i in range(len(head))]
     titles = "".join(
@@ -30,4 +30,4 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for title, number in zip(head, numbers, strict=True)
     )
     body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in listed)
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from evals.charts import Bar, Range, bars, forest, histogram
-from evals.failures import failures
+from evals.failures import failed, failures
 from evals.gate import Finding, Verdict, by_reason
 from evals.page import cell, table
 from evals.recommendation import COLUMNS, recommendations
@@ -71,7 +71,8 @@ def _verdict(contents: Contents) -> str:
     v, signed = contents.verdict, contents.signoff
     ran = {row.suite for row in contents.experiment.rows}
     measured = [f for f in v.findings if f.metric.suite in ran]
-    why = _reasons(f for f in v.of(v.state) if f in measured)
+    shown = {row.suite for row in contents.experiment.rows if failed(row, contents.thresholds)}
+    why = _reasons((f for f in v.of(v.state) if f in measured), shown)
     why += "".join(f"<li>{escape(each)}</li>" for each in v.stale)
     if absent := sorted({f.metric.suite for f in v.findings} - ran):
         why += f"<li>no case was run of <b>{escape(', '.join(absent))}</b>, which the gate asks for</li>"
@@ -88,7 +89,7 @@ def _verdict(contents: Contents) -> str:
     plot = title + forest(ranges) if ranges else ""
     head = ("metric", "state", "n", "mean", "held out", "floor", "before", "sees a drop of", "p")
     rows = [[cell(each) for each in _line(f)] for f in measured]
-    besides = _reasons(f for f in measured if f.state is not v.state or not f.blocks)
+    besides = _reasons((f for f in measured if f.state is not v.state or not f.blocks), shown)
     return (
         f"<h2>Gate</h2>{banner}{plot}{table(head, rows)}"
         f"{f'<h3>What to know</h3><ul>{besides}</ul>' if besides else ''}"
@@ -107,12 +108,15 @@ def _line(f: Finding) -> list[object]:
     return [f.key, state, f.n, f.mean, f.held_out, floor, f.before, f.sees, f.p]
 
 
-def _reasons(findings: Iterable[Finding]) -> str:
-    """Each reason once, with links to the failures of the metrics that it holds for."""
+def _reasons(findings: Iterable[Finding], shown: Collection[str]) -> str:
+    """Each reason once, with links to the failures of the suites that have some."""
+
+    def name(f: Finding) -> str:
+        key = f"<b>{escape(f.key)}</b>"
+        return f"<a href='#failures-{f.metric.suite}'>{key}</a>" if f.metric.suite in shown else key
+
     return "".join(
-        "<li>"
-        + ", ".join(f"<b><a href='#failures-{f.metric.suite}'>{escape(f.key)}</a></b>" for f in found)
-        + f": {escape(reason)}</li>"
+        f"<li>{', '.join(map(name, found))}: {escape(reason)}</li>"
         for reason, found in by_reason(findings).items()
     )
 

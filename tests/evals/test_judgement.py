@@ -47,11 +47,12 @@ def test_each_role_has_its_own_model_and_one_that_nobody_asked_is_not_measured()
 class Links(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.found, self.tags = [], []
+        self.found, self.tags, self.ids = [], [], []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.found += [value for name, value in attrs if name in {"src", "href"}]
+        self.ids += [f"#{value}" for name, value in attrs if name == "id"]
 
 
 def report_of(found, traces=None):
@@ -78,6 +79,22 @@ def test_the_report_stands_alone_and_shows_each_failure_with_its_trace(tmp_path)
     assert "&lt;script&gt;" in text
     assert "only-own-account" in text
     assert text.count("<svg") >= 2
+
+
+def test_only_what_has_failures_is_linked_and_what_is_wide_scrolls_by_itself():
+    few = Metric("routing", "right", primary=True, delta=0.05)
+    good = Metric("policy", "right", primary=True, delta=0.05)
+    found = [*rows(19, 1), *rows(20, 0, suite="policy")]
+    now = experiment(found)
+    verdict = decide(now, baseline(found), limits(few, good))
+
+    text = page(Contents(now, verdict, None, limits(few, good), (), {}))
+
+    parsed = Links()
+    parsed.feed(text)
+    assert "policy/right" in text
+    assert set(parsed.found) == {"#failures-routing"} <= set(parsed.ids)
+    assert text.count("<table>") == text.count('<div class="wide"><table>')
 
 
 def test_what_is_held_out_is_counted_and_not_shown():
