@@ -12,16 +12,21 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.evals import app
+from cli.evals_judgement import cases_of
 from evals import thresholds
 from evals.calibration import Calibration, keep
 from evals.desk import judging, stage
 from evals.play import play
+from evals.rows import write
 from evals.sample import drawn, labels
+from evals.standing import GOAL
+from evals.versions import models
 from governance.control import control, use_control
 from governance.errors import InvalidInput
 from graphs.domain import domain
 from nodes.admission import Request
 from tests.evals.chat_stub import chat_server
+from tests.evals.making import experiment, row
 
 IBAN = "DE89370400440532013000"
 
@@ -46,7 +51,7 @@ def judge(home, tmp_path, monkeypatch):
     """The home with a judge that finds everything relevant and nothing faithful; what it was asked."""
     limits = thresholds.read_thresholds()
     monkeypatch.setattr(
-        thresholds, "read_thresholds", lambda: replace(limits, drift=replace(limits.drift, judged=1.0))
+        thresholds, "read_thresholds", lambda *_: replace(limits, drift=replace(limits.drift, judged=1.0))
     )
     monkeypatch.setattr("cli.evals_judgement.baselines", lambda: tmp_path)
     monkeypatch.setenv("TOWER_HOME", str(home))
@@ -137,3 +142,16 @@ def test_a_time_that_is_none_is_refused(time):
 def test_a_canary_that_says_nothing_is_refused(judge, suite, says):
     with pytest.raises(InvalidInput, match=says):
         drift("--canary", suite)
+
+
+def test_a_canary_is_of_the_model_that_is_deployed(judge, monkeypatch):
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    cases, here = sorted(cases_of(["cases"])["cases"]), {"code": "c1", "policy": "p1"}
+    for name, model, score in (("right", models()["worker"], 1.0), ("wrong", "openai/other", 0.0)):
+        rows = [row(case, suite="cases", layer="output", scores={GOAL: score}) for case in cases]
+        write(experiment(rows, id=name, model=model, versions=here))
+
+    said, _ = drift()
+
+    (canary,) = [s for s in said["signals"] if s["stream"] == "canary"]
+    assert (canary["n"], canary["said"][:12], canary["alarm"]) == (len(cases), "1.000 passed", False)
