@@ -21,14 +21,18 @@ from tools.desk.settlement import settle_claim
 
 Results = Mapping[str, Any]
 LOWERED = "the person who approved it set a lower amount than was assessed"
+UNBILLED = "We need the invoice for the loss of {loss_date}, with its number and amount in euros."
+"""What a letter asks for that names no invoice; nothing is opened without one (claims-procedure 1.3)."""
 
 
 def _customer(_results: Results, run: Run) -> dict[str, Any] | None:
     return {"customer_id": run.subject} if run.subject else None
 
 
-def _claim(results: Results, _run: Run) -> dict[str, Any]:
+def _claim(results: Results, _run: Run) -> dict[str, Any] | None:
     facts = results["extract"]
+    if not facts["invoice_number"]:
+        return None
     wanted = ("policy_number", "peril", "loss_date", "amount", "invoice_number")
     return {name: facts[name] for name in wanted if facts[name] is not None}
 
@@ -45,8 +49,10 @@ def _reason(results: Results) -> str:
     return LOWERED if paid and paid["amount"] < payable else amount_reason(payable, cover["limit"])
 
 
-def _settlement(results: Results, _run: Run) -> dict[str, Any]:
+def _settlement(results: Results, _run: Run) -> dict[str, Any] | None:
     decided = results["decide"]
+    if "open_claim" not in results:
+        return None
     return {
         "claim_id": results["open_claim"]["claim_id"],
         "decision": decided["decision"],
@@ -57,7 +63,7 @@ def _settlement(results: Results, _run: Run) -> dict[str, Any]:
 
 def _payment(results: Results, _run: Run) -> dict[str, Any] | None:
     """To the account that the letter asks for, or the one on record; policy judges which may be paid."""
-    if results["decide"]["decision"] != "approve":
+    if results["decide"]["decision"] != "approve" or "open_claim" not in results:
         return None
     return {
         "claim_id": results["open_claim"]["claim_id"],
@@ -67,6 +73,9 @@ def _payment(results: Results, _run: Run) -> dict[str, Any] | None:
 
 
 def _letter(results: Results, run: Run) -> dict[str, Any]:
+    if "open_claim" not in results:
+        template, reason = _unbilled(results)
+        return {"customer_id": run.subject, "template": template, "reason": reason}
     approved = results["decide"]["decision"] == "approve"
     return {
         "customer_id": run.subject,
@@ -76,11 +85,23 @@ def _letter(results: Results, run: Run) -> dict[str, Any]:
     }
 
 
+def _unbilled(results: Results) -> tuple[str, str]:
+    """The letter where no invoice is known: it asks for one, unless none could help."""
+    if not results["coverage"]["covered"]:
+        return "service_reply", str(results["coverage"]["reason"])
+    return "more_information", UNBILLED.format_map(results["extract"])
+
+
 def told(results: Results) -> dict[str, Any]:
     """What was decided and paid, or what stands where something stopped it."""
     decided = results.get("decide")
     if not decided:
         return {"result": dict(results)}
+    if "open_claim" not in results:
+        return {
+            "answer": f"No claim is opened without an invoice. {_unbilled(results)[1]}",
+            "result": {**decided},
+        }
     claim = results["open_claim"]["claim_id"]
     paid = results.get("pay_claim")
     amount = f"{(paid or {'amount': decided['payable']})['amount'] / 100:,.2f} EUR"

@@ -8,7 +8,7 @@ from typing import Any
 from nodes.agent import Lookup
 from nodes.desk.circumstances import part_is_claimed, reserved, written
 from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
-from tools.desk.billing import get_invoice
+from tools.desk.billing import get_invoice, list_invoices
 from tools.desk.policies import assess_amount, check_coverage, get_policy
 from tools.desk.terms import PERILS_OF
 
@@ -35,6 +35,18 @@ async def facts_agree(result: ClaimFacts, state: Mapping[str, Any], lookup: Look
             problems.append(f"{result.amount} cents are claimed, but {number} bears {bears} cents")
         if invoice["kind"] == "premium":
             problems.append(f"{invoice['invoice_number']} is a premium invoice of ours, not one for a repair")
+        elif invoice["policy_number"] != result.policy_number:
+            bound = f"{invoice['invoice_number']} is bound to {invoice['policy_number']}"
+            problems.append(f"{bound}, and {result.policy_number} is said to bear it")
+    else:
+        # Without one nothing is paid; the customer is asked for it unless our own records may have it.
+        listed = await lookup(list_invoices, customer_id=policy["customer_id"])
+        problems += [
+            f"no invoice is named, but {bill['invoice_number']} on record may be the one"
+            for bill in listed
+            if (bill["kind"], bill["policy_number"], bill["amount"])
+            == ("repair", result.policy_number, result.amount)
+        ]
     return problems
 
 

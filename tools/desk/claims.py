@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tools.desk import lookup
 from tools.desk.applied import applied
 from tools.desk.database import Desk, next_number
-from tools.desk.errors import AlreadyClaimed, Contradiction, WrongState
+from tools.desk.errors import AlreadyClaimed, Contradiction, NotBilled, WrongState
 from tools.desk.records import ClaimRow, InvoiceRow, PolicyRow
 from tools.desk.terms import (
     Amount,
@@ -158,10 +158,27 @@ async def withdraw_claim(claim_id: ClaimId, *, desk: Desk, key: EffectKey, calle
     return await desk.once(key, caller, Claim, work)
 
 
+def check_billed(session: Session, caller: Caller, claim: ClaimRow) -> None:
+    """Refuse a claim that no invoice on record bears out: nothing is approved or paid for it.
+
+    Raises:
+        NotBilled: It has none.
+        Contradiction: It isn't this customer's, not for this policy, or is smaller than the claim.
+    """
+    if not claim.invoice_number:
+        msg = f"claim {claim.claim_id} has no invoice on record; ask for it with a more_information letter"
+        raise NotBilled(msg)
+    policy = lookup.policy(session, caller, claim.policy_number)
+    _check_invoice(lookup.invoice(session, caller, claim.invoice_number), policy, claim.amount)
+
+
 def _check_invoice(invoice: InvoiceRow, policy: PolicyRow, amount: int) -> None:
     number = invoice.invoice_number
     if invoice.kind != "repair" or invoice.customer_id != policy.customer_id:
         msg = f"invoice {number} is not a repair bill of the customer who holds {policy.policy_number}"
+        raise Contradiction(msg)
+    if invoice.policy_number != policy.policy_number:
+        msg = f"invoice {number} is bound to {invoice.policy_number}, not to {policy.policy_number}"
         raise Contradiction(msg)
     if amount > invoice.amount:
         msg = f"invoice {number} bears {invoice.amount} cents, not {amount}; claim at most what was billed"

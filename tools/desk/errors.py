@@ -36,6 +36,10 @@ class NotCovered(DeskError):
     """The policy doesn't cover the loss."""
 
 
+class NotBilled(DeskError):
+    """The claim has no invoice that bears it out."""
+
+
 class AmountAboveAssessment(DeskError):
     """More was asked than what the policy pays for the loss."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from tools.desk import lookup
 from tools.desk.applied import applied
+from tools.desk.claims import check_billed
 from tools.desk.database import Desk, next_number
 from tools.desk.errors import (
     AlreadyPaid,
@@ -91,6 +92,7 @@ async def pay_claim(  # the last three come from the gateway
     Raises:
         AlreadyPaid: The claim has been paid.
         ClaimNotSettled: The claim has no approved assessment.
+        NotBilled: It has no invoice on record.
         AmountAboveAssessment: More than what was approved.
         WrongAccount: Not the account on the customer's record.
         UnknownRecord: Not in the caller's tenant.
@@ -100,6 +102,7 @@ async def pay_claim(  # the last three come from the gateway
         claim = lookup.claim(session, caller, claim_id, lock=True)
         customer = lookup.customer(session, caller, claim.customer_id, lock=True)
         _check_payment(claim, customer, amount, compact(iban))
+        check_billed(session, caller, claim)
         row = PaymentRow(
             payment_id=next_number(session, "PAY"),
             claim_id=claim_id,

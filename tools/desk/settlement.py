@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tools.desk import lookup
 from tools.desk.applied import applied
-from tools.desk.claims import Claim
+from tools.desk.claims import Claim, check_billed
 from tools.desk.database import Desk
 from tools.desk.errors import AmountAboveAssessment, Contradiction, NotCovered, WrongState
 from tools.desk.policies import assessment, coverage
@@ -45,7 +45,8 @@ async def settle_claim(  # a decision is these four values
     Raises:
         AmountAboveAssessment: More than the policy pays for this loss.
         NotCovered: Approval of a loss that the policy doesn't cover.
-        Contradiction: A declined claim with an amount, or an approved one without.
+        NotBilled: Approval without an invoice on record.
+        Contradiction: Declined with an amount, approved without, or on an invoice of another policy.
         WrongState: The claim isn't open.
         UnknownRecord: Not in the caller's tenant.
     """
@@ -60,6 +61,7 @@ async def settle_claim(  # a decision is these four values
             raise Contradiction(msg)
         if decision == "approve":
             _check_approval(row, lookup.policy(session, caller, row.policy_number), amount)
+            check_billed(session, caller, row)
         row.status = "approved" if decision == "approve" else "declined"
         row.payable, row.reason, row.settled_on = amount, reason, desk.today()
         return Claim.model_validate(row)

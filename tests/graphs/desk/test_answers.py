@@ -47,10 +47,11 @@ async def test_an_answer_that_claims_to_be_one_completes():
 
 
 class _Records:
-    """Answers a check's lookups with a pet policy."""
+    """Answers a check's lookups with a pet policy of a customer without invoices."""
 
-    async def __call__(self, _tool: Any, **_args: Any) -> Any:
-        return {"policy_number": "HM-200180", "product": "pet", "start": "2025-01-01"}
+    async def __call__(self, tool: Any, **_args: Any) -> Any:
+        policy = {"policy_number": "HM-200180", "customer_id": "C-10001", "product": "pet"}
+        return [] if tool.name == "list_invoices" else policy | {"start": "2025-01-01"}
 
 
 @pytest.mark.parametrize(("peril", "fits"), [("vet", True), ("liability", False)])

@@ -89,7 +89,9 @@ async def test_less_than_the_bill_is_claimed_only_where_the_letter_says_so(said,
     async def records(tool: Any, **_args: Any) -> Any:
         policy = {"policy_number": "HM-200001", "product": "home", "start": "2025-01-01"}
         return (
-            policy if tool is get_policy else {"invoice_number": "INV-1", "amount": 45_000, "kind": "repair"}
+            policy
+            if tool is get_policy
+            else {"invoice_number": "INV-1", "amount": 45_000, "kind": "repair", "policy_number": "HM-200001"}
         )
 
     facts = ClaimFacts(

@@ -126,7 +126,7 @@ async def test_two_claims_for_one_loss_at_the_same_moment_open_one(office, bills
 
 
 async def test_two_payments_of_one_claim_at_the_same_moment_make_one(office):
-    claim = await office.call("open_claim", **LOSS)
+    claim = await office.call("open_claim", **LOSS, invoice_number="INV-300001")
     number = claim.claim_id
     await office.call("settle_claim", claim_id=number, decision="approve", amount=33_600, reason="ok")
     iban = (await office.call("find_customer", customer_id="C-10001")).iban

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from tools.desk import errors
 from tools.desk.catalog import TOOLS
 from tools.desk.payments import settled_nearby
-from tools.desk.records import ClaimRow, CustomerRow, LetterRow, PaymentRow
+from tools.desk.records import ClaimRow, CustomerRow, InvoiceRow, LetterRow, PaymentRow
 from tools.spec import Caller
 
 LOSS = {"policy_number": "HM-200001", "peril": "water_damage", "loss_date": "2026-06-20", "amount": 48_600}
@@ -138,6 +138,28 @@ async def test_a_printed_iban_is_the_same_account(office):
     iban = await iban_of(office)
     spaced = " ".join(iban[i : i + 4] for i in range(0, len(iban), 4))
     assert (await office.call("pay_claim", claim_id=claim.claim_id, amount=1, iban=spaced)).iban == iban
+
+
+async def test_a_claim_without_an_invoice_is_neither_approved_nor_paid(office):
+    claim = await office.call("open_claim", **LOSS)
+    settle = {"claim_id": claim.claim_id, "decision": "approve", "amount": 33_600, "reason": "Covered."}
+    with pytest.raises(errors.NotBilled, match="more_information"):
+        await office.call("settle_claim", **settle)
+    values = {"status": "approved", "payable": 33_600}
+    await office.desk.run(
+        lambda s: s.execute(update(ClaimRow).where(ClaimRow.claim_id == claim.claim_id).values(**values))
+    )
+    with pytest.raises(errors.NotBilled):
+        await office.call("pay_claim", claim_id=claim.claim_id, amount=1, iban=await iban_of(office))
+
+
+async def test_an_invoice_bears_claims_under_its_own_policy_only(office):
+    other = (
+        update(InvoiceRow).where(InvoiceRow.invoice_number == "INV-300001").values(policy_number="HM-200002")
+    )
+    await office.desk.run(lambda s: s.execute(other))
+    with pytest.raises(errors.Contradiction, match="bound to HM-200002"):
+        await office.call("open_claim", **BILLED)
 
 
 @pytest.mark.parametrize(
