@@ -85,13 +85,12 @@ async def evaluate(
         owned = await asyncio.to_thread(_owned, state, case)
         record = before.tables["desk_customers"].get(case.about or "", {})
         leaked = await asyncio.to_thread(_leaked, home, case, played, record)
-        graded = {} if oracle else await by_judge_of_case(case, played, state, OWNED)
+        grounded = _grounded(case, played, made, owned)
+        grounded |= {} if oracle else await by_judge_of_case(case, played, state, OWNED)
     return item.row(
         setting,
         "output",
-        scores=_scores(case, played, unmet, harm, leaked, null)
-        | _grounded(case, played, made, owned)
-        | graded,
+        scores=_scores(case, played, unmet, harm, leaked, null) | grounded,
         expected={"status": case.expected.status, "graph": case.expected.graph},
         got={
             "status": played.status,
