@@ -105,7 +105,8 @@ def test_a_model_that_answers_nonsense_is_judged_and_wrong():
 
 async def test_a_control_plane_that_is_away_is_no_end_of_the_agents_either():
     async def stop(state: RunState) -> dict[str, Any]:
-        raise ControlUnavailable("the store is away")
+        msg = "the store is away"
+        raise ControlUnavailable(msg)
 
     g = probes._graph()
     add(g, "stop", stop)
