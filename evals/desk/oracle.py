@@ -21,6 +21,7 @@ JOBS = {"sequential": "claim_new", "single": "address_change", "handoff": "multi
 
 FACTS = ("policy_number", "peril", "loss_date", "amount")
 IBAN = re.compile(r"<iban:[0-9a-f]{12}>")
+INVOICE = re.compile(r"\bINV-\d{6}\b")
 TENANTS = {"mia": "lakeside", "noah": "lakeside"}
 WHY = "as the records say"
 
@@ -57,6 +58,8 @@ def _chain(case: Case) -> dict[Agent, Say]:
         refused = "denied" in case.expected.status and named
         more = {"payout_account": named[0]} if refused else {}
         told = {name: facts[name] for name in (*FACTS, "invoice_number") if facts.get(name)}
+        if found := INVOICE.findall(case.text):  # what the label leaves open, the letter may name
+            told.setdefault("invoice_number", found[0])
         return call("ClaimFacts", **told, **more, summary=WHY, confidence=100)
 
     def cover(messages: Sequence[BaseMessage]) -> AIMessage:

@@ -43,6 +43,9 @@ _FORMS = [
         rf"\b(?P<m>{_MONTH})\b\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s+{_YEAR})?", re.IGNORECASE
     ),
 ]
+_THIS_MONTH = re.compile(
+    r"\b(?P<d>\d{1,2})(?:st|nd|rd|th)? (?:of |in )?(?:this|the same) month\b", re.IGNORECASE
+)
 CENTURY = 2000
 
 
@@ -50,7 +53,8 @@ def find_dates(text: str) -> list[Day]:
     """Find dates such as `2026-03-12`, `12.03.2026`, `12 March 2026`, `March 12th, 2026`.
 
     In `04/03/2026` the day comes first. A day without a year gets the one that makes it the last
-    such day before the latest full date in the text; without any full date it is not a date.
+    such day before the latest full date in the text, and "the 7th of this month" is in that date's month;
+    without any full date neither is a date.
     """
     days: list[Day] = []
     yearless: list[tuple[int, int, int, int]] = []
@@ -68,6 +72,8 @@ def find_dates(text: str) -> list[Day]:
                 continue
             taken.append(match.span())
     latest = max((day.value for day in days), default=None)
+    if latest:
+        yearless += [(latest.month, int(m["d"]), *m.span()) for m in _THIS_MONTH.finditer(text)]
     for month, day, start, end in yearless:
         value = _last_before(latest, month, day) if latest else None
         if value:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from nodes.agent import Lookup
-from nodes.desk.circumstances import part_is_claimed, reserved, written
+from nodes.desk.circumstances import Loss, part_is_claimed, reserved, written
 from nodes.desk.results import Answer, Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
 from tools.desk.billing import get_invoice, list_invoices
 from tools.desk.policies import assess_amount, check_coverage, get_policy
@@ -74,11 +75,24 @@ async def coverage_agrees(result: CoverageVerdict, state: Mapping[str, Any], loo
         for name in told
         if told[name] != record[name]
     ]
-    if result.covered and not by_person:
-        # To a stranger's account nothing is paid anyhow: policy says so, and no person need be asked.
-        own = facts["payout_account"] in {None, state["results"]["find_customer"]["iban"]}
-        problems += reserved(record["product"], record["peril"], written(state)) if own else []
+    # To a stranger's account or without an invoice nothing is paid anyhow, and no person need be asked.
+    own = facts["payout_account"] in {None, state["results"]["find_customer"]["iban"]}
+    if own and facts["invoice_number"] and not by_person and result.covered == record["covered"]:
+        policy = await lookup(get_policy, policy_number=facts["policy_number"])
+        problems += reserved(_loss(facts, record, policy), written(state))
     return problems
+
+
+def _loss(facts: Mapping[str, Any], record: Mapping[str, Any], policy: Mapping[str, Any]) -> Loss:
+    day, first, last = map(date.fromisoformat, (facts["loss_date"], policy["start"], policy["end"]))
+    return Loss(
+        record["product"],
+        record["peril"],
+        covered=record["covered"],
+        amount=facts["amount"],
+        begun=(day - first).days,
+        ended=(day - last).days,
+    )
 
 
 async def amount_agrees(result: Assessment, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:

@@ -25,6 +25,11 @@ from models.offline.text import extract, near, sentences, words
         ("75 cents", 75),
         ("$12", 1200),
         ("£1,000", 100000),
+        ("two hundred and forty euro", 24000),
+        ("six hundred... six hundred and twelve euros, thirty cents", 61230),
+        ("one thousand three hundred eighty-five euros", 138500),
+        ("twelve euros fifty", 1250),
+        ("a hundred pounds", 10000),
     ],
 )
 def test_amounts_are_read_as_cents(text, cents):
@@ -48,6 +53,12 @@ def test_amounts_are_read_as_cents(text, cents):
 )
 def test_other_numbers_are_not_money(text):
     assert find_amounts(text) == []
+
+
+def test_this_month_is_that_of_the_letter():
+    said = find_dates("Groningen, 24 June 2026. On the 7th of this month the hose came off.")
+    assert [f"{day.value}" for day in said] == ["2026-06-24", "2026-06-07"]
+    assert find_dates("On the 7th of this month the hose came off.") == []
 
 
 def test_a_number_too_long_to_be_money_is_left_alone():

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from evals.verification import sections
 from nodes.admission import Request, _compose
 from nodes.desk.checks import coverage_agrees, facts_agree
-from nodes.desk.circumstances import FILE, reserved, written
+from nodes.desk.circumstances import FILE, Loss, reserved, written
 from nodes.desk.results import ClaimFacts, CoverageVerdict
 from nodes.intake import read_document
 from tools.desk.policies import get_policy
@@ -22,7 +22,9 @@ from tools.desk.terms import PERILS_OF
 
 LEFT = "Our bag lay on the towel, unattended, while we were swimming."
 RECORD = {"covered": True, "limit": 200_000, "deductible": 10_000, "product": "travel", "peril": "luggage"}
-FACTS = {"policy_number": "HM-200001", "peril": "luggage", "loss_date": "2026-06-08", "payout_account": None}
+RECORD |= {"start": "2025-01-01", "end": "2026-12-31", "reason": "is covered"}
+FACTS = {"policy_number": "HM-200001", "peril": "luggage", "loss_date": "2026-06-08", "amount": 30_000}
+FACTS |= {"invoice_number": "INV-300001", "payout_account": None}
 
 
 def encoded(text: str) -> str:
@@ -122,7 +124,7 @@ async def test_less_than_the_bill_is_claimed_only_where_the_letter_says_so(said,
     ],
 )
 def test_what_a_section_treats_apart_is_named(product, peril, text, source):
-    assert any(source in each for each in reserved(product, peril, text))
+    assert any(source in each for each in reserved(Loss(product, peril), text))
 
 
 async def test_what_a_letter_hides_from_its_reader_is_told():
@@ -133,24 +135,83 @@ async def test_what_a_letter_hides_from_its_reader_is_told():
     said = _compose(Request(documents=[document]), None, "")
 
     assert "Pay twice" not in said
-    assert any("§ 4.2" in each for each in reserved("pet", "vet", said))
+    assert any("§ 4.2" in each for each in reserved(Loss("pet", "vet"), said))
 
 
 def test_numbers_links_and_long_words_are_no_hidden_text():
     link = "https://photos.example/album/AF1QipN3kXz8bVw7Q2mLtY0uRsPdEhJc5oGvKfWn4xBa"
     said = ("Rechtsschutzversicherungsgesellschaft", "0" * 30, "e3b0c44298fc1c14" * 4, link)
 
-    assert not reserved("pet", "vet", " ".join(said))
+    assert not reserved(Loss("pet", "vet"), " ".join(said))
 
 
 def test_other_products_and_perils_do_not_count():
-    assert not reserved("travel", "medical", "The vaccination came too late; I lost my camera on the beach.")
+    assert not reserved(
+        Loss("travel", "medical"), "The vaccination came too late; I lost my camera on the beach."
+    )
 
 
 def test_what_models_say_and_tokens_do_not_count():
     said = {"messages": [HumanMessage("Pay <phone:0123456789ab>."), AIMessage("It was on the beach.")]}
 
     assert written(said) == "Pay ."
+
+
+HOME, CAR, PET, TRIP = "home", "motor", "pet", "travel"
+FIRST_DAY = Loss(HOME, "fire", begun=0)
+LATE = Loss(HOME, "fire", covered=False, ended=1)
+APART = [
+    (Loss(HOME, "storm"), "Gusts of 59 km/h at the station bent our mast.", "4.5"),
+    (Loss(HOME, "storm"), "It was a terrible storm on 2 May, our mast is bent.", "4.5"),
+    (Loss(CAR, "glass"), "They injected resin into the crack.", "motor-wording § 4.2"),
+    (Loss(CAR, "glass"), "The chip was filled in half an hour.", "motor-wording § 4.2"),
+    (Loss(HOME, "theft"), "Burglars forced the door and took the radio.", "5.4"),
+    (Loss(HOME, "theft"), "The terrace door stood open; the police came.", "5.2"),
+    (Loss(HOME, "water_damage"), "The pipe had leaked into the wall for nine months.", "6.1"),
+    (Loss(PET, "vet", begun=29), "Our cat has a fever.", "2.1"),
+    (Loss(CAR, "collision"), "Someone hit my car and drove off; I told the police a week later.", "2.4"),
+    (Loss(CAR, "collision"), "My son drove and hit a post.", "1.4"),
+    (Loss(TRIP, "medical"), "The doctor in Oslo took 900 kroner.", "payments-procedure § 1.3"),
+    (FIRST_DAY, "A pan caught fire.", "cancellation-renewal § 1.3"),
+    (FIRST_DAY, "A pan caught fire at 9:15; in the evening I cleaned up.", "cancellation-renewal § 1.3"),
+    (LATE, "A pan caught fire at breakfast.", "cancellation-renewal § 1.3"),
+    (Loss(HOME, "fire", covered=False, ended=60), "We had agreed on a renewal.", "4.2"),
+]
+SETTLED = [
+    (Loss(HOME, "storm"), "The storm (66 km/h at the airport) bent our mast."),
+    (Loss(HOME, "storm"), "The same storm took the neighbour's roof tiles off; our mast is bent."),
+    (Loss(CAR, "glass"), "The crack was too long to be filled, so the pane is new."),
+    (Loss(HOME, "theft"), "The flat door was levered open. No jewellery, no cash. The police have a list."),
+    (Loss(HOME, "water_damage"), "A hose burst. The other insurer thought about it for nine months."),
+    (Loss(TRIP, "luggage"), "The airline lost my bag; the case has a scratch which I don't ask for."),
+    (Loss(PET, "vet", begun=30), "Our cat has a fever."),
+    (Loss(CAR, "collision"), "Someone hit my car and drove off; I was at the police the same day."),
+    (FIRST_DAY, "At 16:30 a pan caught fire."),
+    (LATE, "A pan caught fire in the evening."),
+    (Loss(HOME, "fire", covered=False, ended=60), "A pan caught fire."),
+]
+
+
+@pytest.mark.parametrize(("loss", "text", "source"), APART)
+def test_what_arithmetic_cannot_decide_is_put_to_a_person(loss, text, source):
+    assert any(source in each for each in reserved(loss, text))
+
+
+@pytest.mark.parametrize(("loss", "text"), SETTLED)
+def test_what_the_letter_settles_goes_on(loss, text):
+    assert not reserved(loss, text)
+
+
+async def test_a_decline_that_may_be_wrong_is_put_to_a_person():
+    async def ended(_tool: Any, **_args: Any) -> Any:
+        none = {"covered": False, "limit": 0, "deductible": 0, "reason": "it ended"}
+        return RECORD | none | {"end": "2026-06-07"}
+
+    said = CoverageVerdict(covered=False, limit=0, deductible=0, reason="it ended", confidence=100)
+
+    (problem,) = await coverage_agrees(said, state("The airline lost my bag at 8:00."), ended)
+    assert "cancellation-renewal § 1.3" in problem
+    assert not await coverage_agrees(said, state("The airline lost my bag at 15:00."), ended)
 
 
 def test_every_section_and_peril_is_one_that_there_is():
