@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-TENANT = str(uuid.uuid4())
+TENANT = "7d1c0f2e-6c57-4f0e-9a51-3f1f0a8f6b1d"
 NOW = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
 
 
