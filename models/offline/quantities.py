@@ -37,6 +37,7 @@ _RIVAL_DATES = frozenset(
     )
 )
 _REFERENCE = re.compile(r"\b[A-Z]{2,4}-\d+\b")
+_PLACE = re.compile(r"\s*(?:[^\W\d_][\w.'\u2019-]*(?: [\w.'\u2019-]+){0,2}, ?)?(?:(?:the|den|le|el) )?")
 _BESIDE = 0.5
 """What it adds to an amount that a number on record stands beside it: it is what that is about."""
 
@@ -51,7 +52,7 @@ def amount(field: Field, facts: Facts) -> Found | None:
 
     def candidates(text: str) -> list[Candidate]:
         found = find_amounts(text)
-        sure = [a for a in found if a.currency] or found
+        sure = [a for a in found if a.currency or _is_beside(text, a.start, a.end)] or found
         return [(a.cents, a.start, a.end) for a in sure]
 
     def score(text: str, candidate: Candidate) -> float:
@@ -59,10 +60,15 @@ def amount(field: Field, facts: Facts) -> Found | None:
         value = near(text, start, end, label)
         value -= 1.5 * near(text, start, end, [w for w in _RIVAL_MONEY if w not in label], reach=30)
         value += 0.8 * near(text, start, end, list(_TOTAL)) if wants_total else 0.0
-        value += _BESIDE * bool(_REFERENCE.search(text[max(0, start - 40) : end + 40]))
+        value += _BESIDE * _is_beside(text, start, end)
         return value - (1.0 if _denied(text, end) else 0.0)
 
     return _best(field, facts.texts, candidates, score, prefer_large=wants_total)
+
+
+def _is_beside(text: str, start: int, end: int) -> bool:
+    """Whether a number on record stands beside a place."""
+    return _REFERENCE.search(text[max(0, start - 40) : end + 40]) is not None
 
 
 def _denied(text: str, end: int) -> bool:
@@ -81,12 +87,20 @@ def day(field: Field, facts: Facts) -> Found | None:
 
     def score(text: str, candidate: Candidate) -> float:
         _, start, end = candidate
-        return near(text, start, end, label) - near(text, start, end, rivals, reach=25)
+        rival = near(text, start, end, rivals, reach=25) + _is_dateline(text, start, end)
+        return near(text, start, end, label) - rival
 
     found = _best(field, facts.texts, candidates, score)
     if found and isinstance(found.value, date):
         return Found(found.value.isoformat(), found.strength, found.quote)
     return None
+
+
+def _is_dateline(text: str, start: int, end: int) -> bool:
+    """Whether a date stands where letters have theirs: alone on a line, or behind nothing but a place."""
+    line_end = text.find("\n", end)
+    after = text[end : line_end if line_end >= 0 else len(text)].strip(" .\r")
+    return not after and _PLACE.fullmatch(text[text.rfind("\n", 0, start) + 1 : start]) is not None
 
 
 _NUMBER = re.compile(r"(?<![\w.,/:#<-])-?\d{1,15}(?:\.\d+)?(?![\w/:-]|[.,]\d)")

@@ -46,12 +46,20 @@ _NAMED = re.compile(
 )
 
 
+_MEANT = re.compile(r"\bunder (?:\w+ ){0,3}\W?$", re.IGNORECASE)
+"""Before the number that something is wanted under."""
+
+
 def identifier(field: Field, texts: Sequence[str]) -> Found | None:
     """Find what fits the field's pattern; of several the one that stands beside the field's words."""
     for text in (text[:MAX_CHARACTERS] for text in texts):
         matches = [m for m in re.finditer(field.pattern or r"(?!)", text) if field.takes(m[0])]
         if matches:
-            scores = [near(text, match.start(), match.end(), field.label) for match in matches]
+            scores = [
+                near(text, match.start(), match.end(), field.label)
+                + 1.5 * bool(_MEANT.search(text, max(0, match.start() - 40), match.start()))
+                for match in matches
+            ]
             best = max(range(len(matches)), key=lambda i: (scores[i], -i))
             unique = len({match[0] for match in matches}) == 1
             return Found(matches[best][0], 0.95 if unique else 0.65)

@@ -13,6 +13,8 @@ from tools.desk.billing import get_invoice, list_invoices
 from tools.desk.policies import assess_amount, check_coverage, get_policy
 from tools.desk.terms import PERILS_OF
 
+PERILS = {peril for perils in PERILS_OF.values() for peril in perils}
+
 
 async def facts_agree(result: ClaimFacts, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
     """The policy is this customer's, had begun and is for such losses, and the invoice bears the amount.
@@ -36,6 +38,10 @@ async def facts_agree(result: ClaimFacts, state: Mapping[str, Any], lookup: Look
             problems.append(f"{result.amount} cents are claimed, but {number} bears {bears} cents")
         if invoice["kind"] == "premium":
             problems.append(f"{invoice['invoice_number']} is a premium invoice of ours, not one for a repair")
+        cause = invoice["description"].partition(":")[0].casefold().replace(" ", "_")
+        if cause in PERILS and cause != result.peril:
+            # A misread cause declines a good claim, or pays it by the wrong limit.
+            problems.append(f"the cause is said to be {result.peril}, but the invoice is for {cause}")
         elif invoice["policy_number"] != result.policy_number:
             bound = f"{invoice['invoice_number']} is bound to {invoice['policy_number']}"
             problems.append(f"{bound}, and {result.policy_number} is said to bear it")

@@ -265,3 +265,20 @@ def test_an_option_that_the_job_orders_is_taken_and_one_under_a_condition_is_not
 
     assert filled(Jotting, orders, said).values["kind"] == "praise"
     assert filled(Jotting, perhaps, said).values["kind"] == "blame"
+
+
+class Voucher(BaseModel):
+    contract: Annotated[str, Field(pattern=r"^T-\d{4}$", description="Contract number, such as T-1234")]
+    day: Annotated[date, Field(description="Date on which it happened")]
+    fare: Annotated[Cents, Field(description="Integer cents; total amount, as on the bill")]
+
+
+def test_a_dateline_is_not_the_day_and_the_number_that_is_claimed_under_is_meant():
+    letter = (
+        "Dublin, 16 June 2026\n\nOn the ferry of 7 June 2026 I fell. The clerk said 790 euro on the phone, "
+        "then the bill became 733,20 (that is BI-3913). I also have contract T-1111. I claim under T-2222."
+    )
+    values = filled(Voucher, letter).values
+
+    assert values == {"contract": "T-2222", "day": "2026-06-07", "fare": 73_320}
+    assert filled(Voucher, "Dublin, 16 June 2026\n\nMy fare was 5.00 EUR.").values["day"] == "2026-06-16"

@@ -88,15 +88,37 @@ async def test_why_a_loss_is_not_covered_is_what_the_record_says(reason, said):
     [("", 30_000, 1), ("I claim 300.00 EUR only.", 30_000, 0), ("I claim 300.00 EUR only.", 45_001, 1)],
 )
 async def test_less_than_the_bill_is_claimed_only_where_the_letter_says_so(said, amount, problems):
-    async def records(tool: Any, **_args: Any) -> Any:
-        policy = {"policy_number": "HM-200001", "product": "home", "start": "2025-01-01"}
-        return (
-            policy
-            if tool is get_policy
-            else {"invoice_number": "INV-1", "amount": 45_000, "kind": "repair", "policy_number": "HM-200001"}
-        )
+    assert len(await facts_agree(burst(amount), state(said), records())) == problems
 
-    facts = ClaimFacts(
+
+@pytest.mark.parametrize(
+    ("bill", "found"),
+    [
+        ({"description": "Storm: a new floor"}, "the invoice is for storm"),
+        ({"policy_number": "HM-200002"}, "bound to HM-200002"),
+        ({"description": "A new floor"}, ""),
+    ],
+)
+async def test_facts_are_held_against_what_the_invoice_is_for(bill, found):
+    problems = await facts_agree(burst(45_000), state(""), records(**bill))
+
+    assert found in "".join(problems)
+    assert bool(problems) is bool(found)
+
+
+def records(**bill: Any) -> Any:
+    invoice = {"invoice_number": "INV-1", "amount": 45_000, "kind": "repair", "policy_number": "HM-200001"}
+    invoice |= {"description": "Water damage: a floor"} | bill
+
+    async def found(tool: Any, **_args: Any) -> Any:
+        policy = {"policy_number": "HM-200001", "product": "home", "start": "2025-01-01"}
+        return policy if tool is get_policy else invoice
+
+    return found
+
+
+def burst(amount: int) -> ClaimFacts:
+    return ClaimFacts(
         policy_number="HM-200001",
         peril="water_damage",
         loss_date=date(2026, 6, 8),
@@ -105,7 +127,6 @@ async def test_less_than_the_bill_is_claimed_only_where_the_letter_says_so(said,
         summary="A pipe burst.",
         confidence=100,
     )
-    assert len(await facts_agree(facts, state(said), records)) == problems
 
 
 @pytest.mark.parametrize(
