@@ -11,10 +11,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from governance.errors import InvalidInput
 
 
-class Labelled(BaseModel):
-    """What every row has; `held_out` rows stay unread by whoever tunes."""
+class Frozen(BaseModel):
+    """What is read as it stands, and no field besides."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Labelled(Frozen):
+    """What every row has; `held_out` rows stay unread by whoever tunes."""
+
     id: str
     split: Literal["dev", "held_out"]
     hard: bool
@@ -29,10 +34,9 @@ class Utterance(Labelled):
     note: str
 
 
-class Call(BaseModel):
+class Call(Frozen):
     """A tool call; arguments that aren't named are free."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     tool: str
     args: dict[str, str | int]
 
@@ -63,20 +67,18 @@ class Question(Labelled):
     reference: str
 
 
-class Approval(BaseModel):
+class Approval(Frozen):
     """What a person answers when asked; `refused` if the answer must not be taken."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     by: str
     decision: Literal["approve", "reject", "edit"]
     amount: int | None = None
     refused: bool
 
 
-class Assertion(BaseModel):
+class Assertion(Frozen):
     """Rows of a table that match `where`: one with `expect`, or `count` of them, or a bounded sum."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     table: str
     where: dict[str, Any]
     new: bool = False
@@ -85,10 +87,9 @@ class Assertion(BaseModel):
     sum: dict[str, Any] | None = None
 
 
-class Expected(BaseModel):
+class Expected(Frozen):
     """How a case may end and what must then stand in the database."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     status: list[str]
     graph: list[str]
     end_state: list[Assertion]
@@ -122,10 +123,9 @@ class Case(Labelled):
     note: str
 
 
-class Labels(BaseModel):
+class Labels(Frozen):
     """How one answer is judged."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     faithfulness: Literal["pass", "fail"]
     relevance: Literal["pass", "fail"]
 
@@ -144,12 +144,8 @@ class Pair(Labelled):
 
 
 SETS: dict[str, type[Labelled]] = {
-    "routing": Utterance,
-    "tools": ToolCase,
-    "retrieval": Question,
-    "cases": Case,
-    "judge": Pair,
-}
+    "routing": Utterance, "tools": ToolCase, "retrieval": Question, "cases": Case, "judge": Pair,
+}  # fmt: skip
 
 
 def load(name: str, folder: Path, form: type[Labelled] | None = None) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,17 +25,9 @@ NO_ANSWER = Judgement(faithfulness="fail", relevance="fail")
 """A judge that says nothing valid has failed both, here as in its calibration."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What a judge makes of an answer: 1 for pass, 0 for fail."""
-
-    faithfulness: float
-    relevance: float
-
-
 async def judge(
     question: str, answer: str, sources: Sequence[Mapping[str, str]], rubric: Path, model: Model
-) -> Judged:
+) -> Judgement:
     """Ask once about one answer by itself.
 
     Args:
@@ -47,7 +38,6 @@ async def judge(
     told = "\n\n".join(f"[{each['source']}] {each['text']}" for each in sources) or "none"
     text = f"Question: {question}\n\nSources:\n{told}\n\nAnswer: {answer}"
     try:
-        said = Judgement.model_validate(dict(await model(rubric, text, Judgement)))
+        return Judgement.model_validate(dict(await model(rubric, text, Judgement)))
     except ValidationError:
-        said = NO_ANSWER
-    return Judged(float(said.faithfulness == "pass"), float(said.relevance == "pass"))
+        return NO_ANSWER

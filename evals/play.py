@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,6 +71,7 @@ class Played:
         entries: What the audit log says about the run.
         wrongly: Answers that had to be refused and were taken, and the other way round.
         prompts: Everything that models were shown.
+        seconds: From the request to where it came to rest.
     """
 
     status: str
@@ -81,6 +83,7 @@ class Played:
     wrongly: list[str] = field(default_factory=list)
     prompts: Sequence[str] = ()
     error: str = ""
+    seconds: float = 0.0
 
     @property
     def run(self) -> str:
@@ -103,10 +106,11 @@ class Played:
         return self.status == "escalated" or (self.status == "waiting" and asked[-1:] == [ASKS])
 
     @property
-    def used(self) -> Mapping[str, int]:
-        """Tokens and money that the run's settled acts have cost."""
+    def used(self) -> Mapping[str, Any]:
+        """The run, and what it took, as a row names them: seconds, tokens and money of settled acts."""
         costs = [entry.get("cost") or {} for entry in self.entries if entry["kind"] in ("settled", "failed")]
-        return {unit: sum(cost.get(unit, 0) for cost in costs) for unit in ("tokens", "micros")}
+        spent = {unit: sum(cost.get(unit, 0) for cost in costs) for unit in ("tokens", "micros")}
+        return {"run": self.run, "seconds": self.seconds, **spent}
 
     @property
     def dead_seconds(self) -> float:
@@ -138,6 +142,7 @@ async def play(
     Raises:
         Unjudged: A model was away, or the control plane: neither success nor failure is the agents'.
     """
+    started = time.perf_counter()
     try:
         admitted = await application.admission.admit(user, graph, request, uuid4().hex)
     except (Denied, InvalidInput) as refusal:
@@ -165,6 +170,7 @@ async def play(
         except TowerError as error:
             raise Unjudged(str(error), admitted.run.id) from error
     await _finished(admitted.run.id, played, prompts)
+    played.seconds = time.perf_counter() - started
     # Some patterns go on without an answer.
     if away := [entry["body"]["reason"] for entry in played.entries if entry["kind"] == "model_unavailable"]:
         raise Unjudged(away[0], admitted.run.id)

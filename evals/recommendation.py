@@ -18,18 +18,8 @@ VALID = 0.95
 
 
 COLUMNS = (
-    "role",
-    "rows",
-    "model",
-    "accuracy",
-    "95 %",
-    "best rule",
-    "valid",
-    "p50 s",
-    "p95 s",
-    "micros",
-    "verdict",
-)
+    "role", "rows", "model", "accuracy", "95 %", "best rule", "valid", "p50 s", "p95 s", "micros", "verdict",
+)  # fmt: skip
 
 
 def recommendations(experiment: Experiment) -> list[tuple[str, ...]]:

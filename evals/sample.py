@@ -8,14 +8,14 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
-from evals.judge import Judged
+from evals.judge import Judgement
 from evals.rows import DATABASE, home
 from governance.control import ControlPlane
 from governance.effects import Recorded
 from governance.journal import State
 from governance.runs import Record
 
-Ask = Callable[[str, str, Sequence[Mapping[str, str]], str], Awaitable[Judged]]
+Ask = Callable[[str, str, Sequence[Mapping[str, str]], str], Awaitable[Judgement]]
 """Question, answer, sources and tenant → what the judge makes of it."""
 
 _TABLE = """
@@ -66,7 +66,8 @@ async def put(plane: ControlPlane, runs: Sequence[str], judge: str, ask: Ask) ->
             continue
         sources = list(_sources(record, await plane.effects(run)))
         said = await ask(_question(record), answer, sources, record.run.user.tenant)
-        row = (run, judge, plane.clock().isoformat(timespec="seconds"), said.faithfulness, said.relevance)
+        grades = (float(grade == "pass") for grade in (said.faithfulness, said.relevance))
+        row = (run, judge, plane.clock().isoformat(timespec="seconds"), *grades)
         with _database() as found:
             found.execute("INSERT OR IGNORE INTO judged VALUES (?, ?, ?, ?, ?)", row)
         done += 1

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict
-
-from evals.datasets import Labelled
+from evals.datasets import Frozen, Labelled
 from evals.desk.stage import users, world
 from evals.rows import Row
 from evals.suites import Item, Setting
@@ -26,10 +24,9 @@ ASKED = {SENIOR_ADJUSTER.name: "arbiter", "ask_human": "human"}
 CHOICES = ("pay", "review", "decline")
 
 
-class Settled(BaseModel):
+class Settled(Frozen):
     """What must come of the verdicts; `status` is `asks` where somebody is asked first."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     choice: str
     by: str
     asks: str

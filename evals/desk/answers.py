@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 from evals.datasets import Question
 from evals.desk.data import DOCUMENTS
@@ -26,9 +25,7 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     case: Question = item.data
     known = sections(DOCUMENTS)
     async with world(setting.folder):
-        started = time.perf_counter()
         played = await play(domain(), setting.graph or GRAPH, users()["sam"], Request(case.question))
-        seconds = time.perf_counter() - started
         answer = str(played.outcome.get("answer", "")) if played.status == "completed" else ""
         cited = list(dict.fromkeys(each["source"] for each in played.outcome.get("evidence", ())))
         sources = [{"source": name, "text": known[name]} for name in cited if name in known]
@@ -59,7 +56,5 @@ async def evaluate(item: Item, setting: Setting) -> Row:
             "status": played.status,
             "unborne": unborne(body, texts) if answer else [],
         },
-        run=played.run,
-        seconds=seconds,
         **played.used,
     )

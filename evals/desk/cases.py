@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -32,13 +31,8 @@ from nodes.desk.front_door import FRONT_DOOR
 from nodes.desk.results import Assessment, ClaimDecision, ClaimFacts, CoverageVerdict
 
 TABLES = (
-    "desk_customers",
-    "desk_claims",
-    "desk_payments",
-    "desk_notes",
-    "desk_letters",
-    "desk_invoices",
-)
+    "desk_customers", "desk_claims", "desk_payments", "desk_notes", "desk_letters", "desk_invoices",
+)  # fmt: skip
 OWNED = (*TABLES, "desk_policies")
 OWNER = "customer_id"
 CONCLUDED = {step.__name__ for step in (ClaimFacts, CoverageVerdict, Assessment, ClaimDecision)}
@@ -72,13 +66,11 @@ async def evaluate(
         state = EndState(home / DATABASE, before)
         null = await asyncio.to_thread(_unmet, state, case)
         use_model(await oracle(case) if oracle else None)
-        started = time.perf_counter()
         try:
             answered = oracle and case.expected.status == [DONE]
             played = await _play(case, graph, CONFIRMS[users()[case.user].tenant] if answered else "")
         finally:
             use_model(None)
-        seconds = time.perf_counter() - started
         unmet = await asyncio.to_thread(_unmet, state, case)
         harm = await asyncio.to_thread(_harm, state, case, played)
         made = await asyncio.to_thread(state.found, Assertion(table="desk_claims", where={}, new=True))
@@ -104,8 +96,6 @@ async def evaluate(
             "answer": str(played.outcome.get("answer", "")),
             "reasons": list(played.outcome.get("reasons", ()))[:3],
         },
-        run=played.run,
-        seconds=seconds,
         **played.used,
     )
 

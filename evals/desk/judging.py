@@ -18,7 +18,7 @@ from evals.desk.probes import once
 from evals.desk.roles import JUDGE, PROMPTS, shown
 from evals.desk.stage import users, world
 from evals.end_state import EndState
-from evals.judge import Judged, Judgement, judge
+from evals.judge import Judgement, judge
 from evals.play import Played, play
 from evals.rows import home
 from evals.verification import sections
@@ -45,7 +45,7 @@ async def judged(
     *,
     user: str = "sam",
     customer: str | None = None,
-) -> Judged:
+) -> Judgement:
     """Have an answer judged where the stage is set: in a `world`.
 
     Args:
@@ -61,7 +61,7 @@ async def judged(
 
 async def judged_apart(
     question: str, answer: str, sources: Sequence[Mapping[str, str]], tenant: str
-) -> Judged:
+) -> Judgement:
     """Have an answer of a real run, in tokens, judged on a stage of its own, under its tenant's policies."""
     name = next((user.id for user in users().values() if user.tenant == tenant), "")
     if not name:
@@ -86,7 +86,7 @@ async def by_judge(
     if not answer or not able():
         return {}
     found = await judged(question, answer, sources, user=user, customer=about)
-    return {"faithfulness_judge": found.faithfulness, "relevance_judge": found.relevance}
+    return {f"{name}_judge": float(grade == "pass") for name, grade in found}
 
 
 async def by_judge_of_case(
@@ -128,7 +128,7 @@ class ModelJudge:
         async with world(home() / _FOLDER):
             graded = [await judged(question, answer, sources) for answer in (first, second)]
             said = await _ask(JUDGE, Request(shown(question, sources, first, second)), "sam")
-        one, two = ({"faithfulness": _word(g.faithfulness), "relevance": _word(g.relevance)} for g in graded)
+        one, two = (each.model_dump() for each in graded)
         preferred = {"a": "first", "b": "second"}.get(str(said.get("preferred")), "tie")
         return Opinion(one, two, preferred)  # type: ignore[arg-type]
 
@@ -141,14 +141,9 @@ def pairs(split: str) -> tuple[list[Pair], str]:
 
 async def _ask(agent: Agent, request: Request, user: str) -> Mapping[str, Any]:
     """The arguments of the first call that has the form of the agent's result, or nothing."""
-    played = await play(domain(), "adaptive", users()[user], request, compiled=_graph(agent))
+    played = await play(domain(), "adaptive", users()[user], request, compiled=once(agent))
     name = agent.returns.__name__ if agent.returns else ""
     return next((call["args"] for call in played.calls if call["name"] == name), {})
-
-
-@cache
-def _graph(agent: Agent) -> Any:
-    return once(agent)
 
 
 @cache
@@ -162,7 +157,3 @@ def _grader(rubric: Path, form: type[BaseModel]) -> Agent:
         returns=form,
         model="judge",
     )
-
-
-def _word(grade: float) -> str:
-    return "pass" if grade else "fail"

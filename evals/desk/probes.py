@@ -78,12 +78,13 @@ def front_door() -> Any:
     nodes = [*sorted(patterns), "deliver"]
     add(g, FRONT_DOOR.name, choose_node(FRONT_DOOR, {job.name: job for job in JOBS}), to=nodes)
     for name in nodes:
-        add(g, name, _nothing)
+        add(g, name, nothing)
         g.add_edge(name, END)
     g.add_edge(START, FRONT_DOOR.name)
     return g.compile(name="front_door")
 
 
+@cache
 def once(agent: Agent) -> Any:
     """A graph in which an agent's model is asked once, and nothing that it says is carried out."""
 
@@ -103,6 +104,7 @@ def _graph() -> Any:
     return StateGraph(RunState, context_schema=Context, input_schema=TaskInput)
 
 
-async def _nothing(state: RunState) -> dict[str, Any]:
+async def nothing(state: RunState) -> dict[str, Any]:
+    """Leave the state as it is."""
     del state
     return {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -62,7 +61,7 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         if isinstance(case, Utterance)
         else shown(case.question, case.sources, case.answer_a, case.answer_b)
     )
-    played, seconds = await asked(setting.folder, "adaptive", Request(text), compiled=_once(agent))
+    played = await asked(setting.folder, "adaptive", Request(text), compiled=once(agent))
     form = agent.returns or BaseModel
     given = [c["args"] for c in played.calls if c["name"] == form.__name__]
     name, wanted, rivals = _wanted(case)
@@ -81,8 +80,6 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         },
         expected={name: wanted},
         got=_got(played),
-        run=played.run,
-        seconds=seconds,
         **played.used,
     )
 
@@ -110,8 +107,6 @@ async def _worked(item: Item, setting: Setting) -> Row:
         scores=scores,
         expected=done.expected,
         got=_got(done.played),
-        run=done.played.run,
-        seconds=done.seconds,
         **done.played.used,
     )
 
@@ -131,11 +126,6 @@ def _wanted(case: Utterance | Pair) -> tuple[str, str, dict[str, str]]:
 def sampled(case: str, one_in: int) -> bool:
     """Whether a case belongs to a fixed sample of a large set."""
     return int(hashlib.sha256(case.encode()).hexdigest(), 16) % one_in == 0
-
-
-@cache
-def _once(agent: Agent) -> Any:
-    return once(agent)
 
 
 def shown(question: str, sources: Sequence[Mapping[str, str]], first: str, second: str) -> str:

@@ -20,7 +20,7 @@ DESCRIBED = {job: " ".join(texts) for job, texts in EXAMPLES.texts.items()}
 async def evaluate(item: Item, setting: Setting) -> Row:
     """Let the front door choose, and hold the choice against intent and pattern."""
     case: Utterance = item.data
-    played, seconds = await asked(setting.folder, "adaptive", Request(case.text), compiled=front_door())
+    played = await asked(setting.folder, "adaptive", Request(case.text), compiled=front_door())
     choice = played.state.get("results", {}).get(FRONT_DOOR.name, {})
     job, pattern = choice.get("job", ""), choice.get("to", "")
     told = played.calls[0]["args"] if played.calls else {}
@@ -43,8 +43,6 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         scores=scores,
         expected={"intent": case.intent, "pattern": case.pattern},
         got={"intent": job, "pattern": pattern, "faults": played.state.get("faults", [])},
-        run=played.run,
-        seconds=seconds,
         **played.used,
     )
 

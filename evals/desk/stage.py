@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -94,20 +93,15 @@ async def world(folder: Path, given: Sequence[Mapping[str, Any]] = ()) -> AsyncI
                 os.environ[name] = value
 
 
-async def asked(folder: Path, graph: str, request: Request, *, compiled: Any = None) -> tuple[Played, float]:
+async def asked(folder: Path, graph: str, request: Request, *, compiled: Any = None) -> Played:
     """Put a request to the desk as the customer agent sam, on a stage of its own.
 
     Args:
         folder: Where `prepare` was.
         compiled: A graph that runs under `graph`'s contract instead of it.
-
-    Returns:
-        What became of it, and in how many seconds.
     """
     async with world(folder):
-        started = time.perf_counter()
-        played = await play(domain(), graph, users()["sam"], request, compiled=compiled)
-        return played, time.perf_counter() - started
+        return await play(domain(), graph, users()["sam"], request, compiled=compiled)
 
 
 def _new_home() -> Path:

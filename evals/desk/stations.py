@@ -11,6 +11,7 @@ from typing import Any
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send
 
+from evals.desk.probes import nothing
 from graphs.desk.supervisor import casework
 from graphs.domain import domain
 from nodes.desk import agents, assessment, drafting, investigation, management
@@ -83,11 +84,6 @@ def placed(name: str) -> Any:
     g: Any = StateGraph(built.state_schema, input_schema=TaskInput, context_schema=Context)
     g.add_node(GIVEN, give)
     for other, spec in built.nodes.items():
-        g.add_node(other, spec.runnable if other == node else _nothing)
+        g.add_node(other, spec.runnable if other == node else nothing)
     g.add_edge(START, GIVEN)
     return g.compile(name=station.agent.name)
-
-
-async def _nothing(state: RunState) -> dict[str, Any]:
-    del state
-    return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +48,6 @@ class Work:
     case: ToolCase
     agent: Agent
     played: Played
-    seconds: float
     proposed: Proposed
     masked: Proposed
     ways: Sequence[Sequence[Call]]
@@ -86,11 +84,9 @@ async def work(case: ToolCase, folder: Path) -> Work:
         earlier, told = await turn_before(case)
         request = Request(told, customer=case.customer_id if case.verified else None)
         graph = Resumed(alone(case.role), earlier) if earlier else alone(case.role)
-        started = time.perf_counter()
         played = await play(
             domain(), contract, users()["sam"], request, [YES] * LONGEST, users(), compiled=graph
         )
-        seconds = time.perf_counter() - started
         final = agent.returns.__name__ if agent.returns else ""
         calls = [(c["name"], c["args"]) for c in played.calls]
         proposed = [call for call in calls if call[0] != final]
@@ -102,7 +98,7 @@ async def work(case: ToolCase, folder: Path) -> Work:
             for rule, calls in guesses(case, agent).items()
         }
     answers = [call for call in calls if call[0] == final]
-    return Work(case, agent, played, seconds, proposed, masked, ways, banned, answers, guess)
+    return Work(case, agent, played, proposed, masked, ways, banned, answers, guess)
 
 
 async def evaluate(item: Item, setting: Setting) -> Row:
@@ -120,8 +116,6 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         scores=scores,
         expected=done.expected,
         got={"calls": [[name, dict(args)] for name, args in done.proposed], "status": done.played.status},
-        run=done.played.run,
-        seconds=done.seconds,
         **done.played.used,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -59,10 +58,8 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     letters = [Document(name=letter.name, parts=(letter,))] if case.letter else []
     request = Request(case.request, letters, case.customer_id)
     async with world(setting.folder, case.records):
-        started = time.perf_counter()
         FOUND.set(case.state)
         played = await play(domain(), station.graph, users()[case.user], request, compiled=placed(case.agent))
-        seconds = time.perf_counter() - started
     final = station.says or (station.agent.returns.__name__ if station.agent.returns else "")
     answers = [call["args"] for call in played.calls if call["name"] == final]
     called = [(call["name"], call["args"]) for call in played.calls if call["name"] != final]
@@ -99,8 +96,6 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         scores=scores,
         expected={"fields": case.expected, "calls": case.calls, "contradicts": case.contradicts},
         got={"said": said, "calls": [list(one) for one in called], "objected": objected},
-        run=played.run,
-        seconds=seconds,
         **played.used,
     )
 

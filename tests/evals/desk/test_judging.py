@@ -51,8 +51,8 @@ async def test_one_answer_is_judged_by_itself(folder, judge):
     good = await grade(folder, "Damage by a marten is paid up to 3,000 EUR.")
     bad = await grade(folder, "Up to 9,000 EUR.")
 
-    assert (good.faithfulness, good.relevance) == (1.0, 1.0)
-    assert (bad.faithfulness, bad.relevance) == (0.0, 0.0)
+    assert (good.faithfulness, good.relevance) == ("pass", "pass")
+    assert (bad.faithfulness, bad.relevance) == ("fail", "fail")
     assert "[motor 2.3] Damage by martens" in said(judge[0])
     assert "faithful if every statement" in judge[0]["messages"][0]["content"]
 
@@ -69,7 +69,7 @@ async def test_a_judge_that_says_nothing_valid_has_failed_both(folder, monkeypat
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         judged = await grade(folder, "Up to 3,000 EUR for a marten.")
 
-    assert (judged.faithfulness, judged.relevance) == (0.0, 0.0)
+    assert (judged.faithfulness, judged.relevance) == ("fail", "fail")
 
 
 def test_the_offline_model_is_no_judge(monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +64,6 @@ async def _diary() -> set[str]:
 
 async def _evaluate(item: Item, setting: Setting) -> Row:
     case: Case = item.data
-    started = time.perf_counter()
     with _home():
         await domain().prepare()
         before = await _diary()
@@ -85,8 +83,6 @@ async def _evaluate(item: Item, setting: Setting) -> Row:
         scores=scores,
         expected=expected,
         got=got,
-        run=played.run,
-        seconds=time.perf_counter() - started,
         **played.used,
     )
 
