@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cli.people import As
+from cli.people import As, within
 from cli.run import RunId, go_on
-from cli.terminal import Json, console, finish
+from cli.terminal import Json, console
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -20,29 +20,25 @@ def again(run_id: RunId, user: As = None, json: Json = False) -> None:
     ended, and what it changed must have been taken back, so that nothing is done twice.
     """
 
-    async def work() -> int:
-        from cli.session import session
+    async def work(opened: Session) -> int:
         from governance.errors import InvalidInput
         from governance.events import AGAIN, Event, EventSeen
         from nodes.admission import Request
 
-        async with session(user) as opened:
-            first = await opened.record(run_id)
-            await _check(opened, first)
-            run, said = first.run, str(first.input["messages"][0]["content"])
-            # As it was masked and marked; whose it is, is told anew from the same verification.
-            request = Request(said.partition("\n")[2], customer=run.subject, vouched=run.verified)
-            try:  # once only, or a third run would not know what the second one did
-                record = await opened.start(
-                    run.graph, request, event=Event(AGAIN, run.user.tenant, "", run.id)
-                )
-            except EventSeen as seen:
-                msg = f"{run.id} was run again already, as {seen.run}; run that one again"
-                raise InvalidInput(msg) from seen
-            console(error=json).print(f"run {record.run.id}")
-            return await go_on(opened, record, json=json)
+        first = await opened.record(run_id)
+        await _check(opened, first)
+        run, said = first.run, str(first.input["messages"][0]["content"])
+        # As it was masked and marked; whose it is, is told anew from the same verification.
+        request = Request(said.partition("\n")[2], customer=run.subject, vouched=run.verified)
+        try:  # once only, or a third run would not know what the second one did
+            record = await opened.start(run.graph, request, event=Event(AGAIN, run.user.tenant, "", run.id))
+        except EventSeen as seen:
+            msg = f"{run.id} was run again already, as {seen.run}; run that one again"
+            raise InvalidInput(msg) from seen
+        console(error=json).print(f"run {record.run.id}")
+        return await go_on(opened, record, json=json)
 
-    finish(work())
+    within(work, user)
 
 
 async def _check(opened: Session, first: Record) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import As
+from cli.people import As, within
 from cli.terminal import Exit, Json, complain, console, dump, finish, say, typed
 
 if TYPE_CHECKING:
@@ -22,23 +22,20 @@ Goes = Annotated[
 def listing(user: As = None, json: Json = False) -> None:
     """List what waits for a person in your tenant, oldest first."""
 
-    async def work() -> int:
-        from cli.session import session
-
-        async with session(user) as opened:
-            asked = await opened.plane.pending(opened.user.tenant)
-            pending = [approval for approval in asked if opened.may_read(approval.requester)]
-            if json:
-                grounds = [(await opened.plane.grounds(approval)).to_json() for approval in pending]
-                dump([_form(a) | {"grounds": g} for a, g in zip(pending, grounds, strict=True)])
-                return Exit.COMPLETED
-            for approval in pending:
-                await ask(opened, approval)
-            if not pending:
-                say("Nothing waits for a person.")
+    async def work(opened: Session) -> int:
+        asked = await opened.plane.pending(opened.user.tenant)
+        pending = [approval for approval in asked if opened.may_read(approval.requester)]
+        if json:
+            grounds = [(await opened.plane.grounds(approval)).to_json() for approval in pending]
+            dump([_form(a) | {"grounds": g} for a, g in zip(pending, grounds, strict=True)])
+            return Exit.COMPLETED
+        for approval in pending:
+            await ask(opened, approval)
+        if not pending:
+            say("Nothing waits for a person.")
         return Exit.COMPLETED
 
-    finish(work())
+    within(work, user)
 
 
 async def ask(opened: Session, approval: Approval, *, whole: bool = False) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.people import AUDIT, OPERATION, AsAuditor, AsOperator
+from cli.people import AUDIT, OPERATION, AsAuditor, AsOperator, within
 from cli.terminal import Exit, Json, dump, finish, mark, say, styled
 
 if TYPE_CHECKING:
@@ -58,12 +57,11 @@ def show(
     Takes an auditor's key.
     """
 
-    async def work() -> int:
+    async def work(opened: Session) -> int:
         import asyncio
 
-        async with allowed(user, AUDIT, "read_audit") as opened:
-            asked = {"run": run, "kind": kind, "tenant": opened.user.tenant}
-            found = await asyncio.to_thread(lambda: list(opened.plane.audit.entries(**asked, since=since)))
+        asked = {"run": run, "kind": kind, "tenant": opened.user.tenant}
+        found = await asyncio.to_thread(lambda: list(opened.plane.audit.entries(**asked, since=since)))
         if json:
             dump(found)
             return Exit.COMPLETED
@@ -74,7 +72,7 @@ def show(
             say("{:>5}  {}  {:<18} {:<16} {:<16} {:<8}".format(*line) + f" {policies}")
         return Exit.COMPLETED
 
-    finish(work())
+    within(work, user, AUDIT, needs="read_audit")
 
 
 @app.command("export")
@@ -88,20 +86,17 @@ def export(
     Takes an auditor's key.
     """
 
-    async def work() -> int:
+    async def work(opened: Session) -> None:
         import asyncio
 
-        async with allowed(user, AUDIT, "read_audit") as opened:
+        def write() -> None:
+            lines = opened.plane.audit.export(run=run, tenant=opened.user.tenant)
+            with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
+                file.writelines(f"{line}\n" for line in lines)
 
-            def write() -> None:
-                lines = opened.plane.audit.export(run=run, tenant=opened.user.tenant)
-                with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as file:
-                    file.writelines(f"{line}\n" for line in lines)
+        await asyncio.to_thread(write)
 
-            await asyncio.to_thread(write)
-        return Exit.COMPLETED
-
-    finish(work())
+    within(work, user, AUDIT, needs="read_audit")
 
 
 @app.command("seal")
@@ -115,21 +110,19 @@ def seal(
     once they were kept for long enough. Takes an operator's key.
     """
 
-    async def work() -> int:
+    async def work(opened: Session) -> None:
         import asyncio
 
         from governance import retention
 
-        async with allowed(user, OPERATION, "retire_audit") as opened:
-            given = (before.replace(tzinfo=UTC), opened.plane.limits, opened.settings.home / "audit")
-            made = await asyncio.to_thread(retention.seal, opened.plane.audit, opened.user, *given)
+        given = (before.replace(tzinfo=UTC), opened.plane.limits, opened.settings.home / "audit")
+        made = await asyncio.to_thread(retention.seal, opened.plane.audit, opened.user, *given)
         if made:
             say(f"Exported to {retention.file_of(given[-1], made)}; kept here until {made.until[:10]} too.")
         else:
             say("Nothing to do: everything from before is sealed.")
-        return Exit.COMPLETED
 
-    finish(work())
+    within(work, user, OPERATION, needs="retire_audit")
 
 
 @app.command("drop")
@@ -142,20 +135,19 @@ def drop(
     One operator proposes it, and another one confirms. Times and legal holds are in limits.toml.
     """
 
-    async def work() -> int:
+    async def work(opened: Session) -> int:
         import asyncio
 
         from governance import retention
 
-        async with allowed(user, OPERATION, "retire_audit") as opened:
-            plane, who, number = opened.plane, opened.user, confirm
-            given = (plane.clock(), plane.limits, opened.settings.home / "audit")
-            if number:
-                by = (await plane.store.read(lambda tx: retention.proposal(tx, confirm)))[0]
-                await plane.permit(who, "retire_audit", tenant=who.tenant, owner=by)
-                found = await asyncio.to_thread(retention.drop, plane.audit, who, number, *given)
-            else:
-                number, found = await asyncio.to_thread(retention.propose, plane.audit, who, *given)
+        plane, who, number = opened.plane, opened.user, confirm
+        given = (plane.clock(), plane.limits, opened.settings.home / "audit")
+        if number:
+            by = (await plane.store.read(lambda tx: retention.proposal(tx, confirm)))[0]
+            await plane.permit(who, "retire_audit", tenant=who.tenant, owner=by)
+            found = await asyncio.to_thread(retention.drop, plane.audit, who, number, *given)
+        else:
+            number, found = await asyncio.to_thread(retention.propose, plane.audit, who, *given)
         for each in found:
             say(f"{'Dropped' if confirm else 'To be dropped'}: {retention.file_of(given[-1], each)}")
         if not found:
@@ -165,17 +157,7 @@ def drop(
             return Exit.WAITING
         return Exit.COMPLETED
 
-    finish(work())
-
-
-@asynccontextmanager
-async def allowed(user: str | None, about: str, action: str) -> AsyncIterator[Session]:
-    """Open a session of somebody whom policy lets do that with the log; others get `Denied`."""
-    from cli.session import session
-
-    async with session(user, about) as opened:
-        await opened.plane.permit(opened.user, action, tenant=opened.user.tenant)
-        yield opened
+    within(work, user, OPERATION, needs="retire_audit")
 
 
 def read_verdict() -> Verdict:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import OPERATION, WORK, acting
-from cli.terminal import Exit, Json, dump, finish, say
+from cli.people import OPERATION, WORK, acting, within
+from cli.terminal import Exit, Json, dump, say
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from cli.session import Session
 
 BAR_WIDTH = 30
 
@@ -27,15 +29,12 @@ def budget(
     By run, by agent, by model and tool. A tenant's takes an operator's key.
     """
 
-    async def work() -> int:
-        from cli.session import session
-
-        async with session(user, WORK if run_id else OPERATION) as opened:
-            if run_id:
-                await opened.record(run_id)
-            else:
-                await opened.plane.permit(opened.user, "read_budget", tenant=opened.user.tenant)
-            spent = await opened.plane.spent(opened.user.tenant, run_id)
+    async def work(opened: Session) -> int:
+        if run_id:
+            await opened.record(run_id)
+        else:
+            await opened.plane.permit(opened.user, "read_budget", tenant=opened.user.tenant)
+        spent = await opened.plane.spent(opened.user.tenant, run_id)
         if json:
             dump(spent)
             return Exit.COMPLETED
@@ -48,7 +47,7 @@ def budget(
             say(line)
         return Exit.COMPLETED
 
-    finish(work())
+    within(work, user, WORK if run_id else OPERATION)
 
 
 def _purse(units: dict[str, Any]) -> Table:

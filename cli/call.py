@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import As
-from cli.terminal import Json, console, finish
+from cli.people import As, within
+from cli.terminal import Json, console
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -31,20 +31,18 @@ def call(
     It is cleared, budgeted and logged like an agent's call.
     """
 
-    async def work() -> int:
+    async def work(opened: Session) -> int:
         from cli.run import go_on
-        from cli.session import session
         from nodes.admission import Request
 
-        async with session(user) as opened:
-            await opened.application.prepare()
-            found, request = opened.application.tools[tool], Request("", (), customer, vouched)
-            args = _arguments(values or [])
-            run = await opened.application.admission.admit_call(opened.user, found.name, args, request)
-            console(error=json).print(f"run {run.id}")
-            return await go_on(opened, await opened.record(run.id), json=json)
+        await opened.application.prepare()
+        found, request = opened.application.tools[tool], Request("", (), customer, vouched)
+        args = _arguments(values or [])
+        run = await opened.application.admission.admit_call(opened.user, found.name, args, request)
+        console(error=json).print(f"run {run.id}")
+        return await go_on(opened, await opened.record(run.id), json=json)
 
-    finish(work())
+    within(work, user)
 
 
 async def carry_on(opened: Session, record: Record) -> Record:

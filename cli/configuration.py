@@ -15,8 +15,7 @@ async def approve(user: str | None) -> int:
     from cli.session import session
     from governance import manifest
 
-    async with session(user, OPERATION) as opened:
-        await opened.plane.permit(opened.user, "approve_configuration", tenant=opened.user.tenant)
+    async with session(user, OPERATION, "approve_configuration") as opened:
         home, plane = opened.settings.home, opened.plane
         now = await asyncio.to_thread(manifest.read_manifest, home)
         await plane.store.transact(

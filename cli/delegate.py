@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.people import As
-from cli.terminal import Exit, finish, say
+from cli.people import As, within
+from cli.terminal import say
+
+if TYPE_CHECKING:
+    from cli.session import Session
 
 
 def delegate(
@@ -26,22 +29,19 @@ def delegate(
     or you, have asked for.
     """
 
-    async def work() -> int:
-        from cli.session import session
+    async def work(opened: Session) -> None:
         from governance.errors import InvalidInput
         from governance.identity import read_users
         from governance.policy import POLICIES
 
         end = until.replace(tzinfo=until.tzinfo or UTC)
-        async with session(user) as opened:
-            giver, known = opened.user, read_users([POLICIES])
-            if receiver not in known or known[receiver].tenant != giver.tenant:
-                msg = f"there is no {receiver} in {giver.tenant}; name a user of your own tenant"
-                raise InvalidInput(msg)
-            await opened.plane.delegate(giver, receiver, roles=roles, until=end)
-            over = end <= opened.plane.clock()
+        giver, known = opened.user, read_users([POLICIES])
+        if receiver not in known or known[receiver].tenant != giver.tenant:
+            msg = f"there is no {receiver} in {giver.tenant}; name a user of your own tenant"
+            raise InvalidInput(msg)
+        await opened.plane.delegate(giver, receiver, roles=roles, until=end)
+        over = end <= opened.plane.clock()
         may = "no longer answers" if over else f"may answer until {end:%Y-%m-%d %H:%M} UTC"
         say(f"{receiver} {may} with {' and '.join(sorted(roles))} in place of {giver.id}.")
-        return Exit.COMPLETED
 
-    finish(work())
+    within(work, user)

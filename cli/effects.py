@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import As
-from cli.terminal import Exit, Json, dump, euros, finish, say
+from cli.people import As, within
+from cli.terminal import Exit, Json, dump, euros, say
 from cli.undo import undo
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from cli.session import Session
     from governance.effects import Recorded
 
 app = typer.Typer(
@@ -38,24 +39,20 @@ def listing(
     Effects in doubt, and what could not be undone.
     """
 
-    async def work() -> int:
-        from cli.session import session
+    async def work(opened: Session) -> None:
+        if run_id:
+            await opened.record(run_id)
+            tools = opened.application.tools
+            found = [e for e in await opened.plane.effects(run_id) if tools[e.action].writes]
+        else:
+            waiting = await opened.plane.unsettled(opened.user.tenant)
+            found = [effect for effect in waiting if opened.may_read(effect.owner)]
+        if json:
+            dump([_form(effect) for effect in found])
+        else:
+            say(_table(found) if found else "Nothing is in doubt.")
 
-        async with session(user) as opened:
-            if run_id:
-                await opened.record(run_id)
-                tools = opened.application.tools
-                found = [e for e in await opened.plane.effects(run_id) if tools[e.action].writes]
-            else:
-                waiting = await opened.plane.unsettled(opened.user.tenant)
-                found = [effect for effect in waiting if opened.may_read(effect.owner)]
-            if json:
-                dump([_form(effect) for effect in found])
-            else:
-                say(_table(found) if found else "Nothing is in doubt.")
-        return Exit.COMPLETED
-
-    finish(work())
+    within(work, user)
 
 
 @app.command()
@@ -65,31 +62,27 @@ def show(key: Key, user: As = None, json: Json = False) -> None:
     With the arguments that it was called with.
     """
 
-    async def work() -> int:
-        from cli.session import session
+    async def work(opened: Session) -> None:
+        effect = await opened.plane.effect(key)
+        await opened.record(effect.run)
+        tool = opened.application.tools[effect.action]
+        told = _form(effect) | {
+            "args": await opened.plane.args_of(effect),
+            "undone_by": tool.undo,
+            "window_minutes": tool.window.total_seconds() // 60 if tool.window else None,
+            "settled_by": tool.settled_by.name if tool.settled_by else "a person",
+        }
+        if json:
+            dump(told)
+        else:
+            from rich.table import Table
 
-        async with session(user) as opened:
-            effect = await opened.plane.effect(key)
-            await opened.record(effect.run)
-            tool = opened.application.tools[effect.action]
-            told = _form(effect) | {
-                "args": await opened.plane.args_of(effect),
-                "undone_by": tool.undo,
-                "window_minutes": tool.window.total_seconds() // 60 if tool.window else None,
-                "settled_by": tool.settled_by.name if tool.settled_by else "a person",
-            }
-            if json:
-                dump(told)
-            else:
-                from rich.table import Table
+            table = Table.grid(padding=(0, 2))
+            for name, value in euros({k: v for k, v in told.items() if v is not None}).items():
+                table.add_row(name, value)
+            say(table)
 
-                table = Table.grid(padding=(0, 2))
-                for name, value in euros({k: v for k, v in told.items() if v is not None}).items():
-                    table.add_row(name, value)
-                say(table)
-        return Exit.COMPLETED
-
-    finish(work())
+    within(work, user)
 
 
 @app.command()
@@ -108,26 +101,23 @@ def settle(
     After that `resume RUN` goes on, doing nothing twice.
     """
 
-    async def work() -> int:
-        from cli.session import session
+    async def work(opened: Session) -> None:
         from governance.errors import InvalidInput
         from tools.doubt import settle_by_hand
 
-        async with session(user) as opened:
-            if happened and result is None:
-                msg = "say what came of it: --result '{…}', as `tower effects show` has it for a like one"
-                raise InvalidInput(msg)
-            effect = await opened.plane.effect(key)
-            tool = opened.application.tools[effect.action]
-            said = result if happened else None
-            settled = await settle_by_hand(tool, key, opened.user, result=said, reason=reason)
-            if json:
-                dump(_form(settled))
-            else:
-                say(f"{settled.action} is {settled.state}. Go on with: tower resume {settled.run}")
-        return Exit.COMPLETED
+        if happened and result is None:
+            msg = "say what came of it: --result '{…}', as `tower effects show` has it for a like one"
+            raise InvalidInput(msg)
+        effect = await opened.plane.effect(key)
+        tool = opened.application.tools[effect.action]
+        said = result if happened else None
+        settled = await settle_by_hand(tool, key, opened.user, result=said, reason=reason)
+        if json:
+            dump(_form(settled))
+        else:
+            say(f"{settled.action} is {settled.state}. Go on with: tower resume {settled.run}")
 
-    finish(work())
+    within(work, user)
 
 
 @app.command()
@@ -137,22 +127,19 @@ def breakers(user: As = None, json: Json = False) -> None:
     And which of them are left alone for a while.
     """
 
-    async def work() -> int:
-        from cli.session import session
-
-        async with session(user) as opened:
-            found = await opened.plane.breakers()
-            if json:
-                dump([{"name": b.name, "failures": b.failures, "opened": b.opened} for b in found])
-                return Exit.COMPLETED
-            for breaker in found:
-                since = f"open since {breaker.opened:%Y-%m-%d %H:%M:%S} UTC" if breaker.opened else "closed"
-                say(f"{breaker.name}  {breaker.failures} failures in a row, {since}")
-            if not found:
-                say("All models, tools and agents are well.")
+    async def work(opened: Session) -> int:
+        found = await opened.plane.breakers()
+        if json:
+            dump([{"name": b.name, "failures": b.failures, "opened": b.opened} for b in found])
+            return Exit.COMPLETED
+        for breaker in found:
+            since = f"open since {breaker.opened:%Y-%m-%d %H:%M:%S} UTC" if breaker.opened else "closed"
+            say(f"{breaker.name}  {breaker.failures} failures in a row, {since}")
+        if not found:
+            say("All models, tools and agents are well.")
         return Exit.COMPLETED
 
-    finish(work())
+    within(work, user)
 
 
 def _form(effect: Recorded) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import As
-from cli.terminal import Exit, Json, dump, finish, say, styled, typed
+from cli.people import As, within
+from cli.terminal import Exit, Json, dump, say, styled, typed
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -70,21 +70,17 @@ def drift(
         _simulate(limits, json=json)
         return
 
-    async def work() -> int:
+    async def work(opened: Session) -> int:
         import asyncio
         from dataclasses import asdict
 
-        from cli.session import session
         from evals.drift import check
 
-        async with session(user) as opened:
-            tenant = opened.user.tenant
-            await opened.plane.permit(opened.user, "read_audit", tenant=tenant, owner="")
-            seen = await asyncio.to_thread(_observed, opened)
-            off = {"canary": await asyncio.to_thread(_add_canary, seen, canary)}
-            start = since or seen.deployed
-            asked = await _judged(opened, seen, start, limits) if judge else ""
-            off["judge"] = _add_judge(seen)
+        seen = await asyncio.to_thread(_observed, opened)
+        off = {"canary": await asyncio.to_thread(_add_canary, seen, canary)}
+        start = since or seen.deployed
+        asked = await _judged(opened, seen, start, limits) if judge else ""
+        off["judge"] = _add_judge(seen)
         signals, off = check(seen, limits, start), {name: why for name, why in off.items() if why}
         alarms = [asdict(s) for s in signals if s.alarm]
         if json:
@@ -99,7 +95,7 @@ def drift(
             await asyncio.to_thread(_post, webhook, {"since": start, "alarms": alarms})
         return Exit.FAILED if alarms else Exit.COMPLETED
 
-    finish(work())
+    within(work, user, needs="read_audit")
 
 
 def _observed(opened: Session) -> Observed:

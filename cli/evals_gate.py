@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,13 +39,14 @@ def gate(
     """
 
     async def work() -> int:
+        from cli.session import session
         from evals.baselines import accept as take
         from evals.signoff import sign, signed
 
         # A public set, a suite by itself or some cases may have been run since.
         found, folder = release_of(experiment, suite or ()), baselines()
         if accept:
-            async with answering(user) as opened:
+            async with session(user, needs=ANSWERS) as opened:
                 taken = take(found, folder, by=opened.user.id, why=accept, suites=suite or ())
                 await _log(
                     opened, "baseline_accepted", {"experiment": found.id, "why": accept, "suites": taken}
@@ -55,7 +54,7 @@ def gate(
             say(f"{', '.join(taken)} of {found.id} are the baseline now: commit {folder}")
         verdict = judged(found, suite or [])
         if sign_off:
-            async with answering(user) as opened:
+            async with session(user, needs=ANSWERS) as opened:
                 at = opened.plane.clock().isoformat(timespec="seconds")
                 sign(verdict, folder, by=opened.user.id, why=sign_off, at=at)
                 await _log(
@@ -69,20 +68,6 @@ def gate(
         return _exit(verdict, signature)
 
     finish(work())
-
-
-@asynccontextmanager
-async def answering(user: str | None) -> AsyncIterator[Session]:
-    """Open a session of somebody who may answer for a release.
-
-    Raises:
-        Denied: They may not.
-    """
-    from cli.session import session
-
-    async with session(user) as opened:
-        await opened.plane.permit(opened.user, ANSWERS, tenant=opened.user.tenant)
-        yield opened
 
 
 async def _log(opened: Session, kind: str, body: dict[str, Any]) -> None:

@@ -125,7 +125,8 @@ def topology(
     """
 
     async def work() -> int:
-        from cli.evals_gate import answering
+        from cli.evals_gate import ANSWERS
+        from cli.session import session
         from evals.feedback import by_models, jobs_of
         from evals.feedback import feed as record
         from evals.standing import UNKNOWN, not_worth_it, standings
@@ -134,7 +135,7 @@ def topology(
         rows = by_models(row for e in found for row in e.rows)
         made = standings(rows, _ladder(), jobs_of(rows))
         if feed:
-            async with answering(user) as opened:
+            async with session(user, needs=ANSWERS) as opened:
                 count = await record(opened.plane, opened.user, found)
             say(f"{count} results are among the front door's records now")
         if json:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import As
+from cli.people import As, within
 from cli.terminal import Exit, Json, dump, finish, say, styled
 
 if TYPE_CHECKING:
+    from cli.session import Session
     from evals.calibration import Calibration
     from evals.review import Question
 
@@ -26,18 +27,16 @@ def review(
     Answers are y, n, s (skip), q (quit), or t for the audit log of the run. Held-out cases aren't shown.
     """
 
-    async def work() -> int:
+    async def work(opened: Session) -> None:
         import asyncio
 
         from cli.evals_judgement import experiment_of, judged
-        from cli.session import session
         from evals.review import Label, keep, labels, questions
         from evals.rows import home
         from evals.suites import bench
         from evals.traces import kept
 
-        async with session(user) as opened:
-            who, at = opened.user.id, opened.plane.clock().isoformat(timespec="seconds")
+        who, at = opened.user.id, opened.plane.clock().isoformat(timespec="seconds")
         if not agreement:
             found = experiment_of(experiment)
             open_ = questions(found, judged(found, []))
@@ -59,9 +58,8 @@ def review(
                 )  # fmt: skip
                 keep(label, home())
         _show_agreement(labels(home()))
-        return Exit.COMPLETED
 
-    finish(work())
+    within(work, user)
 
 
 def calibrate_judge(

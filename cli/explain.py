@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import As
-from cli.terminal import Exit, Json, dump, finish, say, styled
+from cli.people import As, within
+from cli.terminal import Exit, Json, dump, say, styled
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,11 +29,8 @@ def explain(
     Task graph, rule, the records as they were then, policy and climbs.
     """
 
-    async def work() -> int:
-        from cli.session import session
-
-        async with session(user) as opened:
-            found = await sections(opened, await opened.record(run_id))
+    async def work(opened: Session) -> int:
+        found = await sections(opened, await opened.record(run_id))
         if json:
             dump({"run": run_id} | {name: value for name, (value, _) in found.items()})
             return Exit.COMPLETED
@@ -41,7 +38,7 @@ def explain(
             say(*shown, "")
         return Exit.COMPLETED
 
-    finish(work())
+    within(work, user)
 
 
 Section = tuple[Any, list["RenderableType"]]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cli.people import AsAuditor
-from cli.terminal import Exit, Json, dump, finish, say, styled
+from cli.people import AUDIT, AsAuditor, within
+from cli.terminal import Exit, Json, dump, say, styled
+
+if TYPE_CHECKING:
+    from cli.session import Session
 
 LABELS = {
     "runs": "runs",
@@ -36,21 +39,19 @@ def metrics(user: AsAuditor = None, json: Json = False) -> None:
     Time, touch-points, failures, cost and autonomy.
     """
 
-    async def work() -> int:
+    async def work(opened: Session) -> int:
         import asyncio
         import time
 
-        from cli.audit import allowed, read_verdict
-        from cli.people import AUDIT
+        from cli.audit import read_verdict
         from governance.metrics import measure
 
-        async with allowed(user, AUDIT, "read_audit") as opened:
-            tenant, log = opened.user.tenant, opened.plane.audit
-            begun = time.perf_counter()
-            found = await asyncio.to_thread(lambda: measure(log.entries(tenant=tenant)))
-            verdict = await asyncio.to_thread(read_verdict)
-            found["audit_preparation_seconds"] = round(time.perf_counter() - begun, 3)
-            found["log_is_whole"] = verdict.whole
+        tenant, log = opened.user.tenant, opened.plane.audit
+        begun = time.perf_counter()
+        found = await asyncio.to_thread(lambda: measure(log.entries(tenant=tenant)))
+        verdict = await asyncio.to_thread(read_verdict)
+        found["audit_preparation_seconds"] = round(time.perf_counter() - begun, 3)
+        found["log_is_whole"] = verdict.whole
         if json:
             dump(found)
         else:
@@ -70,7 +71,7 @@ def metrics(user: AsAuditor = None, json: Json = False) -> None:
             say("" if verdict.whole else styled(("Not to be relied on: ", "bold red"), verdict.message))
         return Exit.COMPLETED if verdict.whole else Exit.FAILED
 
-    finish(work())
+    within(work, user, AUDIT, needs="read_audit")
 
 
 def _shown(value: Any) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 import governance
+from cli.terminal import finish
+
+if TYPE_CHECKING:
+    from cli.session import Session
 
 WORK, OPERATION, AUDIT = "work", "operation", "audit"
 """What commands are about: requests and their runs, the deployment, the log."""
@@ -46,3 +50,21 @@ def acting(about: str) -> Any:
 As = Annotated[str | None, acting(WORK)]
 AsOperator = Annotated[str | None, acting(OPERATION)]
 AsAuditor = Annotated[str | None, acting(AUDIT)]
+
+
+def within(
+    work: Callable[[Session], Awaitable[int | None]], user: str | None, about: str = WORK, needs: str = ""
+) -> NoReturn:
+    """Run a command's work in the session of who acts, and exit with its code: 0 unless it has another.
+
+    Args:
+        needs: What policy must let them do in their tenant.
+    """
+
+    async def run() -> int | None:
+        from cli.session import session
+
+        async with session(user, about, needs) as opened:
+            return await work(opened)
+
+    finish(run())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import As
-from cli.terminal import Exit, Json, Progress, complain, console, dump, exit_code, finish, say
+from cli.people import As, within
+from cli.terminal import Exit, Json, Progress, complain, console, dump, exit_code, say
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -39,20 +39,18 @@ def start(
 ) -> None:
     """Run a request: a letter, an e-mail, a PDF, a question in words."""
 
-    async def work() -> int:
+    async def work(opened: Session) -> int:
         from cli.intake import listed_customer, request_of
-        from cli.session import session
 
-        async with session(user) as opened:
-            last = (await opened.record(after)).run if after else None
-            known = customer or (last.subject if last else None)
-            whose, how = (known, vouched) if known else listed_customer(what) or (None, vouched)
-            if whose != known:
-                console(error=True).print(f"customer {whose}, as the inbox's manifest says ({how})")
-            request = await request_of(what, whose, how)
-            return await _start(opened, last.graph if last else graph, request, last, json=json)
+        last = (await opened.record(after)).run if after else None
+        known = customer or (last.subject if last else None)
+        whose, how = (known, vouched) if known else listed_customer(what) or (None, vouched)
+        if whose != known:
+            console(error=True).print(f"customer {whose}, as the inbox's manifest says ({how})")
+        request = await request_of(what, whose, how)
+        return await _start(opened, last.graph if last else graph, request, last, json=json)
 
-    finish(work())
+    within(work, user)
 
 
 def resume(run_id: RunId, user: As = None, json: Json = False) -> None:
@@ -61,13 +59,10 @@ def resume(run_id: RunId, user: As = None, json: Json = False) -> None:
     Whatever process it died in: it goes on from its last checkpoint.
     """
 
-    async def work() -> int:
-        from cli.session import session
+    async def work(opened: Session) -> int:
+        return await go_on(opened, await opened.record(run_id), json=json)
 
-        async with session(user) as opened:
-            return await go_on(opened, await opened.record(run_id), json=json)
-
-    finish(work())
+    within(work, user)
 
 
 def show(run_id: RunId, user: As = None, json: Json = False) -> None:
@@ -76,24 +71,21 @@ def show(run_id: RunId, user: As = None, json: Json = False) -> None:
     Each act with the policies that cleared or refused it, and how the run ended.
     """
 
-    async def work() -> int:
-        from cli.session import session
+    async def work(opened: Session) -> int:
+        record = await opened.record(run_id)
+        entries = await opened.entries(run_id)
+        if json:
+            dump(summary(record) | {"masked": masked(record), "entries": entries})
+            return Exit.COMPLETED
+        from cli.approvals import ask
+        from cli.timeline import heading, outcome, timeline
 
-        async with session(user) as opened:
-            record = await opened.record(run_id)
-            entries = await opened.entries(run_id)
-            if json:
-                dump(summary(record) | {"masked": masked(record), "entries": entries})
-                return Exit.COMPLETED
-            from cli.approvals import ask
-            from cli.timeline import heading, outcome, timeline
-
-            say(heading(record), "", timeline(entries), "", outcome(record, masked(record)))
-            for asked in await opened.pending(run_id):
-                await ask(opened, asked, whole=True)
+        say(heading(record), "", timeline(entries), "", outcome(record, masked(record)))
+        for asked in await opened.pending(run_id):
+            await ask(opened, asked, whole=True)
         return Exit.COMPLETED
 
-    finish(work())
+    within(work, user)
 
 
 async def _start(opened: Session, graph: str, request: Request, last: Run | None, *, json: bool) -> int:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.people import As
-from cli.terminal import Exit, Json, dump, finish, say
+from cli.people import As, within
+from cli.terminal import Json, dump, say
 
 if TYPE_CHECKING:
+    from cli.session import Session
     from governance.runs import Record
 
 State = Literal["admitted", "running", "waiting", "ended"]
@@ -29,20 +30,17 @@ def listing(
     if context.invoked_subcommand:
         return
 
-    async def work() -> int:
+    async def work(opened: Session) -> None:
         from cli.run import summary
-        from cli.session import session
 
-        async with session(user) as opened:
-            found = await opened.plane.runs(tenant=opened.user.tenant, state=state, limit=limit)
-            readable = [record for record in found if opened.may_read(record.run.user.id)]
-            if json:
-                dump([summary(record) for record in readable])
-            else:
-                _print_list(readable, await opened.plane.without_model())
-        return Exit.COMPLETED
+        found = await opened.plane.runs(tenant=opened.user.tenant, state=state, limit=limit)
+        readable = [record for record in found if opened.may_read(record.run.user.id)]
+        if json:
+            dump([summary(record) for record in readable])
+        else:
+            _print_list(readable, await opened.plane.without_model())
 
-    finish(work())
+    within(work, user)
 
 
 @app.command()
@@ -59,20 +57,17 @@ def cancel(
     What it did stands; `undo` takes it back.
     """
 
-    async def work() -> int:
+    async def work(opened: Session) -> None:
         from cli.run import summary
-        from cli.session import session
 
-        async with session(user) as opened:
-            await opened.record(run_id)
-            record = await opened.plane.cancel_run(opened.user, run_id, reason)
+        await opened.record(run_id)
+        record = await opened.plane.cancel_run(opened.user, run_id, reason)
         if json:
             dump(summary(record))
         else:
             say(f"{run_id} is cancelled. What it did stands: tower undo {run_id} takes it back.")
-        return Exit.COMPLETED
 
-    finish(work())
+    within(work, user)
 
 
 def _print_list(records: list[Record], without_model: list[str]) -> None:

@@ -103,13 +103,15 @@ class Session:
 
 
 @asynccontextmanager
-async def session(user_id: str | None = None, about: str = WORK) -> AsyncIterator[Session]:
+async def session(user_id: str | None = None, about: str = WORK, needs: str = "") -> AsyncIterator[Session]:
     """Open a session for a user whose key is at hand: TOWER_KEY, or the development key on this disk.
 
     Args:
         user_id: Without one it is whoever TOWER_KEY belongs to, or the default for what it is `about`.
+        needs: What policy must let them do in their tenant.
 
     Raises:
+        Denied: They may not.
         NotAuthenticated: There is no valid key, or it is another person's.
     """
     application = domain()  # first, since policies speak of its tools
@@ -119,6 +121,8 @@ async def session(user_id: str | None = None, about: str = WORK) -> AsyncIterato
         console(error=True).print(
             "TOWER_HOME can only be read: its log holds nothing of this look", style="dim"
         )
+    if needs:
+        await plane.permit(user, needs, tenant=user.tenant)
     yield Session(user, plane, application, settings)
 
 

@@ -128,15 +128,15 @@ def exit_code(status: str | None) -> Exit:
     return EXIT_OF.get(status, Exit.FAILED) if status else Exit.WAITING
 
 
-def finish(work: Coroutine[Any, Any, int]) -> NoReturn:
-    """Run a command's work and exit with its code; an interrupt from the keyboard is 130."""
+def finish(work: Coroutine[Any, Any, int | None]) -> NoReturn:
+    """Run a command's work and exit with its code, 0 unless it has one; an interrupt is 130."""
     import asyncio
 
     try:
         code = asyncio.run(work)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
-    raise typer.Exit(int(code))
+    raise typer.Exit(int(code or 0))
 
 
 def euros(args: Mapping[str, Any]) -> dict[str, str]:

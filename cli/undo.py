@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.people import As
-from cli.terminal import Exit, Json, dump, finish, say, styled
+from cli.people import As, within
+from cli.terminal import Exit, Json, dump, say, styled
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,14 +34,11 @@ def undo(
     give it does so by undoing.
     """
 
-    async def work() -> int:
-        from cli.session import session
+    async def work(opened: Session) -> int:
+        await opened.record(run_id)
+        return await take_back(opened, run_id, step, agrees=True, json=json)
 
-        async with session(user) as opened:
-            await opened.record(run_id)
-            return await take_back(opened, run_id, step, agrees=True, json=json)
-
-    finish(work())
+    within(work, user)
 
 
 async def take_back(
