@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.people import AUDIT, OPERATION, AsAuditor, AsOperator, within
-from cli.terminal import Exit, Json, dump, finish, mark, say, styled
+from cli.terminal import Exit, Json, finish, mark, say, styled, tell
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -34,11 +35,8 @@ def verify(json: Json = False) -> None:
         from dataclasses import asdict
 
         verdict = await asyncio.to_thread(read_verdict)
-        if json:
-            dump(asdict(verdict))
-        else:
-            at = "" if verdict.whole else f" (first broken entry: {verdict.broken}, {verdict.problem})"
-            say(styled(mark(verdict.whole), f" {verdict.message}{at}"))
+        at = "" if verdict.whole else f" (first broken entry: {verdict.broken}, {verdict.problem})"
+        tell(asdict(verdict), styled(mark(verdict.whole), f" {verdict.message}{at}"), json=json)
         return Exit.COMPLETED if verdict.whole else Exit.FAILED
 
     finish(work())
@@ -57,22 +55,20 @@ def show(
     Takes an auditor's key.
     """
 
-    async def work(opened: Session) -> int:
+    async def work(opened: Session) -> None:
         import asyncio
 
         asked = {"run": run, "kind": kind, "tenant": opened.user.tenant}
         found = await asyncio.to_thread(lambda: list(opened.plane.audit.entries(**asked, since=since)))
-        if json:
-            dump(found)
-            return Exit.COMPLETED
-        for e in found:
-            who = e.get("actor") or e.get("user_id") or "-"
-            line = (e["seq"], e["time"][:19], e["kind"], who, e.get("action", ""), e.get("decision", ""))
-            policies = ", ".join(e.get("policies", ()))
-            say("{:>5}  {}  {:<18} {:<16} {:<16} {:<8}".format(*line) + f" {policies}")
-        return Exit.COMPLETED
+        tell(found, *map(_line, found), json=json)
 
     within(work, user, AUDIT, needs="read_audit")
+
+
+def _line(e: Mapping[str, Any]) -> str:
+    who = e.get("actor") or e.get("user_id") or "-"
+    parts = (e["seq"], e["time"][:19], e["kind"], who, e.get("action", ""), e.get("decision", ""))
+    return "{:>5}  {}  {:<18} {:<16} {:<16} {:<8}".format(*parts) + f" {', '.join(e.get('policies', ()))}"
 
 
 @app.command("export")

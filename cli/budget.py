@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.people import OPERATION, WORK, acting, within
-from cli.terminal import Exit, Json, dump, say
+from cli.terminal import Json, table_of, tell
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,36 +29,23 @@ def budget(
     By run, by agent, by model and tool. A tenant's takes an operator's key.
     """
 
-    async def work(opened: Session) -> int:
+    async def work(opened: Session) -> None:
         if run_id:
             await opened.record(run_id)
         else:
             await opened.plane.permit(opened.user, "read_budget", tenant=opened.user.tenant)
         spent = await opened.plane.spent(opened.user.tenant, run_id)
-        if json:
-            dump(spent)
-            return Exit.COMPLETED
-        say(f"{spent['scope']}", _purse(spent["units"]), "")
-        for title in ("run", "agent", "user", "model", "tool"):
-            rows = spent[f"by_{title}"]
-            if rows:
-                say(_chart(title, rows), "")
-        for line in _times(spent.get("times", {})):
-            say(line)
-        return Exit.COMPLETED
+        charts = {title: spent[f"by_{title}"] for title in ("run", "agent", "user", "model", "tool")}
+        shown = [part for title, rows in charts.items() if rows for part in (_chart(title, rows), "")]
+        times = _times(spent.get("times", {}))
+        tell(spent, f"{spent['scope']}", _purse(spent["units"]), "", *shown, *times, json=json)
 
     within(work, user, WORK if run_id else OPERATION)
 
 
 def _purse(units: dict[str, Any]) -> Table:
     """What is used of each limit, as bars."""
-    from rich.table import Table
-
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("unit")
-    for name in ("spent", "reserved", "limit"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table = table_of("unit", ">spent", ">reserved", ">limit", "")
     for unit, row in units.items():
         limit = row["limit"]
         used = row["spent"] + row["reserved"]
@@ -70,15 +57,10 @@ def _purse(units: dict[str, Any]) -> Table:
 
 def _chart(title: str, rows: list[dict[str, Any]]) -> Table:
     """Who or what used most, by money where any was spent, else by tokens, else by calls."""
-    from rich.table import Table
-
     measure = next((u for u in ("micros", "tokens") if any(row[u] for row in rows)), "tool_calls")
     most = max(row[measure] for row in rows)
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column(title, min_width=24)
-    for name in ("calls", "tokens", "money"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table = table_of(title, ">calls", ">tokens", ">money", "")
+    table.columns[0].min_width = 24
     for row in rows:
         calls = row["model_calls"] + row["tool_calls"]
         money = _number("micros", row["micros"])

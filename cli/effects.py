@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.people import As, within
-from cli.terminal import Exit, Json, dump, euros, say
+from cli.terminal import Json, euros, table_of, tell
 from cli.undo import undo
 
 if TYPE_CHECKING:
@@ -47,10 +47,8 @@ def listing(
         else:
             waiting = await opened.plane.unsettled(opened.user.tenant)
             found = [effect for effect in waiting if opened.may_read(effect.owner)]
-        if json:
-            dump([_form(effect) for effect in found])
-        else:
-            say(_table(found) if found else "Nothing is in doubt.")
+        said = _table(found) if found else "Nothing is in doubt."
+        tell([_form(effect) for effect in found], said, json=json)
 
     within(work, user)
 
@@ -63,6 +61,8 @@ def show(key: Key, user: As = None, json: Json = False) -> None:
     """
 
     async def work(opened: Session) -> None:
+        from rich.table import Table
+
         effect = await opened.plane.effect(key)
         await opened.record(effect.run)
         tool = opened.application.tools[effect.action]
@@ -72,15 +72,10 @@ def show(key: Key, user: As = None, json: Json = False) -> None:
             "window_minutes": tool.window.total_seconds() // 60 if tool.window else None,
             "settled_by": tool.settled_by.name if tool.settled_by else "a person",
         }
-        if json:
-            dump(told)
-        else:
-            from rich.table import Table
-
-            table = Table.grid(padding=(0, 2))
-            for name, value in euros({k: v for k, v in told.items() if v is not None}).items():
-                table.add_row(name, value)
-            say(table)
+        table = Table.grid(padding=(0, 2))
+        for name, value in euros({k: v for k, v in told.items() if v is not None}).items():
+            table.add_row(name, value)
+        tell(told, table, json=json)
 
     within(work, user)
 
@@ -112,10 +107,8 @@ def settle(
         tool = opened.application.tools[effect.action]
         said = result if happened else None
         settled = await settle_by_hand(tool, key, opened.user, result=said, reason=reason)
-        if json:
-            dump(_form(settled))
-        else:
-            say(f"{settled.action} is {settled.state}. Go on with: tower resume {settled.run}")
+        done = f"{settled.action} is {settled.state}. Go on with: tower resume {settled.run}"
+        tell(_form(settled), done, json=json)
 
     within(work, user)
 
@@ -127,17 +120,14 @@ def breakers(user: As = None, json: Json = False) -> None:
     And which of them are left alone for a while.
     """
 
-    async def work(opened: Session) -> int:
+    async def work(opened: Session) -> None:
         found = await opened.plane.breakers()
-        if json:
-            dump([{"name": b.name, "failures": b.failures, "opened": b.opened} for b in found])
-            return Exit.COMPLETED
-        for breaker in found:
-            since = f"open since {breaker.opened:%Y-%m-%d %H:%M:%S} UTC" if breaker.opened else "closed"
-            say(f"{breaker.name}  {breaker.failures} failures in a row, {since}")
-        if not found:
-            say("All models, tools and agents are well.")
-        return Exit.COMPLETED
+        plain = [{"name": b.name, "failures": b.failures, "opened": b.opened} for b in found]
+        since = [f"open since {b.opened:%Y-%m-%d %H:%M:%S} UTC" if b.opened else "closed" for b in found]
+        lines = [
+            f"{b.name}  {b.failures} failures in a row, {how}" for b, how in zip(found, since, strict=True)
+        ]
+        tell(plain, *(lines or ["All models, tools and agents are well."]), json=json)
 
     within(work, user)
 
@@ -148,11 +138,7 @@ def _form(effect: Recorded) -> dict[str, Any]:
 
 
 def _table(found: list[Recorded]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("what", "by", "stands", "begun (UTC)", "key"):
-        table.add_column(name, overflow="fold")
+    table = table_of("what", "by", "stands", "begun (UTC)", "key")
     for effect in found:
         begun = f"{effect.begun:%m-%d %H:%M}"
         table.add_row(effect.action, effect.agent, effect.state, begun, effect.key)

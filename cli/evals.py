@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import evals_judgement, evals_sinks
-from cli.terminal import Exit, Json, complain, console, dump, say, styled
+from cli.terminal import Exit, Json, complain, console, dump, say, styled, tell
 
 if TYPE_CHECKING:
     from evals.rows import Experiment, Row
@@ -94,10 +94,8 @@ def verify(json: Json = False) -> None:
     from evals.suites import bench
 
     findings = bench().verify()
-    if json:
-        dump({"good": not findings, "findings": list(findings)})
-    else:
-        say(*(findings or ["the datasets are what their index says"]))
+    said = findings or ["the datasets are what their index says"]
+    tell({"good": not findings, "findings": list(findings)}, *said, json=json)
     raise typer.Exit(Exit.FAILED if findings else Exit.COMPLETED)
 
 

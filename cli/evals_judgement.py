@@ -101,7 +101,7 @@ def report(
         read_thresholds(),
         standings(played := by_models(found.rows), _ladder(), jobs_of(played)),
         kept(),
-        {(suite.name, item.id): item.asked for suite in bench().suites for item in suite.cases()},
+        bench().asked({row.suite for row in found.rows}),
     )
     path = out or home() / found.id / "report.html"
     path.write_text(page(contents), encoding="utf-8")

@@ -41,7 +41,7 @@ def review(
             found = experiment_of(experiment)
             open_ = questions(found, judged(found, []))
             say(f"{len(open_)} to look at, as {who}")
-            asked = {(suite.name, item.id): item.asked for suite in bench().suites for item in suite.cases()}
+            asked = bench().asked({row.suite for row in found.rows})
             traces = kept()
             for number, question in enumerate(open_, 1):
                 _show_question(question, f"{number} of {len(open_)}", asked)

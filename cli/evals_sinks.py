@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.evals_judgement import Which, experiment_of, judged
-from cli.terminal import Json, dump, say
+from cli.terminal import Json, tell
 
 if TYPE_CHECKING:
     from evals.rows import Experiment, Row
@@ -28,15 +28,8 @@ def upload(experiment: Which = None, json: Json = False) -> None:
     from evals.suites import bench
 
     found = experiment_of(experiment)
-    known = {row.suite for row in found.rows}
-    asked = {
-        (i.suite, i.id): i.asked for suite in bench().suites if suite.name in known for i in suite.cases()
-    }
-    sent = deliver(found, asked, required=True)
-    if json:
-        dump({"id": found.id, "sent": sent})
-    else:
-        say(*sent)
+    sent = deliver(found, bench().asked({row.suite for row in found.rows}), required=True)
+    tell({"id": found.id, "sent": sent}, *sent, json=json)
 
 
 def _doubtful(experiment: Experiment) -> list[Row]:

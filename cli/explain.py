@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.people import As, within
-from cli.terminal import Exit, Json, dump, say, styled
+from cli.terminal import Json, styled, tell
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,14 +29,10 @@ def explain(
     Task graph, rule, the records as they were then, policy and climbs.
     """
 
-    async def work(opened: Session) -> int:
+    async def work(opened: Session) -> None:
         found = await sections(opened, await opened.record(run_id))
-        if json:
-            dump({"run": run_id} | {name: value for name, (value, _) in found.items()})
-            return Exit.COMPLETED
-        for _, shown in found.values():
-            say(*shown, "")
-        return Exit.COMPLETED
+        plain = {"run": run_id} | {name: value for name, (value, _) in found.items()}
+        tell(plain, *(part for _, shown in found.values() for part in (*shown, "")), json=json)
 
     within(work, user)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import Exit, Json, dump, finish, say, styled
+from cli.terminal import Json, finish, styled, tell
 
 
 class Format(StrEnum):
@@ -30,28 +30,21 @@ def graphs(
 ) -> None:
     """List the graphs, or draw them."""
 
-    async def work() -> int:
+    async def work() -> None:
+        from rich.table import Table
+
         from graphs.domain import domain
 
         names = list(domain().graphs)
         if draw:
-            written = [_write(name, form, out) for name in names]
-            if json:
-                dump([str(path) for path in written])
-            else:
-                say(*(f"{path}" for path in written))
-            return Exit.COMPLETED
+            written = [str(_write(name, form, out)) for name in names]
+            tell(written, *written, json=json)
+            return
         about = {name: _about(name) for name in names}
-        if json:
-            dump([{"graph": name, "about": text} for name, text in about.items()])
-        else:
-            from rich.table import Table
-
-            table = Table.grid(padding=(0, 2, 0, 0))
-            for name, text in about.items():
-                table.add_row(styled((name, "bold")), text)
-            say(table)
-        return Exit.COMPLETED
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for name, text in about.items():
+            table.add_row(styled((name, "bold")), text)
+        tell([{"graph": name, "about": text} for name, text in about.items()], table, json=json)
 
     finish(work())
 

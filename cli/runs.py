@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli.people import As, within
-from cli.terminal import Json, dump, say
+from cli.terminal import Json, table_of, tell, word
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from cli.session import Session
     from governance.runs import Record
 
@@ -35,10 +37,8 @@ def listing(
 
         found = await opened.plane.runs(tenant=opened.user.tenant, state=state, limit=limit)
         readable = [record for record in found if opened.may_read(record.run.user.id)]
-        if json:
-            dump([summary(record) for record in readable])
-        else:
-            _print_list(readable, await opened.plane.without_model())
+        shown = _table(readable, await opened.plane.without_model())
+        tell([summary(record) for record in readable], shown, json=json)
 
     within(work, user)
 
@@ -62,30 +62,21 @@ def cancel(
 
         await opened.record(run_id)
         record = await opened.plane.cancel_run(opened.user, run_id, reason)
-        if json:
-            dump(summary(record))
-        else:
-            say(f"{run_id} is cancelled. What it did stands: tower undo {run_id} takes it back.")
+        done = f"{run_id} is cancelled. What it did stands: tower undo {run_id} takes it back."
+        tell(summary(record), done, json=json)
 
     within(work, user)
 
 
-def _print_list(records: list[Record], without_model: list[str]) -> None:
-    from rich.table import Table
-
-    from cli.terminal import word
-
+def _table(records: list[Record], without_model: list[str]) -> RenderableType:
     if not records:
-        say("No runs yet. Start one: tower run examples/inbox/…")
-        return
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("run", "graph", "by", "customer", "started (UTC)", "stands"):
-        # An id that is cut can't be copied.
-        table.add_column(name, no_wrap=name == "run", overflow="fold")
+        return "No runs yet. Start one: tower run examples/inbox/…"
+    table = table_of("run", "graph", "by", "customer", "started (UTC)", "stands")
+    table.columns[0].no_wrap = True  # an id that is cut can't be copied
     for record in records:
         run = record.run
         stands = "stopped: no model answers" if run.id in without_model else record.state
         status = (record.outcome or {}).get("status", stands)
         started = record.created[:16].replace("T", " ")
         table.add_row(run.id, run.graph, run.user.id, run.subject or "-", started, word(status))
-    say(table)
+    return table

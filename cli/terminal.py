@@ -113,6 +113,14 @@ def dump(value: Any) -> None:
     sys.stdout.flush()
 
 
+def tell(value: Any, *parts: RenderableType, json: bool) -> None:
+    """Print a value for a machine, or what says the same to a person."""
+    if json:
+        dump(value)
+    else:
+        say(*parts)
+
+
 def complain(message: str) -> None:
     """Print an error as one paragraph."""
     console(error=True).print(styled(("error: ", "bold red"), typed(message)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.people import As, within
-from cli.terminal import Exit, Json, dump, say, styled
+from cli.terminal import Exit, Json, dump, say, styled, table_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -80,11 +80,7 @@ def _told(report: Report) -> list[Any]:
 
 
 def _table(report: Report) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("what was done", "taken back by", "stands", "why"):
-        table.add_column(name)
+    table = table_of("what was done", "taken back by", "stands", "why")
     for each in report.steps:
         state = styled((each.state, COLOURS[each.state]))
         table.add_row(each.effect.action, each.tool.name if each.tool else "-", state, each.why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,11 @@ class Bench:
         return [
             s for s in self.suites if (not layers or s.layer in layers) and (not names or s.name in names)
         ]
+
+    def asked(self, names: Collection[str]) -> dict[tuple[str, str], Any]:
+        """(suite, case) → what the case asks, in these suites."""
+        mine = (suite for suite in self.suites if suite.name in names)
+        return {(suite.name, item.id): item.asked for suite in mine for item in suite.cases()}
 
 
 def bench() -> Bench:
