@@ -10,21 +10,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+import numpy as np
 from pydantic import BaseModel
 
 from governance.settings import Settings
 from memory.ranking import Lexicon, questions
 from memory.sections import Section, content_hash, read_sections
+from models.embeddings import minilm
 
 if TYPE_CHECKING:
     from chromadb import Collection
     from chromadb.api import ClientAPI
+    from numpy.typing import NDArray
 
-LEXICAL_WEIGHT = 0.5
-"""Share of the words in a score beside the meaning; measured on `tests/memory/questions.toml`."""
+LEXICAL_WEIGHT = 0.45
+"""Share of the words in a score beside the meaning; measured on `tests/memory/questions.toml`, dev rows."""
 
 LOCK_SECONDS = 300
 
@@ -44,6 +47,19 @@ class Passage(BaseModel):
     score: float
 
 
+class _Index(NamedTuple):
+    """A complete collection, and its vectors: so few that all are looked at.
+
+    Attributes:
+        vectors: Array of shape `[pieces, dimensions]`.
+        places: Array of shape `[pieces, 2]`: the section, and the view of it.
+    """
+
+    collection: Collection
+    vectors: NDArray[np.float32]
+    places: NDArray[np.int64]
+
+
 class Documents:
     """A folder of documents that can be asked; safe from any event loop, thread or process.
 
@@ -59,7 +75,7 @@ class Documents:
         self.collection = name
         self._folder = folder
         self._guard = threading.Lock()
-        self._open: dict[str, Collection] = {}
+        self._open: dict[str, _Index] = {}
 
     async def ensure(self) -> None:
         """Index the documents, unless that was done before."""
@@ -86,36 +102,27 @@ class Documents:
         return Lexicon([f"{section.title}\n{section.text}" for section in self._sections])
 
     def _search(self, query: str, k: int, where: Mapping[str, Sequence[str]]) -> list[Passage]:
-        collection = self._ready()
-        best: dict[int, float] = {}
+        ready = self._ready()
+        allowed = [
+            index
+            for index, section in enumerate(self._sections)
+            if all(section.tags.get(tag) in values for tag, values in where.items())
+        ]
+        best = dict.fromkeys(allowed, 0.0)
         for question in questions(query):
-            words = self._lexicon.scores(question)
-            for index, meaning in self._by_meaning(collection, question, where).items():
-                score = (1 - LEXICAL_WEIGHT) * meaning + LEXICAL_WEIGHT * words[index]
-                best[index] = max(score, best.get(index, 0.0))
+            words, meaning = self._lexicon.scores(question), self._meaning(ready, question)
+            for index in allowed:
+                score = (1 - LEXICAL_WEIGHT) * float(meaning[index]) + LEXICAL_WEIGHT * words[index]
+                best[index] = max(score, best[index])
         # Equal scores keep the order of the documents, so that a run can be repeated.
         ranked = sorted(best, key=lambda index: (-round(best[index], 4), index))[:k]
         return [_passage(self._sections[index], best[index]) for index in ranked]
 
-    def _by_meaning(
-        self, collection: Collection, question: str, where: Mapping[str, Sequence[str]]
-    ) -> dict[int, float]:
-        """Section index → cosine of its best piece, for every section that `where` allows."""
-        conditions: list[Any] = [{tag: {"$in": list(values)}} for tag, values in where.items()]
-        allowed: Any = {"$and": conditions} if len(conditions) > 1 else (conditions or [None])[0]
-        found = collection.query(
-            query_texts=[question],
-            n_results=collection.count(),
-            where=allowed,
-            include=["metadatas", "distances"],
-        )
-        best: dict[int, float] = {}
-        for metadata, distance in zip(
-            (found["metadatas"] or [[]])[0], (found["distances"] or [[]])[0], strict=True
-        ):
-            index = int(str(metadata["index"]))
-            best[index] = max(1 - distance, best.get(index, 0.0))
-        return best
+    def _meaning(self, ready: _Index, question: str) -> NDArray[np.float32]:
+        """Of each section the mean over its views of the cosine of the best piece."""
+        best = np.zeros((len(self._sections), ready.places[:, 1].max() + 1), dtype=np.float32)
+        np.maximum.at(best, tuple(ready.places.T), ready.vectors @ minilm().embed([question])[0])
+        return np.asarray(best.mean(axis=1))
 
     def _prepare(self) -> None:
         # Opening Chroma takes two seconds that a command which asks nothing shouldn't wait for.
@@ -129,7 +136,7 @@ class Documents:
     def _stored_name(self) -> str:
         return f"{self.collection}-{content_hash(self._sections)}"
 
-    def _ready(self) -> Collection:
+    def _ready(self) -> _Index:
         settings = Settings.from_env()
         address = os.environ.get("TOWER_CHROMA_URL") or str(settings.vectors)
         with self._guard:
@@ -137,7 +144,7 @@ class Documents:
                 self._open[address] = self._index(address, settings.vectors)
             return self._open[address]
 
-    def _index(self, address: str, folder: Path) -> Collection:
+    def _index(self, address: str, folder: Path) -> _Index:
         from models.vectors import ChromaMiniLM  # noqa: PLC0415 - chromadb takes a second to import
 
         with _locked(folder):
@@ -146,19 +153,22 @@ class Documents:
             collection = client.get_or_create_collection(self._stored_name, embedding_function=embed)
             pieces = [
                 (
-                    f"{section.source} #{part}",
+                    f"{section.source} #{view}.{part}",
                     text,
-                    {**section.tags, "index": index, "source": section.source},
+                    {**section.tags, "index": index, "view": view, "source": section.source},
                 )
                 for index, section in enumerate(self._sections)
-                for part, text in enumerate(section.pieces)
+                for view, texts in enumerate(section.views)
+                for part, text in enumerate(texts)
             ]
             if collection.count() < len(pieces):
                 ids, texts, metadatas = (list(column) for column in zip(*pieces, strict=True))
                 collection.upsert(ids=ids, documents=texts, metadatas=metadatas)
             if not os.environ.get("TOWER_CHROMA_URL"):
                 self._marker(folder).touch()
-        return collection
+            stored = collection.get(include=["embeddings", "metadatas"])
+        places = [[int(str(m["index"])), int(str(m["view"]))] for m in stored["metadatas"] or []]
+        return _Index(collection, np.asarray(stored["embeddings"], dtype=np.float32), np.array(places))
 
 
 def _passage(section: Section, score: float) -> Passage:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.offline.text import sentences
+
 HEADING = re.compile(r"^#{2,6} (\d+(?:\.\d+)*)\.? +(.+)$")
 PIECE_WORDS = 150
 """The embedding model reads about 200 words; a longer section is indexed in pieces."""
@@ -37,13 +39,19 @@ class Section:
 
     @property
     def pieces(self) -> list[str]:
-        """The text in parts that an embedding model can take in, each under the section's title."""
+        """The text in parts that an embedding model can take in."""
         pieces: list[list[str]] = [[]]
         for paragraph in self.text.split("\n\n"):
             if pieces[-1] and len(" ".join([*pieces[-1], paragraph]).split()) > PIECE_WORDS:
                 pieces.append([])
             pieces[-1].append(paragraph)
-        return [f"{self.title}\n" + "\n\n".join(piece) for piece in pieces]
+        return ["\n\n".join(piece) for piece in pieces]
+
+    @property
+    def views(self) -> list[list[str]]:
+        """The text as a question may come close to it: under its titles, by itself, sentence by sentence."""
+        titled = [f"{self.title}\n{piece}" for piece in self.pieces]
+        return [titled, self.pieces, sentences(self.text) or self.pieces]
 
 
 def read_sections(folder: Path) -> list[Section]:
@@ -59,9 +67,7 @@ def content_hash(sections: Sequence[Section]) -> str:
     """First 12 hex digits of the SHA-256 over all that is indexed."""
     digest = hashlib.sha256()
     for section in sections:
-        digest.update(
-            repr((section.source, section.title, section.text, sorted(section.tags.items()))).encode()
-        )
+        digest.update(repr((section.source, section.views, sorted(section.tags.items()))).encode())
     return digest.hexdigest()[:12]
 
 
