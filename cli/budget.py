@@ -51,7 +51,7 @@ def _purse(units: dict[str, Any]) -> Table:
         used = row["spent"] + row["reserved"]
         shown = _bar(used, limit) if limit is not None else ""
         numbers = [_number(unit, row[name]) for name in ("spent", "reserved", "limit")]
-        table.add_row(_unit(unit), *numbers, shown)
+        table.add_row("money" if unit == "micros" else unit.replace("_", " "), *numbers, shown)
     return table
 
 
@@ -74,10 +74,6 @@ def _bar(used: int, limit: int) -> Any:
     share = used / limit if limit else 1.0
     colour = "red" if share >= 1 and limit else "yellow" if share >= 0.8 else "green"  # noqa: PLR2004
     return Bar(1.0, 0, min(share, 1.0), width=BAR_WIDTH, color=colour)
-
-
-def _unit(unit: str) -> str:
-    return "money" if unit == "micros" else unit.replace("_", " ")
 
 
 def _number(unit: str, value: int | None) -> str:

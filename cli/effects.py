@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from governance.effects import Recorded
 
 app = typer.Typer(
-    help="What was done or may have been; settle it or undo it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+    help="What was done or may have been; settle it or undo it.", no_args_is_help=True, rich_markup_mode=None
 )
 app.command("undo")(undo)
 

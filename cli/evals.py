@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import evals_judgement, evals_sinks
+from cli import evals_drift, evals_gate, evals_judgement, evals_people, evals_sabotage, evals_sinks
 from cli.terminal import Exit, Json, complain, console, dump, say, styled, tell
 
 if TYPE_CHECKING:
@@ -26,7 +26,14 @@ app = typer.Typer(
 )
 data = typer.Typer(name="data", help="The labelled datasets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data)
-evals_judgement.register(app)
+app.command("compare")(evals_judgement.compare)
+app.command("gate")(evals_gate.gate)
+app.command("report")(evals_judgement.report)
+app.command("topology")(evals_judgement.topology)
+app.command("review")(evals_people.review)
+app.command("calibrate-judge")(evals_people.calibrate_judge)
+app.command("drift")(evals_drift.drift)
+app.command("sabotage")(evals_sabotage.sabotage)
 app.command("upload")(evals_sinks.upload)
 
 Names = list[str] | None

@@ -25,20 +25,6 @@ SHOWN = 20
 """Cases whose score fell, for each metric; --json names all."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to `tower eval`."""
-    from cli import evals_drift, evals_gate, evals_people, evals_sabotage
-
-    app.command("compare")(compare)
-    app.command("gate")(evals_gate.gate)
-    app.command("report")(report)
-    app.command("topology")(topology)
-    app.command("review")(evals_people.review)
-    app.command("calibrate-judge")(evals_people.calibrate_judge)
-    app.command("drift")(evals_drift.drift)
-    app.command("sabotage")(evals_sabotage.sabotage)
-
-
 def compare(
     first: Annotated[str, typer.Argument(help="An experiment, or `baseline` for what was accepted.")],
     second: Annotated[str, typer.Argument(help="Another.")],

@@ -52,7 +52,7 @@ async def sections(opened: Session, record: Record) -> dict[str, Section]:
     if not made:
         shown.append(f"Nobody chose: it was started as {record.run.graph}, by its name.")
     for number, choice in enumerate(made):
-        shown += ["", _climb(choice) if number else _choice(choice)]
+        shown += ["", _climb(choice) if number else _table(_why(choice.body), choice)]
     return {"choices": (choices, shown), "fault": await _fault(opened, record)}
 
 
@@ -97,10 +97,6 @@ def _fault_table(fault: Faulty) -> RenderableType:
     for label, value in (rows | {"owner": owner, "evidence": fault.evidence, "recorded": where}).items():
         table.add_row(label, value)
     return table
-
-
-def _choice(choice: Explanation) -> RenderableType:
-    return _table(_why(choice.body), choice)
 
 
 def _climb(choice: Explanation) -> RenderableType:

@@ -39,10 +39,7 @@ def request(approval: Approval, grounds: Grounds, *, lines: int | None = FIRST) 
     needs = [" or ".join(approval.roles), *(f"{role} too from {_minute(since)}" for role, since in others)]
     table.add_row("needs", ", ".join([*needs, f"by {_minute(approval.expires)} UTC"]))
     title = Text.assemble(
-        ("? ", "bold yellow"),
-        (approval.action, "bold"),
-        f"  {typed(said)}  ",
-        (approval.id, "bold"),
+        ("? ", "bold yellow"), (approval.action, "bold"), f"  {typed(said)}  ", (approval.id, "bold")
     )
     return Group(title, table)
 

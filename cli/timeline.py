@@ -16,6 +16,7 @@ from governance.runs import Record
 
 Entry = Mapping[str, Any]
 SHORT_VERSION = 12
+PAST = {"approve": "approves", "reject": "rejects", "edit": "edits and approves"}
 REFUSED = ("refused", "failed", "unknown", "answer_refused", "abandoned", "invalid_output")
 
 
@@ -76,8 +77,8 @@ def _what(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table of wor
         case "approval_requested":
             return f"asks {' or '.join(body.get('roles', []))} about {_act(entry)}"
         case "approval_decided":
-            said = f": {body['message']}" if body.get("message") else ""
-            return f"{_past(entry.get('decision', ''))} {entry.get('action')}{said}"
+            decision, said = entry.get("decision", ""), f": {body['message']}" if body.get("message") else ""
+            return f"{PAST.get(decision, decision)} {entry.get('action')}{said}"
         case "invalid_output":
             return f"{body.get('agent')} gave an invalid result: {body.get('problem')}"
         case "model_unavailable":
@@ -108,10 +109,6 @@ def _dissent(said: Mapping[str, Any]) -> str:
     if "choice" in said:
         return f"{said.get('branch')} says {said['choice']}: {said.get('reason')}"
     return ", ".join(value for value in said.values() if isinstance(value, str))
-
-
-def _past(decision: str) -> str:
-    return {"approve": "approves", "reject": "rejects", "edit": "edits and approves"}.get(decision, decision)
 
 
 def _act(entry: Entry) -> str:

@@ -84,7 +84,8 @@ def accept(
     folder.mkdir(parents=True, exist_ok=True)
     e = experiment
     for suite, rows in found.items():
-        text = "".join(f"{json.dumps(_kept(row), sort_keys=True)}\n" for row in _ordered(rows))
+        ordered = sorted(rows, key=lambda row: (row.case, row.repetition))
+        text = "".join(f"{json.dumps(_kept(row), sort_keys=True)}\n" for row in ordered)
         (folder / f"{suite}.jsonl").write_text(text, encoding="utf-8")
         digest = hashlib.sha256(text.encode()).hexdigest()
         dataset = e.datasets.get(suite, "")
@@ -92,10 +93,6 @@ def accept(
     listed = {suite: asdict(source) for suite, source in sorted(sources.items())}
     (folder / INDEX).write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return sorted(found)
-
-
-def _ordered(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: (row.case, row.repetition))
 
 
 def _kept(row: Row) -> dict[str, object]:

@@ -51,13 +51,12 @@ def check(seen: Observed, limits: Drift, since: str = "") -> list[Signal]:
     since = since or seen.deployed
     signals = []
     for name, labels in sorted(seen.labels.items()):
-        after, rate = (
-            [value for time, value in labels if time >= since],
-            seen.rates.get(name, limits.pass_rate),
-        )
-        signals.append(_rate(name, after, rate, limits))
+        after = [value for time, value in labels if time >= since]
+        signals.append(_rate(name, after, seen.rates.get(name, limits.pass_rate), limits))
     for name, mix in sorted(seen.mixes.items()):
-        signals.append(_windows(name, "χ²", mix, _mixes_differ, since, limits))
+        signals.append(
+            _windows(name, "χ²", mix, lambda a, b: chi_square(Counter(a), Counter(b)), since, limits)
+        )
     for name, values in sorted(seen.values.items()):
         signals.append(_windows(name, "KS", values, kolmogorov_smirnov, since, limits))
     return signals
@@ -106,7 +105,3 @@ def _windows(
     if alarms:
         said += f"; changed in window {', '.join(map(str, alarms))}"
     return Signal(name, test, len(after), bool(alarms), said)
-
-
-def _mixes_differ(before: Sequence[str], after: Sequence[str]) -> float:
-    return chi_square(Counter(before), Counter(after))

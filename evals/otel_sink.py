@@ -86,10 +86,7 @@ def _row(tracer: Tracer, row: Row, started: int) -> int:
     span = tracer.start_span(f"{row.suite} {row.case}", attributes=_attributes(row), start_time=started)
     ended = started + int(row.seconds * 1e9)
     for metric, score in row.scores.items():
-        values: Attributes = {
-            "gen_ai.evaluation.name": metric,
-            "gen_ai.evaluation.score.value": float(score),
-        }
+        values: Attributes = {"gen_ai.evaluation.name": metric, "gen_ai.evaluation.score.value": float(score)}
         span.add_event(RESULT, values, timestamp=ended)
     if row.error:
         span.set_status(Status(StatusCode.ERROR, row.error))

@@ -38,10 +38,6 @@ SHORT = {
 SYNONYMS = {"customer": "policyholder", "wants": "would like", "asks": "enquires", "money": "funds"}
 
 
-def _same(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
-    return answer
-
-
 def _chatty(answer: AIMessage, _asked: Mapping[str, Any]) -> AIMessage:
     """Some models say something beside their calls."""
     said = answer.content or "Let me see."
@@ -145,7 +141,7 @@ _ALL = dict.fromkeys((ROUTING, TOOLS, RETRIEVAL, VERDICTS, POLICY, CASES), FEW)
 _SYNONYMS = _reworded(SYNONYMS)
 
 _TABLE: tuple[tuple[str, Mapping[str, int], Plant], ...] = (
-    ("the same once more", _ALL, lambda: twisted(_same)),
+    ("the same once more", _ALL, lambda: twisted(lambda answer, _asked: answer)),
     ("a greeting before each message", _some(ROUTING), _words(routing, _hello)),
     ("thanks after each message", _some(ROUTING), _words(routing, _thanks)),
     ("nothing is abbreviated", _some(ROUTING), _words(routing, _reworded(SHORT))),

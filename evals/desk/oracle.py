@@ -41,11 +41,13 @@ async def model_for(case: Case) -> ScriptedChatModel:
     graph = case.expected.graph[0]
     called = graph == "single" and any(name == "add_note" for name, _ in _writes(case) or [])
     job = "callback_request" if called else JOBS[graph]
-    said: dict[str, Any] = {FRONT_DOOR.job: _always(call("Route", job=job, reason=WHY))}
+    route = call("Route", job=job, reason=WHY)
+    said: dict[str, Any] = {FRONT_DOOR.job: lambda _messages: route}
     if graph == "sequential":
         said |= {agent.job: script for agent, script in _chain(case).items()}
     else:
-        said |= _service(graph, _calls(case), await _tokens(case))
+        writes = [call(name, **args) for name, args in _writes(case) or []]
+        said |= _service(graph, writes, await _tokens(case))
     return ScriptedChatModel(scripts=said)
 
 
@@ -141,10 +143,6 @@ def _writes(case: Case) -> list[tuple[str, dict[str, Any]]] | None:
     return found
 
 
-def _calls(case: Case) -> list[AIMessage]:
-    return [call(name, **args) for name, args in _writes(case) or []]
-
-
 async def _tokens(case: Case) -> dict[str, str]:
     """The address that is to be written → its tokens."""
     tenant, vault = TENANTS.get(case.user, "harbor"), control().vault
@@ -163,7 +161,3 @@ def _answered(messages: Sequence[BaseMessage]) -> Mapping[str, Any] | None:
 
 def _decision(payable: int) -> str:
     return "approve" if payable > 0 else "decline"
-
-
-def _always(reply: AIMessage) -> Say:
-    return lambda _messages: reply

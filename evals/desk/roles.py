@@ -102,12 +102,7 @@ async def _worked(item: Item, setting: Setting) -> Row:
     if done.answers and done.agent.returns:
         scores["structured_output_validity"] = float(valid(done.agent.returns, done.answers[-1][1]))
     return item.row(
-        setting,
-        "model",
-        scores=scores,
-        expected=done.expected,
-        got=_got(done.played),
-        **done.played.used,
+        setting, "model", scores=scores, expected=done.expected, got=_got(done.played), **done.played.used
     )
 
 

@@ -145,7 +145,7 @@ def selected(case: ToolCase, way: Sequence[Call], proposed: Proposed) -> bool:
     if case.ordered and not _in_order(wanted, names):
         return False
     spare = Counter(names) - Counter(wanted)
-    return all(name in case.allowed_extra or (name in wanted and _reads(name)) for name in spare)
+    return all(name in case.allowed_extra or (name in wanted and not TOOLBOX[name].writes) for name in spare)
 
 
 def parameters(way: Sequence[Call], proposed: Proposed) -> float:
@@ -175,10 +175,6 @@ def _fits(call: Call, name: str, args: Mapping[str, Any]) -> bool:
 def _in_order(wanted: Sequence[str], names: Sequence[str]) -> bool:
     left = iter(names)
     return all(any(name == each for each in left) for name in wanted)
-
-
-def _reads(name: str) -> bool:
-    return not TOOLBOX[name].writes
 
 
 async def _masked(calls: Sequence[Call]) -> list[Call]:
