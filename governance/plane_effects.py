@@ -114,13 +114,7 @@ class Effects(Undoing):
         # What a compensation failed to do, a person may have done by hand.
         states = (State.UNKNOWN, State.FAILED) if found.graph == UNDO else (State.UNKNOWN,)
         settled = await self.resolve(
-            key,
-            attempt=found.attempt,
-            result=result,
-            by=user.id,
-            reason=reason,
-            trusts=trusts,
-            states=states,
+            key, attempt=found.attempt, result=result, by=user.id, reason=reason, trusts=trusts, states=states
         )
         if not settled:
             msg = f"{key} is {found.state}, so there is nothing to settle"

@@ -7,14 +7,7 @@ import zlib
 from functools import cache
 
 from governance.connections import DATABASE_ERRORS, Connection, SqliteConnection, connect
-from governance.schema_sql import (
-    HEAD,
-    POSTGRES_GUARDS,
-    POSTGRES_WORDS,
-    SQLITE_GUARDS,
-    SQLITE_WORDS,
-    TABLES,
-)
+from governance.schema_sql import HEAD, POSTGRES_GUARDS, POSTGRES_WORDS, SQLITE_GUARDS, SQLITE_WORDS, TABLES
 
 FINGERPRINT = zlib.crc32("\n".join((*TABLES, HEAD, *SQLITE_GUARDS, *POSTGRES_GUARDS)).encode())
 """Of all statements here; a database that carries it needs nothing."""

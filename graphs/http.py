@@ -12,13 +12,7 @@ from langgraph_sdk import Auth
 
 from governance.acts import Effect
 from governance.control import control
-from governance.errors import (
-    ControlUnavailable,
-    Denied,
-    InvalidInput,
-    NotAuthenticated,
-    TowerError,
-)
+from governance.errors import ControlUnavailable, Denied, InvalidInput, NotAuthenticated, TowerError
 from governance.identity import Identity
 from governance.principals import User
 from governance.runs import ENDED

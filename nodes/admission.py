@@ -120,7 +120,7 @@ class Admission:
             user=user,
             subject=subject,
             verified=verified,
-            contract=await self._contract(plane, user, graph, profile),
+            contract=await self._bound(plane, user, self.contracts[graph], profile),
             input=graph_input,
             thread_id=thread_id,
             event=event,
@@ -180,9 +180,6 @@ class Admission:
                 if found:
                     return found, "sender", await self.directory.profile(user.tenant, found) or NOBODY
         return None, "no", NOBODY
-
-    async def _contract(self, plane: ControlPlane, user: User, graph: str, profile: Profile) -> Contract:
-        return await self._bound(plane, user, self.contracts[graph], profile)
 
     async def _bound(
         self, plane: ControlPlane, user: User, tools: Mapping[str, int], profile: Profile

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from governance.control import control
 from governance.outcome import Status
 from models.offline.facts import BEYOND, NOT_VALID
-from nodes.faults import Contradiction, GaveUp
+from nodes.faults import Contradiction, GaveUp, misfit
 from nodes.human_agent import HumanAgent, ask_person
 from nodes.nested import Nested, work_nested
 from nodes.turn import HANDED_OVER, Turn
@@ -176,7 +176,7 @@ def _parse(schema: type[BaseModel], args: dict[str, Any]) -> tuple[BaseModel | N
     try:
         return schema.model_validate(args), ""
     except ValidationError as error:
-        return None, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return None, misfit(error)
 
 
 def lookup_of(turn: Turn) -> Lookup:

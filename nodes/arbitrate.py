@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from governance.acts import Act, Seam
+from governance.acts import Act
 from governance.control import control
 from governance.errors import ApprovalRejected, BudgetExhausted
 from governance.outcome import Status
@@ -22,7 +21,7 @@ from nodes.faults import STEP_ERRORS
 from nodes.place import actor_at
 from nodes.reconcile import Next, Panel
 from nodes.resolve import Arbiter, AskHuman
-from nodes.review import decided
+from nodes.review import decided, question_act
 from nodes.route import clear_route
 from nodes.state import Context
 from nodes.step import Node
@@ -113,16 +112,7 @@ async def _question(panel: Panel, asking: AskHuman, state: TeamState, config: Ru
         "choices": panel.choices,
         "asked_before": asked_before,
     }
-    text = json.dumps(values)
-    return Act(
-        seam=Seam.ROUTE,
-        actor=await actor_at(DESK, asking.name, state, config),
-        action="ask_human",
-        resource=("Agent", "human"),
-        args={"step": asking.name, "values": text},
-        request_hash=hashlib.sha256(text.encode()).hexdigest()[:16],
-        sequence=1,
-    )
+    return question_act(await actor_at(DESK, asking.name, state, config), asking.name, json.dumps(values))
 
 
 def _leading(verdicts: Given) -> str:

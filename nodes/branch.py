@@ -114,12 +114,7 @@ def branch_node(step: Step, crowd: Crowd, *, max_concurrency: int, timeout: time
 
 
 def nested_node(
-    graph: Compiled,
-    schema: type[Verdict],
-    crowd: Crowd,
-    *,
-    max_concurrency: int,
-    timeout: timedelta,
+    graph: Compiled, schema: type[Verdict], crowd: Crowd, *, max_concurrency: int, timeout: timedelta
 ) -> Node:
     """Make the node of a branch that is a pattern itself; its outcome's result is its verdict.
 

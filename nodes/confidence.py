@@ -47,12 +47,7 @@ def rule_for(tools: Collection[str]) -> ConfidenceRule | None:
 
 
 async def look_again(
-    first: dict[str, Any],
-    turn: Turn,
-    rule: ConfidenceRule,
-    fallback: Agent | None,
-    begin: Begin,
-    work: Work,
+    first: dict[str, Any], turn: Turn, rule: ConfidenceRule, fallback: Agent | None, begin: Begin, work: Work
 ) -> tuple[dict[str, Any], Turn]:
     """Let those whom the rule names look once more, until one is sure enough; the surest result counts.
 

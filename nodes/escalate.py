@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from governance.acts import Act, Seam
 from governance.control import control
 from governance.errors import ApprovalRejected
 from governance.outcome import Status
@@ -17,7 +15,7 @@ from governance.principals import AgentIdentity
 from nodes.climb import may_climb
 from nodes.events import arrived
 from nodes.place import actor_at, path_of
-from nodes.review import decided
+from nodes.review import decided, question_act
 from nodes.state import Fault, RunState
 
 DESK = AgentIdentity("escalation", "escalation", "1", "operations")
@@ -41,15 +39,7 @@ async def escalate(state: RunState, config: RunnableConfig) -> Command[Any]:
         given_up: Fault = {"status": ends, "step": question["step"], "reason": question["reason"]}
         return Command(goto="deliver", update={"visits": {"escalate": 1}, "faults": [given_up]})
     values = json.dumps(question["values"], sort_keys=True, default=str)
-    act = Act(
-        seam=Seam.ROUTE,
-        actor=actor,
-        action="ask_human",
-        resource=("Agent", "human"),
-        args={"step": _named(question["step"], state, config), "values": values},
-        request_hash=hashlib.sha256(values.encode()).hexdigest()[:16],
-        sequence=1,
-    )
+    act = question_act(actor, _named(question["step"], state, config), values)
     if document := await arrived(act):
         again = {"visits": {"escalate": 1}, "question": None, "messages": [document]}
         return Command(goto=question["step"], update=again)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, ValidationError
 
-from governance.acts import Act, Cost, Seam
+from governance.acts import Act, Cost
 from governance.answers import NEEDED, SCHEMA
 from governance.approval_rules import ApprovalRules
 from governance.approvals import EXPIRED, Approval
@@ -23,7 +22,7 @@ from governance.gate import REVIEW
 from governance.limits import Person
 from governance.outcome import Status
 from nodes.faults import GaveUp, misfit
-from nodes.review import decided
+from nodes.review import decided, question_act
 from nodes.state import Question
 from nodes.team import Agent
 from nodes.turn import Turn
@@ -121,16 +120,7 @@ def _question(turn: Turn, schema: type[BaseModel], asked_as: str) -> tuple[Act, 
         draft = schema().model_dump_json()
     except ValidationError:  # there is nothing to say yes to before it is filled in
         draft, allowed = "{}", ("edit", "reject")
-    act = Act(
-        seam=Seam.ROUTE,
-        actor=turn.actor,
-        action="ask_human",
-        resource=("Agent", "human"),
-        args={"step": place, "values": draft},
-        request_hash=hashlib.sha256(place.encode()).hexdigest()[:16],
-        sequence=sequence,
-    )
-    return act, allowed
+    return question_act(turn.actor, place, draft, sequence=sequence, told_by=place), allowed
 
 
 def _described(turn: Turn, schema: type[BaseModel], problem: str) -> str:

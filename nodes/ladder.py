@@ -79,12 +79,7 @@ def rung_node(name: str, graph: Compiled, chooser: Agent, max_climbs: int) -> No
         inner = configured(config, **{ABOVE_KEY: "/"}) if above else config
         ended = await run_nested(position_at(name, state, config), graph, asked, inner, runtime.context)
         said = ended["messages"][len(asked) :]
-        return {
-            "visits": {name: 1},
-            "active": name,
-            "results": {name: ended["outcome"]},
-            "messages": said,
-        }
+        return {"visits": {name: 1}, "active": name, "results": {name: ended["outcome"]}, "messages": said}
 
     return rung
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from langgraph.types import interrupt
 
+from governance.acts import Act, Seam
 from governance.answers import doubt_request, hitl_request
 from governance.control import control
 from governance.errors import ApprovalRejected, ApprovalRequired, EffectUnknown
@@ -18,6 +20,24 @@ if TYPE_CHECKING:
     from governance.approvals import Approval
     from governance.principals import Actor
     from tools.spec import Tool
+
+
+def question_act(actor: Actor, step: str, values: str, *, sequence: int = 1, told_by: str = "") -> Act:
+    """The act by which a run puts a question of its own to a person.
+
+    Args:
+        step: Who asks, told apart from whatever asked before: an answer must not answer again.
+        told_by: What tells the question from others; its values unless given.
+    """
+    return Act(
+        seam=Seam.ROUTE,
+        actor=actor,
+        action="ask_human",
+        resource=("Agent", "human"),
+        args={"step": step, "values": values},
+        request_hash=hashlib.sha256((told_by or values).encode()).hexdigest()[:16],
+        sequence=sequence,
+    )
 
 
 async def decided(approval_id: str) -> Approval:

@@ -98,11 +98,7 @@ def step_node(step: Step, then: str, leads_to: Collection[str] = ()) -> Node:
 
 
 async def _try_agents(
-    step: Step,
-    leads_to: Collection[str],
-    state: RunState,
-    config: RunnableConfig,
-    context: Context | None,
+    step: Step, leads_to: Collection[str], state: RunState, config: RunnableConfig, context: Context | None
 ) -> tuple[dict[str, Any], Turn]:
     async def begin(agent: Agent) -> Turn:
         return await turn_for(agent, step.name, state, config, context)
