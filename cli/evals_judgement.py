@@ -166,10 +166,14 @@ def judged(experiment: Experiment, suites: list[str]) -> Verdict:
 
 
 def judge_name() -> str:
-    """The judge that is configured now; another one's calibration says nothing of it."""
+    """The judge that is configured now; another one's calibration says nothing of it. Empty without one."""
+    from governance.errors import InvalidInput
     from graphs.domain import domain, load
 
-    return str(load(f"evals.{domain().name}.judging", "ModelJudge")().name)
+    try:
+        return str(load(f"evals.{domain().name}.judging", "ModelJudge")().name)
+    except InvalidInput:  # an application needs none
+        return ""
 
 
 def experiment_of(name: str | None) -> Experiment:

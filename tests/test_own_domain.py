@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -123,7 +124,7 @@ def test_the_desk_is_out_and_the_clinic_does_what_the_page_says(clinic: Clinic):
 
     assert "INCONCLUSIVE" in said
     assert (clinic.tree / "evals/clinic/baselines/cases.jsonl").exists()
-    assert "unauthorised_writes │ 0.000" in said
+    assert re.search(r"unauthorised_writes +0\.000", said)
 
 
 def test_without_its_forbid_an_agent_changes_what_a_request_names(clinic: Clinic, tmp_path: Path):
