@@ -11,9 +11,9 @@ from models.offline.facts import BEYOND, HANDOFF, Call, Facts
 from models.offline.fill import NEW, Filled, fill
 from models.offline.options import Option, by_likeness
 from models.offline.prose import is_prose
-from models.offline.relevance import WANTED, relevance
+from models.offline.relevance import WANTED, asks, relevance
 from models.offline.schema import fields
-from models.offline.text import sentences, shortlist, similarities
+from models.offline.text import sentences, shortlist, similarities, words
 from models.offline.tool import Tool
 
 LOOKED_INTO = 0.22
@@ -28,12 +28,17 @@ WANTED_AS_STATED = 0.33
 BETTER_ELSEWHERE = 0.12
 """How much closer a request must be to somebody else's job than to one's own."""
 
+LISTS = "list_"
+"""How the name of a tool begins that lists records."""
+
 SECOND_CALL = 0.6
 """Relevance from which a second independent tool is called in the same turn."""
 
 
 _HEDGED = re.compile(
-    r"\?|n['\u2019]t\b|\b(?:not|might|may|perhaps|maybe|if|would|could|before|old|former)\b", re.IGNORECASE
+    r"\?|n['\u2019]t\b|\b(?:not|might|may|perhaps|maybe|if|would|could|before|old|former)\b"
+    r"|\bfrom\b[^.]{1,25}\b(?:to|until|till)\b",
+    re.IGNORECASE,
 )
 _ASKS = re.compile(r"\?|\b(?:what|which|whose|who|how|when|where|whether)\b", re.IGNORECASE)
 
@@ -107,8 +112,8 @@ def _free(helpers: Sequence[Tool], facts: Facts) -> Step | None:
     tools = [tool for tool in helpers if not tool.is_handoff]
     known = _candidates(tools, facts)
     wanted = [c for c in known if c.due and c.relevance >= c.enough]
-    # What only reads comes first: what acts may need what it finds.
-    wanted.sort(key=lambda c: (not c.tool.reads, -c.relevance))
+    # What only reads comes first, lists before single records: what follows may need what they find.
+    wanted.sort(key=lambda c: (not c.tool.reads, not c.tool.name.startswith(LISTS), -c.relevance))
     if wanted:
         second = [
             c for c in wanted[1:2] if c.relevance >= SECOND_CALL and c.tool.reads and wanted[0].tool.reads
@@ -176,7 +181,9 @@ def _candidates(tools: Sequence[Tool], facts: Facts) -> list[_Candidate]:
         # Looked up again for a further request, but never done again.
         before = facts.open_calls if tool.reads else facts.calls
         repeated = any(call.name == tool.name and call.args == one.values for call in before)
-        if tool.name not in done and not one.missing and not repeated:
+        if tool.name in done or one.missing or repeated:
+            continue
+        if not (_is_unsure(tool, facts) or _is_foreign(tool, one, facts)):
             stated = _is_stated(tool, one, facts)
             enough = WANTED if tool.reads else WANTED_AS_STATED if stated else WANTED_TO_ACT
             candidates.append(_Candidate(tool, one, asked.score, asked.due or stated, enough))
@@ -190,7 +197,29 @@ def _is_stated(tool: Tool, filled: Filled, facts: Facts) -> bool:
     values = [str(filled.found[name].value) for name in new if name in filled.found]
     said = [line for line in facts.request if any(value in line for value in values)]
     complete = bool(new and said) and len(values) == len(new)
-    return complete and not any(_HEDGED.search(line) for line in said)
+    return complete and not any(_HEDGED.search(line) or not asks(tool, line) for line in said)
+
+
+def _is_unsure(tool: Tool, facts: Facts) -> bool:
+    """Whether people name several records that a tool could change, or another than the request's head."""
+    known = [one for one in fields(tool.parameters) if one.required and not one.description.startswith(NEW)]
+    kinds = [one.pattern for one in known if one.pattern]
+    told = facts.told[0] if facts.told else ""
+    several = [kind for kind in kinds if len({match[0] for match in re.finditer(kind, told)}) > 1]
+    return any(tool.changes or re.search(kind, told.partition("\n")[0]) for kind in several)
+
+
+def _is_foreign(tool: Tool, filled: Filled, facts: Facts) -> bool:
+    """Whether a tool would look up a single record that isn't on the list of them that was read."""
+    lists = [
+        str(call.result)
+        for call in facts.open_calls
+        if call.name.startswith(LISTS) and words(call.name)[1:] == words(tool.thing) and not call.failed
+    ]
+    numbers = [
+        str(filled.values[one.name]) for one in fields(tool.parameters) if one.pattern and one.required
+    ]
+    return tool.reads and bool(lists) and not all(number in lists[-1] for number in numbers)
 
 
 def _own_calls(calls: Sequence[Call]) -> Sequence[Call]:

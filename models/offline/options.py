@@ -14,7 +14,7 @@ from models.offline.facts import HANDOFF, Facts
 from models.offline.found import Found, by_margin
 from models.offline.learned import classifier
 from models.offline.schema import Field
-from models.offline.text import NEGATIONS, shortlist, similarities, stem, words
+from models.offline.text import NEGATIONS, WAIVED, shortlist, similarities, stem, words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,7 +155,8 @@ def by_likeness(options: Sequence[Option], request: Sequence[str]) -> Found | No
         return None
     if len(options) == 1:
         return Found(options[0].value, 0.9)
-    texts = shortlist(" ".join(p for option in options for p in option.prototypes), request)
+    meant = [line for line in request if not WAIVED.search(line)] or request
+    texts = shortlist(" ".join(p for option in options for p in option.prototypes), meant)
     whole = " ".join(texts)
     table = np.stack([_closeness(option, [*texts, whole]) for option in options])
     said = set(words(whole))

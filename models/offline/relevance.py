@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.offline.facts import Facts
-from models.offline.text import sentences, shortlist, similarities, words
+from models.offline.text import WAIVED, sentences, shortlist, similarities, words
 from models.offline.tool import Tool
 
 if TYPE_CHECKING:
@@ -28,8 +28,14 @@ APPLIES = 0.3
 SURE = 0.6
 """What a tool counts that somebody names."""
 
+_ASKS = re.compile(r"\?|\b(?:what|which|whose|who|how|when|where|whether|show|tell|read me)\b", re.IGNORECASE)
 _CONDITION = re.compile(r"\b(?:if|when|where|in case|unless|should)\b\s*([^.,;:]*)", re.IGNORECASE)
 _QUESTION = re.compile(r"^(?!\W*(?:could|can|would|will|please)\b).*\?\W*$", re.IGNORECASE | re.DOTALL)
+_NOTHING = re.compile(
+    r"\b(?:do|note|change|record|write) nothing\b"
+    r"|\bleave (?:everything|all|things|it) as (?:it is|they are)\b",
+    re.IGNORECASE,
+)
 _ROLE = re.compile(r"^\W*you\b(?!\s+(?:must|should|have to|need to|always)\b)", re.IGNORECASE)
 
 
@@ -57,24 +63,49 @@ def relevance(tools: Sequence[Tool], usable: Sequence[bool], facts: Facts) -> li
     closest = set(np.where(np.array(usable)[:, None], asked, -1.0).argmax(axis=0).tolist())
     orders = sentences(facts.job)
     plain, conditional = _instructions(facts, request)
+    settled = _only_asks(tools, asked, request)
+    refused = any(_NOTHING.search(line) for line in facts.request)
     weighed = []
     for i, tool in enumerate(tools):
         named = [k for k, order in enumerate(orders) if re.search(rf"\b{re.escape(tool.name)}\b", order)]
-        if named and orders[named[0]] in plain:
+        ordered = bool(named) and orders[named[0]] in plain
+        wished = ordered or (i in closest and asked[i].max() >= WANTED)
+        if tool.changes and (refused or (settled and not wished)):
+            weighed.append(Relevance(0.0, due=False))
+            continue
+        if ordered:
             weighed.append(Relevance(2.0 - named[0] / (len(orders) + 1), due=True))
             continue
-        told = max(_told(tool, plain + conditional), SURE if _named(tool, facts.told) else 0.0)
+        told = max(_told(tool, plain + conditional), SURE if _named(tool, facts) else 0.0)
         weighed.append(Relevance(max(float(asked[i].max()), told), due=told > 0 or i in closest))
     return weighed
 
 
+def asks(tool: Tool, line: str) -> bool:
+    """Whether a sentence may ask for a tool.
+
+    A question asks for nothing to be changed, nor does what says that there is no need; whoever writes
+    the identifier of a tool that changes something wants to steer a machine, and is no customer.
+    """
+    steers = "_" in tool.name and tool.name in line
+    return not (tool.changes and (steers or _QUESTION.match(line) or WAIVED.search(line)))
+
+
 def _asked_for(tool: Tool, request: Sequence[str]) -> NDArray[np.float32]:
-    """How close each sentence comes to what a tool is for; a question asks for nothing to be changed."""
+    """How close each sentence comes to what a tool is for."""
     if not request:
         return np.zeros(1, dtype=np.float32)
     cosines = similarities(tool.senses, request).max(axis=0)
-    nothing = np.array([tool.changes and bool(_QUESTION.match(line)) for line in request])
-    return np.where(nothing, np.float32(0), cosines)
+    return np.where([asks(tool, line) for line in request], cosines, np.float32(0))
+
+
+def _only_asks(tools: Sequence[Tool], asked: NDArray[np.float32], request: Sequence[str]) -> bool:
+    """Whether something is asked that can be looked up: then no standing order to write holds."""
+    best = asked.argmax(axis=0)
+    return any(
+        _ASKS.search(line) and tools[best[k]].reads and asked[best[k], k] >= WANTED
+        for k, line in enumerate(request)
+    )
 
 
 def _instructions(facts: Facts, request: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -107,7 +138,8 @@ def _told(tool: Tool, orders: Sequence[str]) -> float:
     return sense if sense >= TOLD else 0.0
 
 
-def _named(tool: Tool, texts: Sequence[str]) -> bool:
+def _named(tool: Tool, facts: Facts) -> bool:
     """Whether people name the tool in their own words; what documents name counts for nothing."""
     name = set(words(tool.name))
-    return bool(name) and any(name <= set(words(line)) for text in texts for line in sentences(text))
+    lines = (line for text in facts.told for line in sentences(text))
+    return bool(name) and any(name <= set(words(line)) and asks(tool, line) for line in lines)

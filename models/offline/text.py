@@ -33,6 +33,13 @@ STOP = frozenset(_COMMON.split())
 _DENYING = "not no never nothing none nobody without cannot isn't wasn't don't doesn't didn't"
 NEGATIONS = frozenset(_DENYING.split())
 
+WAIVED = re.compile(
+    r"(?:\b(?:no|not|never|nobody|no one)|n['\u2019]t) (?:need|needed|has to|have to)\b"
+    r"|\bneed(?:s|ed)? (?:no|not|nothing)\b|\bnot complain",
+    re.IGNORECASE,
+)
+"""What somebody says there is no need for."""
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")  # noqa: RUF001
 _END = re.compile(r"(?<=[.!?。！？])[\"'”’)]*\s+(?=[\"'“‘(<]*[^\Wa-z_]|<)|(?<=[。！？])")  # noqa: RUF001
 _ABBREVIATION = re.compile(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.offline.facts import HANDOFF
+from models.offline.schema import fields
 from models.offline.text import words
 
 FINAL = "Give the final answer"
@@ -51,7 +52,11 @@ class Tool:
     def senses(self) -> list[str]:
         """Phrases that stand for it: all of it, the parts of an enumeration, and the examples."""
         plain, _, examples = self.job.partition(_EXAMPLES)
-        parts = [*re.split(r"[,;:]|\bor\b|\band\b", plain), *examples.split(";")]
+        ways = [
+            part for one in fields(self.parameters) if one.options for part in one.description.split("\n")
+        ]
+        told = [part.partition(_EXAMPLES)[2] for part in ways]
+        parts = [*re.split(r"[,;:]|\bor\b|\band\b", plain), *";".join([examples, *told]).split(";")]
         return [self.about, *(part.strip(" .") for part in parts if words(part))]
 
     @property

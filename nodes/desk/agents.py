@@ -124,7 +124,7 @@ CLAIMS_SERVICE = Agent(
     job="Questions about the state of a claim that was already reported.",
     prompt=PROMPTS / "claims-service.md",
     owner="claims",
-    tools=(list_claims, get_claim, add_note),
+    tools=(list_claims, get_claim, get_policy, add_note, search_wording),
     duty="read",
 )
 
@@ -134,8 +134,8 @@ TECHNICAL = Agent(
     job="Trouble with the website, the app, logging in or passwords.",
     prompt=PROMPTS / "technical.md",
     owner="platform",
-    tools=(add_note,),
-    duty="write",
+    tools=(find_customer, list_contacts, add_note),
+    duty="read",
 )
 
 COMPLIANCE = Agent(
