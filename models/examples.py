@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,31 +54,43 @@ class Examples:
 
     def vectors(self) -> NDArray[np.float32]:
         """What `embedded` gives for all texts, in order; one that isn't stored takes 20 ms and more."""
-        stored = self._rows()
-        rows = [stored.get(_key(text)) for text, _ in self.labelled]
-        table = np.stack(
-            [
-                row if row is not None else _small(embedded(sentences(text), text))
-                for row, (text, _) in zip(rows, self.labelled, strict=True)
-            ]
-        ).astype(np.float32)
+        table = np.stack(list(self._embedded.values())).astype(np.float32)
         return np.asarray(table / np.linalg.norm(table, axis=2, keepdims=True))
 
-    def store(self, fit: str, weights: NDArray[np.float32]) -> None:
-        """Write the vectors beside the file, and the weights that a fit of that id gave."""
-        rows = {_key(text): _small(embedded(sentences(text), text)) for text, _ in self.labelled}
-        half = weights.astype(np.float16)
-        with self._beside.open("wb") as file:
-            keys, vectors = np.array(list(rows)), np.stack(list(rows.values()))
-            np.savez_compressed(file, keys=keys, rows=vectors, fit=np.array(fit), weights=half)
+    def store(self, fit: str, fitted: Mapping[str, NDArray[Any]]) -> None:
+        """Write the vectors beside the file, and what a fit of that id gave.
 
-    def stored(self, fit: str) -> NDArray[np.float32] | None:
-        """Weights of the fit of that id, if they lie beside the file."""
+        Vectors that were there are kept: after a change of the embedding model delete the file first.
+        """
+        rows = self._embedded
+        arrays: dict[str, Any] = {
+            **fitted,
+            "fit": np.array(fit),
+            "keys": np.array([_key(text) for text in rows]),
+            "rows": np.stack(list(rows.values())),
+        }
+        with self._beside.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @functools.cached_property
+    def _embedded(self) -> dict[str, NDArray[np.int8]]:
+        stored = self._rows()
+        return {
+            text: row
+            if (row := stored.get(_key(text))) is not None
+            else _small(embedded(sentences(text), text))
+            for text, _ in self.labelled
+        }
+
+    def stored(self, fit: str) -> dict[str, NDArray[Any]] | None:
+        """What the fit of that id gave, if it lies beside the file."""
         if not self._beside.is_file():
             return None
         with np.load(self._beside) as file:
             mine = "fit" in file and str(file["fit"]) == fit
-            return file["weights"].astype(np.float32) if mine else None
+            return (
+                {name: file[name] for name in file if name not in {"keys", "rows", "fit"}} if mine else None
+            )
 
     @property
     def _beside(self) -> Path:

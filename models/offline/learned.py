@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Sequence
-from itertools import chain, pairwise
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +30,9 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[?!]")  # noqa: RUF001
 PIECE = 4
 """Letters in a piece of a word; a word's ends count as one each."""
 
+KINDS = ("words", "pieces")
+"""Of the parts that texts share, as `_parts` gives them."""
+
 
 class Classifier:
     """Kernel ridge regression: cosines of whole texts and of their sentences, words and pieces in common.
@@ -40,10 +42,10 @@ class Classifier:
         labels: Theirs, in the same order.
         vectors: Their embeddings, of shape `[len(texts), 2, dimensions]`, as `models.examples.embedded`
             gives them.
-        weights: What was fitted to the same before; without it the fit is done.
+        fitted: What `fitted` had for the same before; without it the fit is done.
 
     Attributes:
-        weights: Of each example, for each label.
+        fitted: Weights of each example for each label, and the index of their parts.
     """
 
     def __init__(
@@ -51,24 +53,24 @@ class Classifier:
         texts: Sequence[str],
         labels: Sequence[str],
         vectors: Table,
-        weights: Table | None = None,
+        fitted: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
         self.labels = sorted(set(labels))
-        taken_apart = [_parts(text) for text in texts]
-        self._shared = [_Shared([both[i] for both in taken_apart]) for i in (0, 1)]
+        self.fitted = dict(fitted or _index(texts))
+        self._shared = [_Shared(self.fitted, kind, len(texts)) for kind in KINDS]
         self._vectors = vectors
         right = np.array([[own == label for label in self.labels] for own in labels], dtype=np.float32)
         self._share = right.mean(axis=0)
-        self.weights = self._fit(texts, right) if weights is None else weights
+        if fitted is None:
+            self.fitted["weights"] = self._fit(texts, right)
+        self._weights = self.fitted["weights"].astype(np.float32)
 
-    def _fit(self, texts: Sequence[str], right: Table) -> Table:
+    def _fit(self, texts: Sequence[str], right: Table) -> NDArray[np.float16]:
         kernel = np.stack(
             [self._like(text, vector) for text, vector in zip(texts, self._vectors, strict=True)]
         )
         ridge = RIDGE * np.eye(len(right), dtype=np.float32)
-        weights = np.linalg.solve(kernel + ridge, right - self._share)
-        # As it comes back from a file of halved size.
-        return np.asarray(weights.astype(np.float16).astype(np.float32))
+        return np.linalg.solve(kernel + ridge, right - self._share).astype(np.float16)
 
     def likelihoods(self, text: str, vectors: Table) -> dict[str, float]:
         """How likely each label is; together 1.
@@ -76,7 +78,7 @@ class Classifier:
         Args:
             vectors: The text's, of shape `[2, dimensions]`.
         """
-        scores = self._like(text, vectors) @ self.weights + self._share
+        scores = self._like(text, vectors) @ self._weights + self._share
         powers = np.exp(SHARPNESS * (scores - scores.max()))
         return dict(zip(self.labels, (powers / powers.sum()).tolist(), strict=True))
 
@@ -88,24 +90,31 @@ class Classifier:
         return np.asarray(whole + sentences / 2 + shared * (1 + 2 * cosines[0]), dtype=np.float32)
 
 
-class _Shared:
-    """The parts that two or more of the examples have, and how rare they are."""
+def _index(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Of each kind the parts that two or more texts have, in how many they are, and in which."""
+    found: dict[str, NDArray[Any]] = {}
+    for kind, apart in zip(KINDS, zip(*map(_parts, texts), strict=True), strict=True):
+        holders: dict[str, list[int]] = {}
+        for row, parts in enumerate(apart):
+            for part in dict.fromkeys(parts):
+                holders.setdefault(part, []).append(row)
+        kept = sorted(part for part, rows in holders.items() if len(rows) > 1)
+        found[f"{kind} parts"] = np.frombuffer("\n".join(kept).encode(), np.uint8)
+        found[f"{kind} spreads"] = np.array([len(holders[part]) for part in kept], np.int32)
+        found[f"{kind} holders"] = np.array([row for part in kept for row in holders[part]], np.int32)
+    return found
 
-    def __init__(self, texts: Sequence[list[str]]) -> None:
-        apart = [set(parts) for parts in texts]
-        spread = Counter(chain.from_iterable(apart))
-        kept = sorted(part for part, count in spread.items() if count > 1)
-        self._column = {part: i for i, part in enumerate(kept)}
-        spreads = np.array([spread[part] for part in kept], dtype=np.float64)
-        self._weights = (np.log((1 + len(texts)) / (1 + spreads)) + 1) ** 2
-        found = [[self._column[part] for part in parts if part in self._column] for parts in apart]
-        rows = np.repeat(np.arange(len(texts)), [len(columns) for columns in found])
-        columns = np.array(list(chain.from_iterable(found)), dtype=np.int64)
-        # In an order of their own, since a set has another one in each process.
-        order = np.lexsort((rows, columns))
-        self._holders, columns = rows[order], columns[order]
-        self._starts = np.searchsorted(columns, np.arange(len(kept) + 1))
-        squares = np.bincount(self._holders, self._weights[columns], minlength=len(texts))
+
+class _Shared:
+    """The parts of one kind that two or more of the examples have, and how rare they are."""
+
+    def __init__(self, index: Mapping[str, NDArray[Any]], kind: str, size: int) -> None:
+        kept = index[f"{kind} parts"].tobytes().decode().split("\n")
+        spreads, self._holders = index[f"{kind} spreads"], index[f"{kind} holders"]
+        self._column = dict(zip(kept, range(len(spreads)), strict=False))
+        self._starts = np.concatenate([[0], np.cumsum(spreads)])
+        self._weights = (np.log((1 + size) / (1 + spreads.astype(np.float64))) + 1) ** 2
+        squares = np.bincount(self._holders, np.repeat(self._weights, spreads), minlength=size)
         self._lengths = np.sqrt(np.maximum(squares, 1e-9))
 
     def cosines(self, parts: list[str]) -> Table:
@@ -122,8 +131,8 @@ def classifier(examples: Examples) -> Classifier:
     """The classifier of these examples, made once in a process; fitted unless `store` did that."""
     if examples.id not in _MADE:
         texts, labels = zip(*examples.labelled, strict=True)
-        weights = examples.stored(_fit_id(examples))
-        _MADE[examples.id] = Classifier(texts, labels, examples.vectors(), weights)
+        fitted = examples.stored(_fit_id(examples))
+        _MADE[examples.id] = Classifier(texts, labels, examples.vectors(), fitted)
     return _MADE[examples.id]
 
 
@@ -133,8 +142,7 @@ _MADE: dict[str, Classifier] = {}
 def store(examples: Examples) -> None:
     """Write vectors and weights beside the examples, so that the first choice after a change is fast."""
     texts, labels = zip(*examples.labelled, strict=True)
-    weights = Classifier(texts, labels, examples.vectors()).weights
-    examples.store(_fit_id(examples), weights)
+    examples.store(_fit_id(examples), Classifier(texts, labels, examples.vectors()).fitted)
 
 
 def is_stored(examples: Examples) -> bool:
