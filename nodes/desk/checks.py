@@ -17,7 +17,7 @@ PERILS = {peril for perils in PERILS_OF.values() for peril in perils}
 
 
 async def facts_agree(result: ClaimFacts, state: Mapping[str, Any], lookup: Lookup) -> Sequence[str]:
-    """The policy is this customer's, had begun and is for such losses, and the invoice bears the amount.
+    """The policy is this customer's, had begun and is for such losses; the invoice bears amount and date.
 
     Less than the invoice may be claimed where the letter says so; a person then decides about cover.
     """
@@ -36,6 +36,9 @@ async def facts_agree(result: ClaimFacts, state: Mapping[str, Any], lookup: Look
         if invoice["amount"] != result.amount and not less:
             number, bears = invoice["invoice_number"], invoice["amount"]
             problems.append(f"{result.amount} cents are claimed, but {number} bears {bears} cents")
+        if str(result.loss_date) > invoice["issued_on"]:
+            dated = f"{invoice['invoice_number']} is of {invoice['issued_on']}"
+            problems.append(f"{dated}, before the loss of {result.loss_date}")
         if invoice["kind"] == "premium":
             problems.append(f"{invoice['invoice_number']} is a premium invoice of ours, not one for a repair")
         cause = invoice["description"].partition(":")[0].casefold().replace(" ", "_")

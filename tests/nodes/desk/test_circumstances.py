@@ -96,6 +96,7 @@ async def test_less_than_the_bill_is_claimed_only_where_the_letter_says_so(said,
     [
         ({"description": "Storm: a new floor"}, "the invoice is for storm"),
         ({"policy_number": "HM-200002"}, "bound to HM-200002"),
+        ({"issued_on": "2026-06-07"}, "INV-1 is of 2026-06-07, before the loss of 2026-06-08"),
         ({"description": "A new floor"}, ""),
     ],
 )
@@ -108,7 +109,7 @@ async def test_facts_are_held_against_what_the_invoice_is_for(bill, found):
 
 def records(**bill: Any) -> Any:
     invoice = {"invoice_number": "INV-1", "amount": 45_000, "kind": "repair", "policy_number": "HM-200001"}
-    invoice |= {"description": "Water damage: a floor"} | bill
+    invoice |= {"description": "Water damage: a floor", "issued_on": "2026-06-08"} | bill
 
     async def found(tool: Any, **_args: Any) -> Any:
         policy = {"policy_number": "HM-200001", "product": "home", "start": "2025-01-01"}
