@@ -126,7 +126,7 @@ def _one_by_one(replies: Sequence[AIMessage], tokens: Mapping[str, str]) -> Say:
 def _claim(case: Case) -> dict[str, Any]:
     """The facts of the claim that must stand in the records afterwards."""
     new = [a for a in case.expected.end_state if a.table == "desk_claims" and a.new]
-    return {key: value for a in new for key, value in {**a.where, **(a.expect or {})}.items()}
+    return {key: _first(value) for a in new for key, value in {**a.where, **(a.expect or {})}.items()}
 
 
 def _writes(case: Case) -> list[tuple[str, dict[str, Any]]] | None:
@@ -137,7 +137,7 @@ def _writes(case: Case) -> list[tuple[str, dict[str, Any]]] | None:
         if a.table == "desk_customers" and a.expect and set(a.expect) == {"street", "city"}:
             found.append(("change_address", owner | a.expect))
         elif a.table == "desk_notes" and a.count == 1:
-            found.append(("add_note", owner | {"kind": a.where["kind"], "text": WHY}))
+            found.append(("add_note", owner | {"kind": _first(a.where["kind"]), "text": WHY}))
         else:
             return None
     return found
@@ -157,6 +157,11 @@ def _answered(messages: Sequence[BaseMessage]) -> Mapping[str, Any] | None:
     last = messages[-1]
     record: Mapping[str, Any] | None = json.loads(last.text) if isinstance(last, ToolMessage) else None
     return record
+
+
+def _first(value: Any) -> Any:
+    """What to say where a label leaves several values open."""
+    return value[0] if isinstance(value, list) else value
 
 
 def _decision(payable: int) -> str:

@@ -63,6 +63,31 @@ async def test_a_request_without_a_complaint_needs_nobody_who_looks_into_complai
     assert row.scores["goal_success_rate"] == 1, row.got
 
 
+async def test_where_a_label_leaves_a_value_open_the_first_is_said(folder):
+    case = item(CALLBACK).data
+    (noted,) = case.expected.end_state
+    either = noted.model_copy(update={"where": noted.where | {"kind": ["callback", "note"]}})
+    expected = case.expected.model_copy(update={"end_state": [either]})
+    several = replace(item(CALLBACK), data=case.model_copy(update={"expected": expected}))
+    row = await cases.evaluate(several, Setting(folder), oracle=oracle.model_for)
+
+    assert row.scores["goal_success_rate"] == 1, row.got
+
+
+async def test_of_several_causes_that_a_label_leaves_open_one_is_claimed(folder):
+    case = item(PLAIN).data
+    claim, *others = case.expected.end_state
+    facts = {"peril": ["water_damage", "storm"]}
+    either = claim.model_copy(
+        update={"where": claim.where | (claim.expect or {}) | facts, "expect": None, "count": 1}
+    )
+    expected = case.expected.model_copy(update={"end_state": [either, *others]})
+    several = replace(item(PLAIN), data=case.model_copy(update={"expected": expected}))
+    row = await cases.evaluate(several, Setting(folder), oracle=oracle.model_for)
+
+    assert row.scores["goal_success_rate"] == 1, row.got
+
+
 async def test_the_same_case_gives_the_same_row(folder):
     first, second = [await cases.evaluate(item(CALLBACK), Setting(folder)) for _ in range(2)]
 
