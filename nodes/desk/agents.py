@@ -135,7 +135,7 @@ TECHNICAL = Agent(
     prompt=PROMPTS / "technical.md",
     owner="platform",
     tools=(find_customer, list_contacts, add_note),
-    duty="read",
+    duty="write",
 )
 
 COMPLIANCE = Agent(
