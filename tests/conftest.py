@@ -23,6 +23,7 @@ def pytest_configure() -> None:
         del os.environ[name]
     # Many tests start processes, and each would compile what it imports again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.pop("COLUMNS", None)  # what is printed is looked at as a pipe gets it
     home = tempfile.TemporaryDirectory(prefix="tower-tests-", ignore_cleanup_errors=True)
     # Not as a cleanup of pytest's, which a worker of xdist may end without.
     atexit.register(home.cleanup)
