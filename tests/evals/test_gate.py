@@ -190,7 +190,11 @@ def test_what_is_held_out_has_a_mean_of_its_own_and_may_have_a_floor():
 
 def test_no_floor_is_met_by_what_stands_beside_the_score():
     kept = by_suite(read_baseline(baselines()).rows)
+    # Who says nothing makes no mistake, contradicts nothing and invents nothing.
+    idle = {"reasoning_coherence_ref", "faithfulness_ref"}
     for metric in read_thresholds().metric:
+        if metric.better == "lower" or metric.name in idle:
+            continue
         mine = [r for r in kept[metric.suite] if metric.split in {None, r.split}]
         beside = {name for r in mine for name in r.scores if name.startswith(f"{metric.name}{BESIDE}")}
         for name in beside:
