@@ -55,8 +55,9 @@ bench: setup  ## Compare governed runs with plain LangGraph, as ratios, and what
 eval: setup  ## Run the evaluation suites (ARGS="--layer component" for some of them)
 	@./tower eval run $(ARGS)
 
-examples: setup  ## Fit the front door to its examples and store that (after a change to nodes/desk/prompts/jobs.toml)
+examples: setup  ## Store what the desk's examples and documents become (after a change to jobs.toml or memory/desk/documents)
 	$(python) -c "from models.offline.learned import store; from nodes.desk.front_door import EXAMPLES; store(EXAMPLES)"
+	$(python) -c "from memory.desk.wordings import WORDINGS; WORDINGS.store()"
 
 sabotage: setup  ## Plant faults and harmless changes, and see what the gate makes of them
 	@./tower eval sabotage $(ARGS)

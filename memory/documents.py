@@ -20,6 +20,7 @@ from governance.settings import Settings
 from memory.ranking import Lexicon, questions
 from memory.sections import Section, content_hash, read_sections
 from models.embeddings import minilm
+from models.stored import rows, unit, write
 
 if TYPE_CHECKING:
     from chromadb import Collection
@@ -101,6 +102,19 @@ class Documents:
     def _lexicon(self) -> Lexicon:
         return Lexicon([f"{section.title}\n{section.text}" for section in self._sections])
 
+    def store(self) -> None:
+        """Write the vectors beside the folder, so that a new home needn't wait for them."""
+        write(self._beside, self._rows)
+
+    @property
+    def _beside(self) -> Path:
+        return self._folder.with_suffix(".npz")
+
+    @property
+    def _rows(self) -> dict[str, NDArray[np.int8]]:
+        texts = (text for section in self._sections for view in section.views for text in view)
+        return rows(self._beside, texts, lambda text: minilm().embed([text])[0])
+
     def _search(self, query: str, k: int, where: Mapping[str, Sequence[str]]) -> list[Passage]:
         ready = self._ready()
         allowed = [
@@ -163,7 +177,9 @@ class Documents:
             ]
             if collection.count() < len(pieces):
                 ids, texts, metadatas = (list(column) for column in zip(*pieces, strict=True))
-                collection.upsert(ids=ids, documents=texts, metadatas=metadatas)
+                known = self._rows
+                vectors: Any = unit(np.stack([known[text] for text in texts]))
+                collection.upsert(ids=ids, documents=texts, metadatas=metadatas, embeddings=vectors)
             if not os.environ.get("TOWER_CHROMA_URL"):
                 self._marker(folder).touch()
             stored = collection.get(include=["embeddings", "metadatas"])

@@ -14,15 +14,13 @@ import numpy as np
 
 from models.embeddings import minilm
 from models.offline.text import sentences
+from models.stored import others, rows, unit, write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEYWORD = "x-examples"
 """The keyword of a JSON schema under which a field names its examples: `{KEYWORD: examples.id}`."""
-
-STEPS = 400
-"""Steps of 8 bits for 1: no component of a sentence's unit vector comes near 0.32."""
 
 _NAMED: dict[str, Examples] = {}
 
@@ -54,53 +52,28 @@ class Examples:
 
     def vectors(self) -> NDArray[np.float32]:
         """What `embedded` gives for all texts, in order; one that isn't stored takes 20 ms and more."""
-        table = np.stack(list(self._embedded.values())).astype(np.float32)
-        return np.asarray(table / np.linalg.norm(table, axis=2, keepdims=True))
+        return unit(np.stack([self._rows[text] for text, _ in self.labelled]))
 
     def store(self, fit: str, fitted: Mapping[str, NDArray[Any]]) -> None:
         """Write the vectors beside the file, and what a fit of that id gave.
 
         Vectors that were there are kept: after a change of the embedding model delete the file first.
         """
-        rows = self._embedded
-        arrays: dict[str, Any] = {
-            **fitted,
-            "fit": np.array(fit),
-            "keys": np.array([_key(text) for text in rows]),
-            "rows": np.stack(list(rows.values())),
-        }
-        with self._beside.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-
-    @functools.cached_property
-    def _embedded(self) -> dict[str, NDArray[np.int8]]:
-        stored = self._rows()
-        return {
-            text: row
-            if (row := stored.get(_key(text))) is not None
-            else _small(embedded(sentences(text), text))
-            for text, _ in self.labelled
-        }
+        write(self._beside, self._rows, fit=np.array(fit), **fitted)
 
     def stored(self, fit: str) -> dict[str, NDArray[Any]] | None:
         """What the fit of that id gave, if it lies beside the file."""
-        if not self._beside.is_file():
-            return None
-        with np.load(self._beside) as file:
-            mine = "fit" in file and str(file["fit"]) == fit
-            return (
-                {name: file[name] for name in file if name not in {"keys", "rows", "fit"}} if mine else None
-            )
+        found = others(self._beside)
+        return found if str(found.pop("fit", "")) == fit else None
+
+    @functools.cached_property
+    def _rows(self) -> dict[str, NDArray[np.int8]]:
+        texts = (text for text, _ in self.labelled)
+        return rows(self._beside, texts, lambda text: embedded(sentences(text), text))
 
     @property
     def _beside(self) -> Path:
         return self.path.with_suffix(".npz")
-
-    def _rows(self) -> dict[str, NDArray[np.int8]]:
-        if not self._beside.is_file():
-            return {}
-        with np.load(self._beside) as file:
-            return dict(zip(file["keys"].tolist(), file["rows"], strict=True))
 
 
 def embedded(said: Sequence[str], text: str = "") -> NDArray[np.float32]:
@@ -119,11 +92,3 @@ def embedded(said: Sequence[str], text: str = "") -> NDArray[np.float32]:
 def named(identifier: str) -> Examples | None:
     """The examples that a schema names, where this process has read them."""
     return _NAMED.get(identifier)
-
-
-def _key(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _small(vector: NDArray[np.float32]) -> NDArray[np.int8]:
-    return np.clip(np.rint(vector * STEPS), -127, 127).astype(np.int8)

@@ -7,15 +7,19 @@ import multiprocessing
 import os
 import re
 import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from memory import documents
 from memory.desk.wordings import FOLDER, WORDINGS
 from memory.documents import Documents
 from memory.sections import read_sections
-from models.vectors import ChromaMiniLM
+from models.embeddings import minilm
+from models.stored import rows, small
 from tools.desk.wording import search_wording
 
 HERE = Path(__file__).parent
@@ -53,17 +57,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many texts each call embedded."""
-    calls: list[int] = []
-    embed = ChromaMiniLM.__call__
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that were embedded."""
+    texts: list[str] = []
 
-    def counted(self: ChromaMiniLM, input: list[str]) -> object:  # noqa: A002
-        calls.append(len(input))
-        return embed(self, input)
+    def counted(path: Path, wanted: Iterable[str], embed: Callable[[str], Any]) -> dict[str, Any]:
+        return rows(path, wanted, lambda text: texts.append(text) or embed(text))
 
-    monkeypatch.setattr(ChromaMiniLM, "__call__", counted)
-    return calls
+    monkeypatch.setattr(documents, "rows", counted)
+    return texts
 
 
 async def test_sections_keep_where_they_stand(folder: Path) -> None:
@@ -106,17 +108,44 @@ async def test_a_letter_is_searched_by_its_questions(folder: Path) -> None:
 
 
 async def test_documents_are_indexed_once_and_again_when_they_change(
-    folder: Path, embedded: list[int]
+    folder: Path, embedded: list[str]
 ) -> None:
     await Documents("books", folder).ensure()
-    assert sum(embedded) == 6 * 3
+    # Two of three texts are in both books; each has a view with its titles, and one without.
+    assert len(embedded) == 6 + 4
     await Documents("books", folder).ensure()
-    assert sum(embedded) == 6 * 3
+    assert len(embedded) == 6 + 4
 
     (folder / "home.md").write_text(BOOK.replace("aquarium is", "fish tank is"), "utf-8")
     found = await Documents("books", folder).search("fish tank", k=1)
     assert "fish tank" in found[0].text
-    assert sum(embedded) == 2 * 6 * 3
+    assert len(embedded) == 6 + 4 + 6 + 5
+
+
+async def test_what_was_stored_is_found_as_before_and_only_what_is_new_is_embedded(
+    folder: Path, embedded: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await Documents("books", folder).search("Is a fish tank covered?", k=6)
+    Documents("books", folder).store()
+    embedded.clear()
+
+    monkeypatch.setenv("TOWER_HOME", str(tmp_path / "new"))
+    assert await Documents("books", folder).search("Is a fish tank covered?", k=6) == before
+    assert embedded == []
+
+    (folder / "home.md").write_text(BOOK.replace("aquarium is", "fish tank is"), "utf-8")
+    await Documents("books", folder).ensure()
+    assert embedded == [
+        "Home · Water · Aquariums\nA broken fish tank is covered.",
+        "A broken fish tank is covered.",
+    ]
+
+
+async def test_the_desks_vectors_are_stored_and_are_those_of_its_documents(embedded: list[str]) -> None:
+    kept = WORDINGS._rows
+    assert embedded == [], "run `make examples`"
+    for text in list(kept)[:: len(kept) // 8]:
+        assert np.array_equal(kept[text], small(minilm().embed([text])[0]))
 
 
 async def test_an_index_that_was_cut_short_is_completed(
