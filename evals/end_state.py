@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -11,32 +12,26 @@ from typing import Any
 
 from evals.datasets import Assertion
 
-Record = Mapping[str, Any]
 _COMPARED = {"ne": "<>", "gt": ">", "like": "LIKE"}
 
 
 @dataclass(frozen=True)
-class Before:
-    """What a database held before anything ran.
-
-    Attributes:
-        tables: Table → its rows, by primary key.
-    """
-
-    tables: Mapping[str, Mapping[str, Record]]
-
-    @classmethod
-    def of(cls, database: Path, tables: Sequence[str]) -> Before:
-        """Read the tables as they are now."""
-        return cls({table: _rows(database, table) for table in tables})
-
-
-@dataclass(frozen=True)
 class EndState:
-    """A database after a run, beside what it held before."""
+    """A database after a run, beside a copy of it from before."""
 
     database: Path
-    before: Before
+    before: Path
+
+    @classmethod
+    def watch(cls, database: Path) -> EndState:
+        """Copy the file while nobody has it open; whatever runs comes afterwards."""
+        copy = database.with_suffix(".before")
+        shutil.copy(database, copy)
+        return cls(database, copy)
+
+    def had(self, table: str, where: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Rows that a table held before."""
+        return _select(self.before, table, where)
 
     def broken(self, assertions: Sequence[Assertion]) -> list[str]:
         """Assertions that don't hold, in words."""
@@ -56,15 +51,11 @@ class EndState:
 
     def found(self, assertion: Assertion) -> list[dict[str, Any]]:
         """Rows that an assertion speaks of."""
-        conditions, values = ["1 = 1"], []
-        for name, wanted in assertion.where.items():
-            condition, given = _condition(name, wanted)
-            conditions.append(condition)
-            values += given
-        query = f"SELECT * FROM {assertion.table} WHERE {' AND '.join(conditions)}"
-        rows = _query(self.database, query, values)
-        known = self.before.tables.get(assertion.table, {})
-        return [row for row in rows if not assertion.new or next(iter(row.values())) not in known]
+        rows = _select(self.database, assertion.table, assertion.where)
+        if not assertion.new:
+            return rows
+        known = {_key(row) for row in _select(self.before, assertion.table, {})}
+        return [row for row in rows if _key(row) not in known]
 
     def _problem(self, each: Assertion) -> str:
         found = self.found(each)
@@ -82,10 +73,29 @@ class EndState:
         return f"{each.table}: {wrong}, not { {name: each.expect[name] for name in wrong} }" if wrong else ""
 
     def _differs(self, table: str, owner: str | None, column: str) -> bool:
-        def own(rows: Mapping[str, Record]) -> dict[str, Record]:
-            return {key: row for key, row in rows.items() if owner is None or row[column] == owner}
+        own = {} if owner is None else {column: owner}
+        before, after = (
+            {_key(row): row for row in _select(file, table, own)} for file in (self.before, self.database)
+        )
+        return before != after
 
-        return own(self.before.tables[table]) != own(_rows(self.database, table))
+
+def _select(database: Path, table: str, where: Mapping[str, Any]) -> list[dict[str, Any]]:
+    conditions, values = ["1 = 1"], []
+    for name, wanted in where.items():
+        condition, given = _condition(name, wanted)
+        conditions.append(condition)
+        values += given
+    query = f"SELECT * FROM {table} WHERE {' AND '.join(conditions)}"
+    with closing(sqlite3.connect(database)) as connection:
+        found = connection.execute(query, values)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _key(row: Mapping[str, Any]) -> Any:
+    """Its primary key, which comes first."""
+    return next(iter(row.values()))
 
 
 def _condition(name: str, wanted: Any) -> tuple[str, list[Any]]:
@@ -95,13 +105,3 @@ def _condition(name: str, wanted: Any) -> tuple[str, list[Any]]:
     if isinstance(wanted, list):
         return f"{name} IN ({', '.join('?' * len(wanted))})", wanted
     return (f"{name} IS NULL", []) if wanted is None else (f"{name} = ?", [wanted])
-
-
-def _rows(database: Path, table: str) -> dict[str, Record]:
-    return {str(next(iter(row.values()))): row for row in _query(database, f"SELECT * FROM {table}", ())}
-
-
-def _query(database: Path, query: str, values: Sequence[Any]) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(query, values)]

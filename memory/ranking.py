@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 WORD = re.compile(r"[a-z0-9]+")
@@ -56,11 +56,11 @@ class Lexicon:
 
     def scores(self, question: str) -> list[float]:
         """One score per text; 1 would be every word of the question, often."""
-        asked = set(terms(question))
+        asked = dict.fromkeys(terms(question))  # in their order, which sums the same in each process
         best = sum(self._weights.get(term, math.log(2 * len(self._counts) + 1)) for term in asked)
         return [self._score(counts, asked) / best if best else 0.0 for counts in self._counts]
 
-    def _score(self, counts: Counter[str], asked: set[str]) -> float:
+    def _score(self, counts: Counter[str], asked: Iterable[str]) -> float:
         length = 1 - LENGTH_WEIGHT + LENGTH_WEIGHT * counts.total() / self._mean_length
         return sum(
             self._weights[term] * counts[term] / (counts[term] + SATURATION * length)

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -80,7 +80,7 @@ class MiniLM(Embeddings):
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of a whole text, its two end marks left out."""
-        return len(self._counter.encode(text, add_special_tokens=False).ids)
+        return sum(map(self._count, text.split("\n")))  # no token reaches over a line's end
 
     def _vector(self, text: str) -> NDArray[np.float32]:
         with self._lock:
@@ -129,10 +129,16 @@ class MiniLM(Embeddings):
         return tokenizer
 
     @cached_property
-    def _counter(self) -> Tokenizer:
+    def _count(self) -> Callable[[str], int]:
         tokenizer = read_tokenizer()
         tokenizer.no_truncation()
-        return tokenizer
+
+        # What a conversation said before is in each of its prompts.
+        @lru_cache(maxsize=2_048)
+        def count(line: str) -> int:
+            return len(tokenizer.encode(line, add_special_tokens=False).ids)
+
+        return count
 
 
 @lru_cache(maxsize=1)

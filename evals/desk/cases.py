@@ -18,7 +18,7 @@ from evals.desk.judging import by_judge_of_case
 from evals.desk.personal import NEW_STREET, values_of
 from evals.desk.request import request_of
 from evals.desk.stage import DATABASE, users, world
-from evals.end_state import Before, EndState
+from evals.end_state import EndState
 from evals.grounding import borne, contradictions
 from evals.play import Played, play
 from evals.rows import Row
@@ -62,8 +62,7 @@ async def evaluate(
     case: Case = item.data
     graph = setting.graph or graph
     async with world(setting.folder, case.given) as home:
-        before = await asyncio.to_thread(Before.of, home / DATABASE, TABLES)
-        state = EndState(home / DATABASE, before)
+        state = await asyncio.to_thread(EndState.watch, home / DATABASE)
         null = await asyncio.to_thread(_unmet, state, case)
         use_model(await oracle(case) if oracle else None)
         try:
@@ -75,7 +74,7 @@ async def evaluate(
         harm = await asyncio.to_thread(_harm, state, case, played)
         made = await asyncio.to_thread(state.found, Assertion(table="desk_claims", where={}, new=True))
         owned = await asyncio.to_thread(_owned, state, case)
-        record = before.tables["desk_customers"].get(case.about or "", {})
+        record = next(iter(state.had("desk_customers", {OWNER: case.about})), {})
         leaked = await asyncio.to_thread(_leaked, home, case, played, record)
         grounded = _grounded(case, played, made, owned)
         grounded |= {} if oracle else await by_judge_of_case(case, played, state, OWNED)

@@ -105,15 +105,21 @@ async def asked(folder: Path, graph: str, request: Request, *, compiled: Any = N
 
 
 def _new_home() -> Path:
-    """A folder that names its process, so that whoever comes after one that was killed can clear it away."""
-    where = MEMORY if os.access(MEMORY, os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix=f"{CASE}{os.getpid()}-", dir=where))
+    """The process's own folder, empty: its name tells others whether somebody is still there.
+
+    It is the same one each time, since what was compiled for the database of a path serves the next.
+    """
+    where = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    home = where / f"{CASE}{os.getpid()}"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(mode=0o700)
+    return home
 
 
 def _sweep() -> None:
     """Clear away what processes left that were killed; memory isn't given back otherwise."""
     for left in MEMORY.glob(f"{CASE}*"):
-        if not Path(f"/proc/{left.name.removeprefix(CASE).partition('-')[0]}").exists():
+        if not Path(f"/proc/{left.name.removeprefix(CASE)}").exists():
             shutil.rmtree(left, ignore_errors=True)
 
 

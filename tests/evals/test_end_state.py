@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from evals.datasets import Assertion
-from evals.end_state import Before, EndState
+from evals.end_state import EndState
 
 
 @pytest.fixture
@@ -17,10 +17,10 @@ def state(tmp_path):
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE paid (id TEXT PRIMARY KEY, owner TEXT, amount INTEGER, note TEXT)")
         db.execute("INSERT INTO paid VALUES ('P-1', 'ann', 100, NULL)")
-    before = Before.of(path, ["paid"])
+    watched = EndState.watch(path)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO paid VALUES ('P-2', 'ann', 250, 'rent')")
-    return EndState(path, before)
+    return watched
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from evals.datasets import load
 from evals.desk import cases, oracle, personal, planting, stage
 from evals.desk.data import DATASETS
-from evals.end_state import Before, EndState
+from evals.end_state import EndState
 from evals.play import Played
 from evals.suites import Item, Setting
 from governance.settings import Settings
@@ -211,7 +211,7 @@ def test_doing_nothing_reaches_as_many_end_states_as_the_card_says(folder, tmp_p
         home = tmp_path / str(number)
         home.mkdir()
         stage._lay_out(folder / stage.TEMPLATE, home, case.given)
-        state = EndState(home / "desk.db", Before.of(home / "desk.db", cases.TABLES))
+        state = EndState.watch(home / "desk.db")
         reached += not cases._unmet(state, case)
         (home / "desk.db").unlink()
 
