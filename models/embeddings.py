@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import importlib.util
 import os
@@ -69,14 +68,6 @@ class MiniLM(Embeddings):
     def embed_query(self, text: str) -> list[float]:
         """Embed one text, for LangChain."""
         return self.embed_documents([text])[0]
-
-    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Embed texts in a thread."""
-        return await asyncio.to_thread(self.embed_documents, texts)
-
-    async def aembed_query(self, text: str) -> list[float]:
-        """Embed one text in a thread."""
-        return await asyncio.to_thread(self.embed_query, text)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of a whole text, its two end marks left out."""

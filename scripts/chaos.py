@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -157,7 +156,7 @@ def _silent(ended: dict[str, Any]) -> bool:
 
 def main() -> int:
     """Run the parts and print what was found."""
-    from tests.campaigns.ground import postgres
+    from tests.campaigns.ground import postgres, verdict
 
     asked, begun = options(), time.monotonic()
     root = Path(tempfile.mkdtemp(prefix="tower-chaos-"))
@@ -167,13 +166,7 @@ def main() -> int:
         chosen = [part for part in PARTS if part in asked.parts]
         findings = [each for part in chosen for each in getattr(parts, part)()]
     print(f"{len(findings)} findings, {time.monotonic() - begun:.0f} s")
-    for each in findings[:20]:
-        print(f"\n{each}")
-    if findings:
-        print(f"\nevidence: {root}")
-        return 1
-    shutil.rmtree(root, ignore_errors=True)
-    return 0
+    return verdict(findings, root)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -22,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 # A process with threads must not fork, and numpy would start some.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LANGSMITH_TRACING": "false"}
 COUNTED = ("runs", "kills", "resumes", "answered", "doubts", "unadmitted")
-SHOWN = 20
 
 
 def options() -> argparse.Namespace:
@@ -95,7 +93,7 @@ def tell(units_: list[dict[str, Any]]) -> list[str]:
 
 def main() -> int:
     """Run the campaign and print what came of it."""
-    from tests.campaigns.ground import postgres
+    from tests.campaigns.ground import postgres, verdict
 
     asked = options()
     root = Path(tempfile.mkdtemp(prefix="tower-crash-"))
@@ -104,13 +102,7 @@ def main() -> int:
     findings = tell(reports)
     if asked.report:
         asked.report.write_text(json.dumps(reports, indent=1))
-    for each in findings[:SHOWN]:
-        print(f"\n{each}")
-    if findings:
-        print(f"\nevidence: {root}")
-        return 1
-    shutil.rmtree(root, ignore_errors=True)
-    return 0
+    return verdict(findings, root)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from evals.calibration import Opinion
+from evals.calibration import Opinion, Preference
 from evals.datasets import Assertion, Case, Pair, load, sha256
 from evals.desk.data import DATASETS, DOCUMENTS
 from evals.desk.probes import once
@@ -31,6 +31,7 @@ from nodes.team import Agent
 
 RUBRIC = PROMPTS / "one_answer.md"
 _FOLDER = "stage"
+_PLACE: Mapping[str, Preference] = {"a": "first", "b": "second"}
 
 
 def able() -> bool:
@@ -129,8 +130,7 @@ class ModelJudge:
             graded = [await judged(question, answer, sources) for answer in (first, second)]
             said = await _ask(JUDGE, Request(shown(question, sources, first, second)), "sam")
         one, two = (each.model_dump() for each in graded)
-        preferred = {"a": "first", "b": "second"}.get(str(said.get("preferred")), "tie")
-        return Opinion(one, two, preferred)  # type: ignore[arg-type]
+        return Opinion(one, two, _PLACE.get(str(said.get("preferred")), "tie"))
 
 
 def pairs(split: str) -> tuple[list[Pair], str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from uuid import uuid4
 from governance.policy import PolicyEngine
 from tests.campaigns.desk import Place
 from tests.second.rules import MATRIX, gathered
+
+SHOWN = 20
 
 Places = Callable[[], Place]
 """Makes a fresh place for runs."""
@@ -65,3 +68,18 @@ def _database(url: str) -> str:
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name}".encode())
     return f"{base.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def verdict(findings: Sequence[object], root: Path) -> int:
+    """Print what was found and keep its evidence under `root`; without any, clear that away.
+
+    Returns:
+        A campaign's exit code.
+    """
+    for each in findings[:SHOWN]:
+        print(f"\n{each}")  # noqa: T201 - for the scripts
+    if findings:
+        print(f"\nevidence: {root}")  # noqa: T201
+        return 1
+    shutil.rmtree(root, ignore_errors=True)
+    return 0

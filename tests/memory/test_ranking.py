@@ -8,7 +8,7 @@ import sys
 
 PRINTS = """
 from memory.ranking import Lexicon
-texts = [f"word{n} " * n + "storm hail roof water pipe kitchen flood garage bicycle lock" for n in range(1, 9)]
+texts = [f"word{n} " * n + "storm hail water pipe kitchen flood garage bicycle lock" for n in range(1, 9)]
 asked = "Does storm, hail or water from a pipe in the kitchen or garage count, and my bicycle with its lock?"
 print(Lexicon(texts[:5]).scores(asked), Lexicon(["storm", "hail roof", "lock pipe water"]).scores(asked))
 """
