@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class PolicyFiles:
     """
 
     text: str
-    policies: PolicySet
+    parsed: pst.PolicySet
     schema: Schema
     version: str
     ids: Mapping[str, str]
@@ -51,17 +52,16 @@ class PolicyFiles:
         Args:
             others: Actions that aren't groups; a policy for some of these alone is left out.
         """
-        known = self.policies.to_pst()
         kept = {
             key: policy
-            for key, policy in known.static_policies.items()
+            for key, policy in self.parsed.static_policies.items()
             if not (named := _named(policy)) or action in named or named - others
         }
-        return PolicySet.from_pst(replace(known, static_policies=kept))
+        return PolicySet.from_pst(replace(self.parsed, static_policies=kept))
 
     def permits(self) -> list[tuple[set[str], set[str]]]:
         """Actions or groups of each permit, and agents or kinds it is confined to; empty means any."""
-        rules = self.policies.to_pst().static_policies
+        rules = self.parsed.static_policies
         forms = json.loads(policies_to_json_str(self.text))["staticPolicies"]
         return [(_named(rule), _agents(forms[key])) for key, rule in rules.items() if rule.effect == "permit"]
 
@@ -80,7 +80,7 @@ def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> Poli
     base = "\n".join(read_text(path) for _, path in find_files(folders, "*.cedarschema"))
     source = schema_text(base, tools, trusted)
     try:
-        schema = Schema.from_str(source)
+        schema = _schema(source)
     except ValueError as error:
         msg = f"the policy schema (tower.cedarschema and the tools' arguments) is broken: {error}"
         raise PolicyError(msg) from error
@@ -88,19 +88,19 @@ def read_policies(folders: Sequence[Path], tools: Iterable[ToolSurface]) -> Poli
     annotations: dict[str, dict[str, str]] = {}
     owners: dict[str, str] = {}
     for path, text in texts.items():
-        for name, marks in _check(path, text, schema).items():
+        for name, marks in _check(path, text, source).items():
             if name in annotations:
                 msg = f"{path}: there is already a policy {name}; ids are unique"
                 raise PolicyError(msg)
             annotations[name] = marks
             owners[name] = owned.of(path, name, marks)
-    policies = PolicySet.from_str(text := "\n".join(texts.values()))
+    parsed = _parsed(text := "\n".join(texts.values()))
     return PolicyFiles(
         text=text,
-        policies=policies,
+        parsed=parsed,
         schema=schema,
         version=_version(source, texts),
-        ids={key: policy.annotations["id"] for key, policy in policies.to_pst().static_policies.items()},
+        ids={key: policy.annotations["id"] for key, policy in parsed.static_policies.items()},
         reasons={name: marks["reason"] for name, marks in annotations.items() if "reason" in marks},
         trusted=trusted,
         owners=owners,
@@ -167,10 +167,23 @@ def _trusted(folders: Sequence[Path]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _check(path: str, text: str, schema: Schema) -> dict[str, dict[str, str]]:
+# What was parsed and checked is known by its whole text: a process that reads the same files again,
+# for another control plane, needn't wait for that again.
+@lru_cache(maxsize=16)
+def _schema(source: str) -> Schema:
+    return Schema.from_str(source)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> pst.PolicySet:
+    return PolicySet.from_str(text).to_pst()
+
+
+@lru_cache(maxsize=256)
+def _check(path: str, text: str, source: str) -> dict[str, dict[str, str]]:
     """Annotations of each policy of a file, by `@id`."""
     try:
-        parsed = PolicySet.from_str(text).to_pst()
+        parsed = _parsed(text)
     except ValueError as error:
         msg = f"{path}: {error}, in the policy that begins at line {_broken_at(text)}, or before its `;`"
         raise PolicyError(msg) from error
@@ -184,7 +197,7 @@ def _check(path: str, text: str, schema: Schema) -> dict[str, dict[str, str]]:
             msg = f'{path}: {key} needs an @id("…") of its own; decisions are explained by it'
             raise PolicyError(msg)
         found[marks["id"]] = marks
-    result = validate_policies(text, schema)
+    result = validate_policies(text, _schema(source))
     if not result.validation_passed:
         problem = result.errors[0]
         name = result.id_annotations_by_policy_id.get(problem.policy_id, problem.policy_id)

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.acts import Cost
@@ -272,6 +272,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(json_values)
 def test_canonical_form_is_that_of_rfc_8785(value):
     assert canonical(value) == rfc8785.dumps(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cedarpy import PolicySet
 
 from governance.acts import Act, Decision, Effect, Seam
 from governance.contract import Contract
@@ -501,6 +502,6 @@ def test_the_rest_works_without_the_desk(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_policies_about_other_tools_change_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = load_policy(tools=TOOLS)
-    monkeypatch.setattr(whole, "_about", lambda _action: whole.files.policies)
+    monkeypatch.setattr(whole, "_about", lambda _action: PolicySet.from_str(whole.files.text))
     for approved in (False, True):
         assert whole.decide(case.act, approved=approved) == engine().decide(case.act, approved=approved)
