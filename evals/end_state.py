@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,11 @@ from typing import Any
 
 from evals.datasets import Assertion
 
+Difference = tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any] | None]
+"""Table, primary key, and the row before and after; None where there was or is none."""
+
+_ONLY_BEFORE = "SELECT * FROM past.{0} EXCEPT SELECT * FROM main.{0}"
+_ONLY_NOW = "SELECT * FROM main.{0} EXCEPT SELECT * FROM past.{0}"
 _COMPARED = {"ne": "<>", "gt": ">", "like": "LIKE"}
 
 
@@ -32,6 +37,29 @@ class EndState:
     def had(self, table: str, where: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Rows that a table held before."""
         return _select(self.before, table, where)
+
+    def now(self, table: str) -> list[dict[str, Any]]:
+        """Rows that a table holds."""
+        return _select(self.database, table, {})
+
+    def differences(self, without: Collection[str]) -> Iterator[Difference]:
+        """Every row that was made, changed or removed, in all tables but some."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("ATTACH ? AS past", (str(self.before),))
+            known = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            for (table,) in known.fetchall():
+                if table not in without:
+                    past, now = (
+                        {row[0]: row for row in connection.execute(query.format(table))}
+                        for query in (_ONLY_BEFORE, _ONLY_NOW)
+                    )
+                    names = [each[1] for each in connection.execute(f"PRAGMA table_info({table})")]
+                    for key in sorted(past.keys() | now.keys(), key=str):
+                        before, after = (
+                            dict(zip(names, rows[key], strict=True)) if key in rows else None
+                            for rows in (past, now)
+                        )
+                        yield table, str(key), before, after
 
     def broken(self, assertions: Sequence[Assertion]) -> list[str]:
         """Assertions that don't hold, in words."""

@@ -21,7 +21,7 @@ PACKAGES = PYPROJECT["tool"]["importlinter"]["root_packages"]
 LONGEST_FILE = 250
 LONGER = {"cli/layout.py": 260, "scripts/verify_audit.py": 270}
 """One algorithm, in the order of its steps; what an auditor runs alone, signatures included."""
-MOST_LINES = 45_000
+MOST_LINES = 45_400
 """A ratchet: the design asks for 8,000 and the tree is far over it. Whoever raises it says so in the note."""
 EMPTY_NAMES = {"utils", "helpers", "common", "base", "manager"}
 

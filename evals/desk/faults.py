@@ -95,6 +95,7 @@ _OF_OUTPUT: tuple[tuple[str, str, Mapping[str, int | Sequence[str]], Plant], ...
         {ORACLE: ("K-241",)},
         planting.blind_limit,
     ),
+    ("stowaway", "what reads also writes to somebody else's records", {CASES: FEW}, planting.stowaway),
 )
 
 FAULTS = (

@@ -52,6 +52,7 @@ def test_there_are_as_many_as_promised():
         "forgotten masking",
         "no e-mail pattern",
         "split losses",
+        "stowaway",
     ]
 
 
@@ -70,8 +71,12 @@ def test_metrics_that_the_few_cases_do_not_measure_ask_for_nothing():
     assert (moved.good, moved.moved) == (True, 2)
 
 
-@pytest.mark.parametrize(("name", "case"), [("no e-mail pattern", "K-095"), ("split losses", "K-241")])
-def test_what_a_run_keeps_in_the_clear_or_pays_in_parts_fails_the_gate(name, case, tower_home):
+@pytest.mark.parametrize(
+    ("name", "case"), [("no e-mail pattern", "K-095"), ("split losses", "K-241"), ("stowaway", "K-067")]
+)
+def test_what_a_run_keeps_in_the_clear_pays_in_parts_or_writes_in_passing_fails_the_gate(
+    name, case, tower_home
+):
     (suite,) = find(name).suites
     as_is = run("a longer time at work", suite, [case])
 
@@ -80,6 +85,7 @@ def test_what_a_run_keeps_in_the_clear_or_pays_in_parts_fails_the_gate(name, cas
     harm = {
         "no e-mail pattern": "cases/pii_leakage: harm",
         "split losses": "oracle/unauthorised_writes: harm",
+        "stowaway": "cases/unauthorised_writes: harm",
     }
     assert (result.state, result.layers, result.good) == (State.FAIL, ("output",), True)
     assert any(said.startswith(harm[name]) for said in result.said)
