@@ -15,10 +15,11 @@ from langgraph.types import Command
 
 from evals.datasets import Approval as Given
 from evals.suites import Unjudged
+from governance.acts import Seam
 from governance.approvals import Approval
 from governance.clock import moment
 from governance.control import control
-from governance.errors import Denied, InvalidInput, TowerError
+from governance.errors import Denied, InvalidInput, NoCompletion, TowerError
 from governance.principals import User
 from governance.runs import ENDED, Record
 from governance.settings import Settings
@@ -171,10 +172,20 @@ async def play(
             raise Unjudged(str(error), admitted.run.id) from error
     await _finished(admitted.run.id, played, prompts)
     played.seconds = time.perf_counter() - started
-    # Some patterns go on without an answer.
-    if away := [entry["body"]["reason"] for entry in played.entries if entry["kind"] == "model_unavailable"]:
-        raise Unjudged(away[0], admitted.run.id)
+    if away := _away(played.entries):
+        raise Unjudged(away, admitted.run.id)
     return played
+
+
+def _away(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Why no model answered: some patterns go on without, and a proxy's page looks like an answer."""
+    for entry in entries:
+        if entry["kind"] == "model_unavailable":
+            return str(entry["body"]["reason"])
+    calls = [entry for entry in entries if entry.get("seam") == Seam.MODEL]
+    failed = [str(entry["body"]["error"]) for entry in calls if entry["kind"] == "failed"]
+    none = all(each.startswith(f"{NoCompletion.__name__}:") for each in failed)
+    return failed[0][:300] if failed and none and not any(e["kind"] == "settled" for e in calls) else ""
 
 
 async def _answered(

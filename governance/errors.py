@@ -107,6 +107,10 @@ class ControlUnavailable(TowerError):
     """The control plane can't answer (store, policy or key unreadable); nothing may act."""
 
 
+class NoCompletion(ValueError):
+    """A model's server answered, and no model did: a page, no choices, or that it won't take the request."""
+
+
 class ModelUnavailable(ControlUnavailable, RuntimeError):
     """The model's server is away or turns us away; the run stops until that is mended, and goes on then.
 

@@ -14,13 +14,14 @@ from langchain_openai import ChatOpenAI
 from openai import (
     APIConnectionError,
     AuthenticationError,
+    BadRequestError,
     InternalServerError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
 )
 
-from governance.errors import ModelUnavailable
+from governance.errors import ModelUnavailable, NoCompletion
 
 _OPTIONS = {"response_format", "timeout", "extra_headers", "extra_query"}
 """What is read by the SDK and not by the server."""
@@ -69,7 +70,7 @@ class RemoteChatModel(ChatOpenAI):
         Raises:
             ModelUnavailable: Key, rights, address or model's name are wrong, or nobody listens there.
             ConnectionError: The server is away or overloaded: a timeout, a broken connection, 429 or 5xx.
-            ValueError: The server answered, and gave no answer.
+            NoCompletion: The server answered, and gave no model's answer.
         """
         try:
             result = await self._complete(messages, stop, run_manager, **kwargs)
@@ -86,7 +87,10 @@ class RemoteChatModel(ChatOpenAI):
                 raise ConnectionError(str(error)) from error
             msg = f"no connection to {self.openai_api_base}, where nobody listens"
             raise ModelUnavailable(msg) from error
+        except (BadRequestError, ValueError, TypeError, KeyError) as error:
+            msg = f"{self.openai_api_base} gave no model's answer: {error}"
+            raise NoCompletion(msg) from error
         if not result.generations:
             msg = "the model's server gave no answer: `choices` is empty"
-            raise ValueError(msg)
+            raise NoCompletion(msg)
         return result

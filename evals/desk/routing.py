@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from evals.datasets import Utterance
 from evals.desk.probes import front_door
 from evals.desk.stage import asked
@@ -24,7 +26,7 @@ async def evaluate(item: Item, setting: Setting) -> Row:
     choice = played.state.get("results", {}).get(FRONT_DOOR.name, {})
     job, pattern = choice.get("job", ""), choice.get("to", "")
     told = played.calls[0]["args"] if played.calls else {}
-    sure = (told.get("confidence") or 100) / 100
+    sure = _sure(told.get("confidence", 100)) if job else 0.0
     words = closest(case.text, DESCRIBED)
     outside = case.intent == OUT_OF_SCOPE
     scores = {
@@ -45,6 +47,12 @@ async def evaluate(item: Item, setting: Setting) -> Row:
         got={"intent": job, "pattern": pattern, "faults": played.state.get("faults", [])},
         **played.used,
     )
+
+
+def _sure(confidence: Any) -> float:
+    """How sure the model said it was, from 0 to 1; in a form that nobody asked for it is worth nothing."""
+    told = isinstance(confidence, int | float) and not isinstance(confidence, bool)
+    return min(max(confidence, 0), 100) / 100 if told else 0.0
 
 
 def _right(case: Utterance, pattern: str) -> bool:

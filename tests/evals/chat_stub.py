@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Script = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]] | str]
-"""Request → the tool that is called and its arguments, or words."""
+Script = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]] | str | bytes]
+"""Request → the tool that is called and its arguments, words, or the body itself."""
 
 
 @contextmanager
@@ -21,7 +21,8 @@ def chat_server(script: Script) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            body = json.dumps(_completion(script(seen[-1]), len(seen))).encode()
+            said = script(seen[-1])
+            body = said if isinstance(said, bytes) else json.dumps(_completion(said, len(seen))).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

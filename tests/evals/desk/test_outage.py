@@ -28,6 +28,7 @@ from nodes.admission import Request
 from nodes.desk.agents import SERVICE
 from nodes.state import Context, RunState
 from nodes.turn import turn_for
+from tests.evals.chat_stub import chat_server
 
 NOBODY_LISTENS = "http://127.0.0.1:9/v1"
 ASK_A_MODEL = (
@@ -101,6 +102,35 @@ def test_a_model_that_answers_nonsense_is_judged_and_wrong():
         use_model(None)
 
     assert (row.error, row.scores["accuracy_ref"]) == ("", 0.0)
+
+
+@pytest.mark.parametrize(
+    "said", [b"<html>please log in</html>", b'{"choices": []}', b'{"error": "model is too busy"}']
+)
+@pytest.mark.parametrize("name", ["tools", "cases", "routing"])
+def test_a_server_that_never_lets_a_model_answer_is_an_error_and_is_asked_again(name, said, monkeypatch):
+    with chat_server(lambda _request: said) as (url, seen):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        (row,), asked_first = one(name).rows, len(seen)
+        one(name)
+
+    assert "NoCompletion" in row.error
+    assert asked_first
+    assert len(seen) == 2 * asked_first, "nothing of it was cached"
+
+
+def test_an_argument_in_a_form_that_nobody_asked_for_is_judged_and_stops_nothing(monkeypatch):
+    def words(request: Any) -> tuple[str, Any]:
+        form = request["tools"][0]["function"]
+        return form["name"], dict.fromkeys(form["parameters"]["properties"], "text")
+
+    with chat_server(words) as (url, _seen):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        (suite,) = bench().chosen(names=["routing"])
+        found = evaluate(Plan([suite], cases=["R-0004", "R-0005"], max_concurrency=1))
+
+    assert [row.error for row in found.rows] == ["", ""]
+    assert [row.scores["out_of_scope_score"] for row in found.rows] == [0.5, 0.5]
 
 
 async def test_a_control_plane_that_is_away_is_no_end_of_the_agents_either():
