@@ -100,7 +100,7 @@ def topology(
         typer.Argument(metavar="[EXPERIMENT]...", help="One for each pattern (`run --graph`); the newest."),
     ] = None,
     feed: Annotated[
-        bool, typer.Option("--feed", help="Let the front door learn from these results.")
+        bool, typer.Option("--feed", help="Let the front door learn from those on dev cases.")
     ] = False,
     user: As = None,
     json: Json = False,
@@ -123,7 +123,7 @@ def topology(
         if feed:
             async with session(user, needs=ANSWERS) as opened:
                 count = await record(opened.plane, opened.user, found)
-            say(f"{count} results are among the front door's records now")
+            say(f"{count} results are among the front door's records now; held-out cases are left out")
         if json:
             dump({"standings": [_plain(s) for s in made], "not_worth_it": not_worth_it(made)})
             return Exit.COMPLETED
@@ -133,7 +133,7 @@ def topology(
             table.add_row(s.job, s.pattern, *numbers, s.said)
         say(table, *(styled((line, "yellow")) for line in not_worth_it(made)))
         if any(s.job == UNKNOWN for s in made):
-            say("what is not known, the front door has to see once: tower eval run --suite cases")
+            say(f"{UNKNOWN}: no kept run got to a choice; `tower eval run --suite cases` tries each case")
         return Exit.COMPLETED
 
     finish(work())

@@ -8,21 +8,21 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from evals.rows import DATABASE, Experiment, Row, home
-from evals.standing import GOAL, pattern_of
+from evals.standing import GOAL, NO_PATTERN, pattern_of
 from evals.suites import bench
 from evals.traces import kept
 from governance.choices import Trial, record
 from governance.contract import Contract
 from governance.plane_parts import Parts
 from governance.principals import Run, User
-
-JUDGED = "pattern_judged"
+from nodes.choose import CHOSEN
 
 
 async def feed(plane: Parts, user: User, experiments: Iterable[Experiment]) -> int:
     """Record how patterns did, judged by the database's end state instead of by the run itself.
 
-    A row is recorded once, however often it is fed. One whose class of task no kept run tells is left out.
+    A row is recorded once, however often it is fed. One whose class of task no kept run tells is left out,
+    and so is what is held out: a front door that has learnt from a case can't be tested on it.
 
     Args:
         user: Who answers for it; the records are for their tenant.
@@ -35,7 +35,8 @@ async def feed(plane: Parts, user: User, experiments: Iterable[Experiment]) -> i
         rows = by_models(experiment.rows)
         jobs = jobs_of(rows)
         for row in rows:
-            if row.case in jobs and GOAL in row.scores and row.run and pattern_of(row) != "none":
+            fits = row.split == "dev" and GOAL in row.scores and pattern_of(row) not in NO_PATTERN
+            if fits and row.case in jobs and row.run:
                 run = Run(
                     id=row.run,
                     thread_id="",
@@ -58,7 +59,7 @@ def by_models(rows: Iterable[Row]) -> list[Row]:
 
 
 def jobs_of(rows: Sequence[Row]) -> dict[str, str]:
-    """Case → class of task, as the front door named it by what the log says of a run of the case.
+    """Case → class of task, as the front door named it when it chose, whatever became of the run.
 
     Where these rows' runs don't say it, as after `--graph`, the newest run that is kept does.
     """
@@ -67,8 +68,8 @@ def jobs_of(rows: Sequence[Row]) -> dict[str, str]:
     for case, run in (*((row.case, row.run) for row in rows), *_runs_before(_scripted())):
         if case in wanted and case not in found and run in traces:
             lines = traces[run].read_text(encoding="utf-8").splitlines()
-            for entry in (json.loads(line) for line in lines if JUDGED in line):
-                if entry["kind"] == JUDGED:
+            for entry in (json.loads(line) for line in lines if CHOSEN in line):
+                if entry["kind"] == CHOSEN:
                     found[case] = str(entry["body"]["job"])
     return found
 

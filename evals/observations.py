@@ -59,6 +59,7 @@ def observe(entries: Iterable[Mapping[str, Any]], writes: Callable[[str], bool])
     Labels come from people: `decisions` has each approval that was given as asked (1), or corrected or
     refused (0); `effects` each run that changed something, 0 if a step of that was undone. A run of which
     nobody said anything is in neither, and what people say of the steps of an undo is no word on agents.
+    A run whose opening isn't in the log, as an evaluation's that `topology --feed` has put there, is in none.
 
     Args:
         writes: Whether a tool changes anything.
@@ -68,10 +69,12 @@ def observe(entries: Iterable[Mapping[str, Any]], writes: Callable[[str], bool])
         kind, time, run, body = entry["kind"], entry["time"], entry.get("run", ""), entry.get("body", {})
         if kind == "run_opened":
             runs[run] = _Run(time, str(body.get("undoes", "")))
-        for what, version in _versions(runs.get(run), entry).items():
+        if run not in runs:
+            continue
+        for what, version in _versions(runs[run], entry).items():
             if running.setdefault(what, version) != version:
                 seen.deployed, seen.what, running[what] = time, what, version
-        if kind == "approval_decided" and not (run in runs and runs[run].undoes):
+        if kind == "approval_decided" and not runs[run].undoes:
             # What a person edited is as much of a correction as what they refused.
             right = float(entry.get("decision") == "approve")
             seen.labels.setdefault("decisions", []).append((time, right))
@@ -137,22 +140,19 @@ def of_deployed(experiments: Iterable[Experiment], models: Mapping[str, str]) ->
     return list(takewhile(lambda one: version(one) == version(kept[-1]), reversed(kept)))[::-1]
 
 
-def _versions(run: _Run | None, entry: Mapping[str, Any]) -> Mapping[str, str]:
+def _versions(run: _Run, entry: Mapping[str, Any]) -> Mapping[str, str]:
     """What an entry says about the version of what runs; a model that stands in for another says nothing."""
     found: dict[str, Any] = {}
     if entry["kind"] == "run_opened":
         found = {"policies": entry.get("policy_version"), "files": entry.get("body", {}).get("manifest")}
-    elif run and entry.get("seam") == "model" and entry.get("key") not in run.keys:
+    elif entry.get("seam") == "model" and entry.get("key") not in run.keys:
         run.keys.add(str(entry.get("key")))
         found = {f"the model of {str(entry.get('resource')).rpartition('::')[2]}": entry.get("model")}
     return {what: str(version) for what, version in found.items() if version}
 
 
 def _note(runs: Mapping[str, _Run], entry: Mapping[str, Any], writes: Callable[[str], bool]) -> None:
-    run = runs.get(entry.get("run", ""))
-    if run is None:
-        return
-    kind = entry["kind"]
+    kind, run = entry["kind"], runs[entry["run"]]
     if kind == "run_ended":
         run.ended, run.status = entry["time"], entry.get("body", {}).get("status", "")
         run.keys.clear()

@@ -7,13 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evals.rows import Row
-from evals.statistics import mcnemar
+from evals.statistics import mcnemar, smallest_drop
+from evals.thresholds import read_thresholds
 
 GOAL = "goal_success_rate"
 """Judged by the database."""
 
 UNKNOWN = "not known"
-"""The class of a case that the front door has never had."""
+"""The class of a case of which no run got as far as the front door's choice."""
+
+NO_PATTERN = frozenset({"none", "person", "adaptive"})
+"""What has a row instead of a pattern: nothing, a person, or a front door that got to no choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class Standing:
     Attributes:
         quality: Share of the cases whose goal was reached.
         tokens, seconds: Mean of a case.
-        said: What follows, in words; a pattern that doesn't beat the next simpler one is named.
+        said: What follows, in words; a pattern that doesn't beat the next simpler one is named, where the
+            cases that both have are enough for the gate's test to show anything.
     """
 
     job: str
@@ -53,7 +58,7 @@ def standings(
             groups[_job(row, jobs), pattern_of(row)].append(row)
     made = [_standing(job, pattern, mine) for (job, pattern), mine in groups.items()]
     rank = {pattern: number for number, pattern in enumerate(ladder)}
-    made.sort(key=lambda s: (s.job, rank.get(s.pattern, len(rank)), s.pattern))
+    made.sort(key=lambda s: (s.job == UNKNOWN, s.job, rank.get(s.pattern, len(rank)), s.pattern))
     return [replace(s, said=_worth(s, _simpler(s, made))) for s in made]
 
 
@@ -92,9 +97,9 @@ def _standing(job: str, pattern: str, rows: Sequence[Row]) -> Standing:
 
 
 def _simpler(standing: Standing, made: Sequence[Standing]) -> Standing | None:
-    """The next simpler pattern that was tried on the same class of task."""
-    same = [s for s in made if s.job == standing.job]
-    place = same.index(standing)
+    """The next simpler pattern that was tried on the same class of task; cases without one are no class."""
+    same = [s for s in made if s.job == standing.job != UNKNOWN and s.pattern not in NO_PATTERN]
+    place = same.index(standing) if standing in same else 0
     return same[place - 1] if place else None
 
 
@@ -105,7 +110,10 @@ def _worth(s: Standing, simpler: Standing | None) -> str:
     if not both:
         return f"no case in common with {simpler.pattern}"
     gains = [s.cases[case] - simpler.cases[case] for case in both]
-    gain, p = sum(gains) / len(gains), mcnemar(gains)
-    more = f"{gain:+.3f} over {simpler.pattern} on {len(both)} cases (p = {p:.2g})"
+    gain, p, limits = sum(gains) / len(gains), mcnemar(gains), read_thresholds()
+    sees = smallest_drop(len(both), alpha=limits.alpha, power=limits.power)
+    if sees is None:
+        return f"too few to tell: {gain:+.3f} over {simpler.pattern} on {len(both)} cases"
+    more = f"{gain:+.3f} over {simpler.pattern} on {len(both)} cases (p = {p:.2g}, sees {sees:.2f})"
     times = s.tokens / max(1, simpler.tokens)
     return more if gain > 0 else f"doesn't beat {simpler.pattern}: {more}, for {times:.1f} times the tokens"

@@ -27,6 +27,9 @@ from nodes.turn import Turn, turn_for
 Choice = dict[str, Any]
 """A `Selection` as the journal keeps it."""
 
+CHOSEN = "pattern_chosen"
+"""What the audit log calls a choice, with the class of task and the pattern."""
+
 
 def choose_node(chooser: Agent, jobs: Mapping[str, Job]) -> Node:
     """Make the node that sends a request to a pattern, or to a person where it isn't this desk's work."""
@@ -85,6 +88,8 @@ async def clear_choice(actor: Actor, sequence: int, choice: Choice) -> Choice:
     clearance = await control().clear(act)
     if clearance.done_before:
         return dict(clearance.replay or {})
+    # Whatever becomes of the run: `pattern_judged` comes only where a pattern has come to an end of its own.
+    await control().note(actor.run, CHOSEN, {"job": choice["job"], "pattern": choice["to"]})
     await control().settle(clearance, choice, act.cost)
     return choice
 

@@ -244,7 +244,7 @@ def test_results_are_fed_to_the_front_door_once(folder, tower_home):
         got=got,
     )
     write(experiment([case], id="fed"))
-    said = {"kind": "pattern_judged", "run": "run-1", "body": {"job": "case_handling"}}
+    said = {"kind": "pattern_chosen", "run": "run-1", "body": {"job": "case_handling"}}
     keep(tower_home / "evals" / "stage", [said])
 
     for _ in range(2):
@@ -265,7 +265,7 @@ def test_results_of_a_graph_take_their_class_from_what_the_front_door_said_befor
     forced = [solved("cases", "single", f"run-2{name}", name) for name in ("K-1", "K-2")]
     write(experiment(forced, id="forced", versions={"graph": "single"}))
     told = [("run-1", "case_handling"), ("run-3", "claim_new")]
-    said = [{"kind": "pattern_judged", "run": run, "body": {"job": job}} for run, job in told]
+    said = [{"kind": "pattern_chosen", "run": run, "body": {"job": job}} for run, job in told]
     keep(tower_home / "evals" / "stage", said)
 
     assert "1 results are among" in tower("topology", "forced", "--feed", "--as", "otto")[1]
