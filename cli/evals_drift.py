@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from evals.observations import Observed
     from evals.thresholds import Drift
 
+URL = re.compile(r"https?://([^\s/?#@]+@)?(\[[\da-fA-F:.]+\]|[^\s/?#:@\[\]]+)(:\d{1,5})?([/?#]\S*)?")
 JUDGE = "tower eval drift --judge"
 NO_MODEL = "no language model has the judge's role"
 GET_ONE = (
@@ -41,6 +43,14 @@ def _moment(text: str) -> str:
     return stamp(found)
 
 
+def _address(text: str) -> str:
+    """Where an alarm can be posted."""
+    if not URL.fullmatch(text):
+        msg = f"{text!r} is no address such as https://alarms.example/tower"
+        raise typer.BadParameter(msg)
+    return text
+
+
 def drift(
     since: Annotated[
         str | None,
@@ -52,7 +62,9 @@ def drift(
     judge: Annotated[
         bool, typer.Option("--judge", help="First have the judge label a sample of the runs since then.")
     ] = False,
-    webhook: Annotated[str, typer.Option(metavar="URL", help="Where an alarm is posted, as JSON.")] = "",
+    webhook: Annotated[
+        str | None, typer.Option(metavar="URL", parser=_address, help="Where an alarm is posted, as JSON.")
+    ] = None,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Show on made-up streams how good the monitor is.")
     ] = False,
@@ -210,7 +222,7 @@ def _post(url: str, body: dict[str, Any]) -> None:
 
     try:
         httpx.post(url, json=body, timeout=10.0).raise_for_status()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         msg = f"the alarm couldn't be posted to {url}: {error}"
         raise TowerError(msg) from error
 

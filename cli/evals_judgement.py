@@ -77,6 +77,7 @@ def report(
     from evals.suites import bench
     from evals.thresholds import read_thresholds
     from evals.traces import kept
+    from governance.errors import InvalidInput
 
     found = release_of(experiment)
     verdict = judged(found, [])
@@ -90,7 +91,11 @@ def report(
         bench().asked({row.suite for row in found.rows}),
     )
     path = out or home() / found.id / "report.html"
-    path.write_text(page(contents), encoding="utf-8")
+    try:
+        path.write_text(page(contents), encoding="utf-8")
+    except OSError as error:
+        msg = f"the page can't be written to {path} ({error.strerror}); name a file in a folder that is there"
+        raise InvalidInput(msg) from error
     say(f"{path}")
 
 

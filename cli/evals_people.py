@@ -24,7 +24,8 @@ def review(
 ) -> None:
     """Walk through what is undecided or disputed.
 
-    Answers are y, n, s (skip), q (quit), or t for the audit log of the run. Held-out cases aren't shown.
+    What is right, and what measures say, comes after your answer: y, n, s (skip), q (quit), or t for the
+    run's audit log. Held-out cases aren't shown.
     """
 
     async def work(opened: Session) -> None:
@@ -57,6 +58,7 @@ def review(
                     passed=answer == "y", automatic=question.passed, by=who, note=note, at=at,
                 )  # fmt: skip
                 keep(label, home())
+                _show_parts({"expected": row.expected, "why it was asked": question.why})
         _show_agreement(labels(home()))
 
     within(work, user)
@@ -105,12 +107,16 @@ def calibrate_judge(
 
 
 def _show_question(question: Question, place: str, asked: Mapping[tuple[str, str], Any]) -> None:
-    from evals.failures import shown
+    from evals.review import unlabelled
 
     row = question.row
-    why = (f"{place}: {question.why}", "dim")
-    say("", styled((f"{row.suite} {row.case}", "bold"), f"  {question.metric}  ", why))
-    parts = {"asked": asked.get((row.suite, row.case)), "expected": row.expected, "got": row.got}
+    say("", styled((f"{row.suite} {row.case}", "bold"), f"  {question.metric}  ", (place, "dim")))
+    _show_parts({"asked": unlabelled(asked.get((row.suite, row.case))), "got": row.got})
+
+
+def _show_parts(parts: Mapping[str, Any]) -> None:
+    from evals.failures import shown
+
     for name, value in parts.items():
         say(styled((name, "dim"), f"  {value if isinstance(value, str) else shown(value)}"))
 
@@ -133,11 +139,8 @@ def _answer(trace: Path | None) -> str:
 def _show_agreement(given: Any) -> None:
     from evals.review import agreement
 
-    found = agreement(given)
-    for (one, two), (kappa, n) in found.items():
-        say(f"{one} and {two}: kappa {kappa:.2f} on {n}")
-    if not found:
-        say("nobody has labelled anything yet")
+    found = [f"{one} and {two}: kappa {k:.2f} on {n}" for (one, two), (k, n) in agreement(given).items()]
+    say(*found or ["nobody has labelled anything yet"])
 
 
 def _show_calibration(found: Calibration) -> None:

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 WIDTH, LABEL, ROW = 760, 300, 24
-_PLOT = WIDTH - LABEL - 70
+_PLOT = WIDTH - LABEL - 104
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,14 @@ class Bar:
         value: 0 to 1.
         marks: Name → value, such as the null agent's score; drawn as ticks.
         kind: CSS class, such as `fail`.
+        note: Behind the value.
     """
 
     label: str
     value: float
     marks: Sequence[tuple[str, float]] = ()
     kind: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def bars(lines: Sequence[Bar]) -> str:
         y = number * ROW
         length = _PLOT * min(1.0, max(0.0, bar.value))
         parts.append(_label(bar.label, y))
+        note = f'<tspan class="axis">{escape(bar.note)}</tspan>'
         title = f"{bar.label}: {bar.value:.3f}" + "".join(f", {n} {v:.3f}" for n, v in bar.marks)
         parts.append(
             f'<rect class="bar {bar.kind}" x="{LABEL}" y="{y + 5}" width="{length:.1f}" height="14">'
@@ -58,7 +61,7 @@ def bars(lines: Sequence[Bar]) -> str:
                 f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y + 2}" y2="{y + 22}">'
                 f"<title>{escape(name)} {value:.3f}</title></line>"
             )
-        parts.append(f'<text x="{LABEL + _PLOT + 8}" y="{y + 17}">{bar.value:.3f}</text>')
+        parts.append(f'<text x="{LABEL + _PLOT + 8}" y="{y + 17}">{bar.value:.3f} {note}</text>')
     return _svg(len(lines), parts)
 
 

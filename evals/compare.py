@@ -48,6 +48,9 @@ def named(name: str, folder: Path) -> Experiment:
     Raises:
         InvalidInput: There is no such experiment, or nothing was accepted yet.
     """
+    if not name.strip():
+        msg = f"an experiment is named by its id, or the start of it, or `{BASELINE}`; this name is empty"
+        raise InvalidInput(msg)
     if name != BASELINE:
         return read(name)
     accepted = read_baseline(folder)
@@ -83,7 +86,7 @@ def differences(first: Experiment, second: Experiment) -> list[str]:
     # A baseline has none.
     for name in sorted({*a.versions, *b.versions}) if a.versions and b.versions else ():
         pairs[name] = a.versions.get(name), b.versions.get(name)
-    return [f"{what}: {_short(x)} → {_short(y)}" for what, (x, y) in pairs.items() if x != y]
+    return [f"{k}: {(x or 'none')[:12]} → {(y or 'none')[:12]}" for k, (x, y) in pairs.items() if x != y]
 
 
 def _metrics(rows: Iterable[Row]) -> set[tuple[str, str]]:
@@ -107,7 +110,3 @@ def _change(metric: Metric, first: Experiment, second: Experiment, limits: Thres
         tuple(case for case, gap in gaps.items() if gap > SAME),
         tuple(case for case, gap in gaps.items() if gap < -SAME),
     )
-
-
-def _short(version: str | None) -> str:
-    return (version or "none")[:12]

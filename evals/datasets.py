@@ -155,12 +155,33 @@ def load(name: str, folder: Path, form: type[Labelled] | None = None) -> list[An
         InvalidInput: The file can't be read, or a row has another form.
     """
     path = folder / f"{name}.jsonl"
+    rows, broken = read(path, form or SETS[name])
+    if broken:
+        msg = f"{path} {broken[0]}; `tower eval data verify` says all that is wrong"
+        raise InvalidInput(msg)
+    return rows
+
+
+def read(path: Path, form: type[Labelled]) -> tuple[list[Any], list[str]]:
+    """The rows of a file, and what is wrong with it, line by line."""
+    rows, broken = list[Any](), list[str]()
     try:
-        with path.open(encoding="utf-8") as lines:
-            return [(form or SETS[name]).model_validate_json(line) for line in lines]
-    except (OSError, ValidationError) as error:
-        msg = f"{path} can't be used: {error}; `tower eval data verify` says what is wrong"
-        raise InvalidInput(msg) from error
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            try:
+                rows.append(form.model_validate_json(line))
+            except ValidationError as error:
+                broken.append(f"line {number}: {problem(error).replace(' at line 1 column', ' at column')}")
+    except OSError as error:
+        broken.append(f"can't be read: {problem(error)}")
+    return rows, broken
+
+
+def problem(error: Exception) -> str:
+    """What is wrong with a file, without a word of what stands in it."""
+    if isinstance(error, ValidationError):
+        found = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        return "; ".join(each.removeprefix(": ") for each in found)
+    return getattr(error, "strerror", "") or f"{'no ' * isinstance(error, KeyError)}{error}"
 
 
 def sha256(path: Path) -> str:

@@ -14,10 +14,8 @@ def cell(value: object) -> str:
         return f'<td class="{value.lower()}"><b>{value}</b></td>'
     if value is None:
         return '<td class="n dim">·</td>'
-    if isinstance(value, float):
-        return f'<td class="n">{value:,.3f}</td>'
-    if isinstance(value, int):
-        return f'<td class="n">{value:,}</td>'
+    if isinstance(value, float | int):
+        return f'<td class="n">{value:{",.3f" if isinstance(value, float) else ","}}</td>'
     return f"<td>{escape(str(value))}</td>"
 
 

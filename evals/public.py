@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from evals.datasets import problem
 from governance.errors import InvalidInput
 
 T = TypeVar("T")
@@ -110,4 +111,4 @@ def _checked(found: IntentSet, path: Path) -> IntentSet:
 
 
 def _unusable(path: Path, wanted: str, error: Exception) -> InvalidInput:
-    return InvalidInput(f"{path} can't be read as {wanted}: {error}; see docs/public-sets.md")
+    return InvalidInput(f"{path} can't be read as {wanted} ({problem(error)}); see docs/public-sets.md")

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from evals.charts import Bar, Range, bars, forest, histogram
 from evals.failures import failed, failures
 from evals.gate import Finding, Verdict, by_reason
 from evals.page import cell, table
 from evals.recommendation import COLUMNS, recommendations
-from evals.rows import Experiment, Row, aggregate, by_suite
+from evals.rows import Experiment, Row, aggregate, by_suite, count
 from evals.signoff import SignOff
 from evals.standing import Standing
 from evals.suites import LAYERS
-from evals.summary import BESIDE
+from evals.summary import BESIDE, DETECTORS, summary
 from evals.thresholds import Metric, Thresholds
 
 CSS = Path(__file__).with_name("report.css")
@@ -55,7 +54,8 @@ def page(contents: Contents) -> str:
         f'<p class="dim">{escape(" · ".join((*about, f"{len(e.rows)} rows")))}</p>',
         _verdict(contents),
         *(_layer(layer, e.rows, contents.verdict) for layer in LAYERS),
-        _recommended(e),
+        "<h2>Which model for which role</h2>",
+        table(COLUMNS, ([cell(each) for each in line] for line in recommendations(e))),
         _effort(e.rows),
         _standings(contents.standings),
         "<h2>Failures</h2>",
@@ -79,10 +79,11 @@ def _verdict(contents: Contents) -> str:
     by = f"<p>Signed off by <b>{escape(signed.by)}</b>: {escape(signed.why)}</p>" if signed else ""
     banner = f'<div class="banner {v.state.lower()}"><b>{v.state}</b><ul>{why}</ul>{by}</div>'
     pending = "".join(f"<li><b>{escape(p.name)}</b>: {escape(p.why)}</li>" for p in v.pending)
+    # Costs and times aren't shares, and would flatten every other line.
     ranges = [
         Range(f.key, f.change.mean, f.change.lower, f.change.upper, f.metric.delta, f.state.lower())
         for f in v.findings
-        if f.change and isinstance(f.metric, Metric) and f.metric.primary and not _unbounded(f)
+        if f.change and isinstance(f.metric, Metric) and f.metric.primary and max(f.mean, f.before or 0) <= 1
     ]
     note = "Right is better. A line is the bootstrap's bounds; its left end has to stay right of the mark."
     title = f"<h3>Change against the baseline</h3><p class='dim'>{note}</p>"
@@ -95,11 +96,6 @@ def _verdict(contents: Contents) -> str:
         f"{f'<h3>What to know</h3><ul>{besides}</ul>' if besides else ''}"
         f"<h3>Pending</h3><ul>{pending or '<li>nothing</li>'}</ul>"
     )
-
-
-def _unbounded(found: Finding) -> bool:
-    """Costs and times aren't shares, and would flatten every other line."""
-    return found.mean > 1 or (found.before or 0) > 1
 
 
 def _line(f: Finding) -> list[object]:
@@ -121,12 +117,6 @@ def _reasons(findings: Iterable[Finding], shown: Collection[str]) -> str:
     )
 
 
-def _recommended(e: Experiment) -> str:
-    """Which model for which role."""
-    body = [[cell(each) for each in line] for line in recommendations(e)]
-    return f"<h2>Which model for which role</h2>{table(COLUMNS, body)}"
-
-
 def _layer(layer: str, rows: Iterable[Row], verdict: Verdict) -> str:
     suites = by_suite(row for row in rows if row.layer == layer)
     found = {(f.metric.suite, f.metric.name): f for f in reversed(verdict.findings) if f.n}
@@ -137,31 +127,40 @@ def _layer(layer: str, rows: Iterable[Row], verdict: Verdict) -> str:
     )
     parts = [f"<h2>{layer.capitalize()} layer</h2><p class='dim'>{note}</p>"] if suites else []
     for suite, mine in sorted(suites.items()):
-        names = sorted({name for row in mine for name in row.scores})
-        shares = [n for n in names if BESIDE not in n and max(r.scores.get(n, 0) for r in mine) <= 1]
-        lines = []
-        for name in shares:
+        values, n, lines = summary(mine), count(mine), []
+        for name in sorted(name for name in values if _is_share(name, mine)):
             marks = [
-                (other, aggregate(mine, n)[0])
-                for n in names
-                for base, mark, other in [n.partition(BESIDE)]
-                if mark and base in {name, name.removesuffix("_ref")}
+                (key.partition(BESIDE)[2], v) for key, v in values.items() if key.startswith(name + BESIDE)
             ]
             floor = floors.get((suite, name))
             marks += [("floor", floor)] if floor else []
             kind = found[suite, name].state.lower() if (suite, name) in found else ""
-            lines.append(Bar(name, aggregate(mine, name)[0], marks, kind))
-        parts.append(f"<h3>{escape(suite)} <span class='dim'>{len(mine)} rows</span></h3>{bars(lines)}")
-        parts.append(_splits(names, mine))
+            few = f"n={_n(name, mine):,}" if _n(name, mine) != n else ""
+            lines.append(Bar(name, values[name], marks, kind, few))
+        parts.append(f"<h3>{escape(suite)} <span class='dim'>n={n:,}</span></h3>{bars(lines)}")
+        parts.append(_splits(sorted(values), mine))
     return "".join(parts)
 
 
+def _is_share(name: str, rows: Sequence[Row]) -> bool:
+    bounded = max(row.scores.get(name, 0) for row in rows) <= 1
+    return bounded and BESIDE not in name and not re.search("seconds|tokens|micros", name)
+
+
+def _n(name: str, rows: Sequence[Row]) -> int:
+    """How many cases a summary's value rests on."""
+    base, mark, other = name.removesuffix("_pass_hat_k").partition(BESIDE)
+    of = {metric: score for score, (metric, _) in DETECTORS.items()}
+    return aggregate(rows, f"{of.get(base, base)}{mark}{other}")[1] or count(rows)
+
+
 def _splits(names: Sequence[str], rows: Sequence[Row]) -> str:
+    parts = [[r for r in rows if r.split == "dev"], [r for r in rows if r.split == "held_out"]]
+    parts.append([r for r in rows if "hard" in r.tags])
+    found = [(part, summary(part) if part else {}) for part in parts]
     body = []
     for name in names:
-        split = [aggregate((r for r in rows if r.split == s), name) for s in ("dev", "held_out")]
-        hard = aggregate((r for r in rows if "hard" in r.tags), name)
-        shown = [value for mean, n in (*split, hard) for value in (mean if n else None, n)]
+        shown = [v for part, has in found for v in (has.get(name), _n(name, part) if name in has else 0)]
         body.append([cell(each) for each in (name, *shown)])
     head = ("metric", "dev", "n", "held out", "n", "hard", "n")
     return f"<details><summary>dev, held out, hard</summary><div>{table(head, body)}</div></details>"
@@ -170,11 +169,10 @@ def _splits(names: Sequence[str], rows: Sequence[Row]) -> str:
 def _effort(rows: Sequence[Row]) -> str:
     body, suites = [], by_suite(rows)
     for suite, mine in sorted(suites.items()):
-        seconds = [row.seconds for row in mine]
-        p50, p95 = (float(np.percentile(seconds, q)) for q in (50, 95))
-        solved = sum(row.scores.get("goal_success_rate", 0) for row in mine)
+        values = summary(mine)
+        p50, p95 = values["latency_seconds_p50"], values["latency_seconds_p95"]
         tokens, micros = sum(row.tokens for row in mine), sum(row.micros for row in mine)
-        each = tokens / solved if solved else None
+        each = values.get("tokens_per_solved_task")
         body.append([cell(x) for x in (suite, len(mine), p50, p95, tokens, micros / 1_000_000, each)])
     head = ("suite", "rows", "p50 s", "p95 s", "tokens", "cost", "tokens per solved task")
     charts = "".join(

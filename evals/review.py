@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,6 +24,14 @@ REF, JUDGE = "_ref", "_judge"
 _HALF = 0.5
 AUTOMATIC = "automatic"
 """Who gave the score that a person is asked about."""
+
+GOLD = {
+    "intent", "pattern", "calls", "ordered", "alternatives", "allowed_extra", "forbidden", "forbidden_args",
+    "forbidden_tools", "forbidden_text", "relevant", "answerable", "reference", "expected", "answer_facts",
+    "policy_critical", "adversarial", "contradicts", "label_a", "label_b", "preferred", "rationale",
+    "writes", "hard", "note",
+}  # fmt: skip
+"""Fields of a case that say, or hint at, what is right: no reviewer sees them before the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +77,15 @@ def questions(experiment: Experiment, verdict: Verdict) -> list[Question]:
     return list(found.values())
 
 
-def keep(label: Label, folder: Path) -> None:
-    """Write a label down.
+def unlabelled(asked: Any, gold: Collection[str] = GOLD) -> Any:
+    """What a case asks, without what is right; of the people's answers not whether one may be taken."""
+    if isinstance(asked, Mapping):
+        return {name: unlabelled(each, {"refused"}) for name, each in asked.items() if name not in gold}
+    return [unlabelled(each, gold) for each in asked] if isinstance(asked, list) else asked
 
-    Args:
-        folder: Where all labels of this home lie.
-    """
+
+def keep(label: Label, folder: Path) -> None:
+    """Write a label down, in the folder of all labels of this home."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(label), ensure_ascii=False) + "\n")

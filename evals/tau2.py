@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from evals.datasets import problem
 from evals.rows import Row
 from governance.errors import InvalidInput
 
@@ -26,7 +27,6 @@ class Action(_Read):
     """A call that leads to the wanted end state."""
 
     name: str
-    arguments: dict[str, Any] = {}
 
 
 class Criteria(_Read):
@@ -36,17 +36,11 @@ class Criteria(_Read):
     reward_basis: list[str] = ["DB", "COMMUNICATE"]
 
 
-class Scenario(_Read):
-    """What the simulated user wants."""
-
-    instructions: dict[str, Any] | str
-
-
 class Task(_Read):
     """One task of `tasks.json`."""
 
     id: str
-    user_scenario: Scenario
+    user_scenario: dict[str, Any]
     evaluation_criteria: Criteria | None = None
 
 
@@ -67,16 +61,10 @@ class Simulation(_Read):
     agent_cost: float | None = None
 
 
-class Environment(_Read):
-    """The domain that tasks belong to."""
-
-    domain_name: str = "tau2"
-
-
 class Info(_Read):
     """What the results say of themselves."""
 
-    environment_info: Environment = Environment()
+    environment_info: dict[str, Any] = {}
     agent_info: dict[str, Any] = {}
 
 
@@ -114,9 +102,8 @@ def read_results(path: Path) -> Results:
         raise InvalidInput(msg)
     (most, times), *_ = Counter((s.task_id, s.trial) for s in results.simulations).most_common(1)
     if times > 1:
-        msg = (
-            f"{path} holds task {most[0]}, trial {most[1]}, {times} times; evaluate each run's file by itself"
-        )
+        twice = f"task {most[0]}, trial {most[1]}, {times} times"
+        msg = f"{path} holds {twice}; evaluate each run's file by itself"
         raise InvalidInput(msg)
     return results
 
@@ -125,15 +112,14 @@ def rows(results: Results, limit: int) -> tuple[Row, ...]:
     """Turn results into rows: one per task and trial, for at most so many tasks."""
     tasks = {task.id: task for task in results.tasks}
     wanted = list(dict.fromkeys(s.task_id for s in results.simulations))[:limit]
-    domain = results.info.environment_info.domain_name
+    domain = str(results.info.environment_info.get("domain_name", "tau2"))
     return tuple(_row(domain, tasks.get(s.task_id), s) for s in results.simulations if s.task_id in wanted)
 
 
 def model(results: Results) -> str:
     """Who was measured, in τ²-bench's own words."""
-    return str(
-        results.info.agent_info.get("llm") or results.info.agent_info.get("implementation") or "unknown"
-    )
+    about = results.info.agent_info
+    return str(about.get("llm") or about.get("implementation") or "unknown")
 
 
 def _row(domain: str, task: Task | None, trial: Simulation) -> Row:
@@ -164,5 +150,5 @@ def _read(path: Path, form: TypeAdapter[Any]) -> Any:
     try:
         return form.validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except (OSError, ValidationError) as error:
-        msg = f"{path} can't be read as a file of τ²-bench: {error}; see docs/public-sets.md"
+        msg = f"{path} can't be read as the JSON of τ²-bench ({problem(error)}); see docs/public-sets.md"
         raise InvalidInput(msg) from error

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evals.datasets import SETS, Case, Labelled, Pair, Question, ToolCase, Utterance, load, sha256
+from evals.datasets import SETS, Case, Labelled, Pair, Question, ToolCase, Utterance, read, sha256
 
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of character trigrams from which two texts are nearly the same."""
@@ -34,32 +34,32 @@ def verify(
         documents: Markdown with numbered sections, which answers rest on.
         taught: Set → texts that the offline model learned from, which no row of it may be like.
         forms: Set → its form, for those that have one of their own.
-
-    Raises:
-        InvalidInput: A file can't be read, or a row has another form.
     """
     index = tomllib.loads((folder / "index.toml").read_text(encoding="utf-8"))
-    found = [f"{name}: {finding}" for name in SETS for finding in _findings(name, index, folder, documents)]
-    found += [f"{n}: {f}" for n, sha in index["hashes"].items() for f in _changed(folder / f"{n}.jsonl", sha)]
-    found += [
-        f"{n}: {f}" for n, form in (forms or {}).items() for f in _of_form(load(n, folder, form[0]), form)
-    ]
-    return found + [
-        f"{name}: {finding}"
-        for name, texts in (taught or {}).items()
-        for finding in _taught(name, folder, texts)
-    ]
+    forms = forms or {}
+    types = SETS | {name: form for name, (form, _) in forms.items()}
+    files = {name: read(folder / f"{name}.jsonl", form) for name, form in types.items()}
+    sets = {name: rows for name, (rows, broken) in files.items() if not broken}
+    found = [f"{name}.jsonl {each}" for name, (_, broken) in files.items() for each in broken]
+    hashes = index["hashes"] | {name: entry["sha256"] for name, entry in index["sets"].items()}
+    others = [name for name in hashes if name in sets or name not in files]
+    found += [f"{n}: {f}" for n in others for f in _changed(folder / f"{n}.jsonl", hashes[n])]
+    found += [f"{n}: {f}" for n in SETS if n in sets for f in _findings(sets[n], n, index, documents)]
+    found += [f"{n}: {f}" for n, form in forms.items() if n in sets for f in _of_form(sets[n], form)]
+    taught = {name: texts for name, texts in (taught or {}).items() if name in sets}
+    return found + [f"{n}: {f}" for n, texts in taught.items() for f in _taught(sets[n], texts)]
 
 
-def _taught(name: str, folder: Path, texts: Sequence[str]) -> Iterator[str]:
-    rows: list[Labelled] = load(name, folder)
+def _taught(rows: Sequence[Labelled], texts: Sequence[str]) -> Iterator[str]:
     for i, j in near_duplicates([*texts, *map(text_of, rows)]):
         if i < len(texts) <= j:
             yield f"{rows[j - len(texts)].id} is nearly the example {texts[i]!r}; take that out"
 
 
 def _changed(path: Path, known: str) -> Iterator[str]:
-    if (here := sha256(path)) != known:
+    if not path.is_file():
+        yield "the file is missing"
+    elif (here := sha256(path)) != known:
         yield f"the file isn't the one of the index; if that is on purpose, its hash there is {here}"
 
 
@@ -80,10 +80,8 @@ def _of_form(rows: Sequence[Labelled], form: Form) -> Iterator[str]:
             yield from (f"{row.id} names {word!r}" for word in unknown)
 
 
-def _findings(name: str, index: Mapping[str, Any], folder: Path, documents: Path) -> Iterator[str]:
-    entry = index["sets"][name]
-    yield from _changed(folder / f"{name}.jsonl", entry["sha256"])
-    rows: list[Labelled] = load(name, folder)
+def _findings(rows: Sequence[Labelled], name: str, index: Mapping[str, Any], known: Path) -> Iterator[str]:
+    entry, documents = index["sets"][name], sections(known)
     yield from _twice(rows)
     counts = {"rows": len(rows), "hard": sum(r.hard for r in rows), "classes": Counter(map(class_of, rows))}
     yield from (f"{k} is {v}, not {entry[k]}" for k, v in counts.items() if v != entry[k])
@@ -91,10 +89,8 @@ def _findings(name: str, index: Mapping[str, Any], folder: Path, documents: Path
         yield "less than a third is held out"
     near = near_duplicates([text_of(r) for r in rows])
     yield from (f"{rows[i].id} and {rows[j].id} are near-duplicates" for i, j in near)
-    known = sections(documents)
-    yield from (
-        f"{row.id} names {word!r}" for row in rows for word in _unknown_words(row, index["words"], known)
-    )
+    unknown = ((row, word) for row in rows for word in _unknown_words(row, index["words"], documents))
+    yield from (f"{row.id} names {word!r}" for row, word in unknown)
 
 
 def class_of(row: Labelled) -> str:

@@ -6,9 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.evals import app
 from evals.datasets import SETS, Case, ToolCase
 from evals.datasets import load as load_from
+from evals.desk import suites
 from evals.desk.data import DATASETS, DOCUMENTS
 from evals.desk.suites import forms
 from evals.suites import bench
@@ -111,8 +114,35 @@ def test_what_is_wrong_is_found(tmp_path, name, change, says):
 
 
 def test_a_row_of_another_form_is_refused(tmp_path):
-    with pytest.raises(InvalidInput):
-        _edit(_copy(tmp_path), "judge", lambda rows: rows[0].update(mood="good"))
+    folder = _copy(tmp_path)
+
+    found = _edit(folder, "judge", lambda rows: rows[0].update(mood="good"))
+
+    assert found == "judge.jsonl line 1: mood: Extra inputs are not permitted"
+    with pytest.raises(InvalidInput, match=r"judge\.jsonl line 1: mood.*data verify"):
+        load("judge", folder)
+
+
+def test_every_broken_set_is_named_with_its_file_and_line_and_nothing_of_what_it_says(tmp_path, monkeypatch):
+    folder = _copy(tmp_path)
+    (folder / "retrieval.jsonl").unlink()
+    for name, at in (("routing", 2), ("policy", 0)):
+        lines = (folder / f"{name}.jsonl").read_bytes().splitlines()
+        lines[at] = b'{"id": "secret", '
+        (folder / f"{name}.jsonl").write_bytes(b"\n".join(lines))
+    (folder / "cases.jsonl").write_bytes(b"\xff\n" * 2)
+    (folder / "tools.jsonl").write_text("")
+    monkeypatch.setattr(suites, "DATASETS", folder)
+
+    said = CliRunner().invoke(app, ["data", "verify", "--json"], catch_exceptions=False)
+
+    found = json.loads(said.stdout)["findings"]
+    assert said.exit_code == 1
+    assert "retrieval.jsonl can't be read: No such file or directory" in found
+    for place in ("routing.jsonl line 3", "policy.jsonl line 1", "cases.jsonl line 1", "cases.jsonl line 2"):
+        assert [f for f in found if f.startswith(f"{place}: Invalid JSON")], found
+    assert any(f.startswith("tools: rows is 0") for f in found)
+    assert "secret" not in said.stdout
 
 
 def test_an_example_that_a_row_was_taken_for_is_found():
