@@ -87,8 +87,10 @@ def drift(
         from dataclasses import asdict
 
         from evals.drift import check
+        from evals.observations import observe
 
-        seen = await asyncio.to_thread(_observed, opened)
+        entries = opened.plane.audit.entries(tenant=opened.user.tenant)  # read as they are asked for
+        seen = await asyncio.to_thread(observe, entries, opened.plane.policy.writes)
         off = {"canary": await asyncio.to_thread(_add_canary, seen, canary)}
         start = since or seen.deployed
         asked = await _judged(opened, seen, start, limits) if judge else ""
@@ -108,12 +110,6 @@ def drift(
         return Exit.FAILED if alarms else Exit.COMPLETED
 
     within(work, user, needs="read_audit")
-
-
-def _observed(opened: Session) -> Observed:
-    from evals.observations import observe
-
-    return observe(opened.plane.audit.entries(tenant=opened.user.tenant), opened.plane.policy.writes)
 
 
 def _add_canary(seen: Observed, named: str | None) -> str:

@@ -129,11 +129,9 @@ def _layer(layer: str, rows: Iterable[Row], verdict: Verdict) -> str:
     for suite, mine in sorted(suites.items()):
         values, n, lines = summary(mine), count(mine), []
         for name in sorted(name for name in values if _is_share(name, mine)):
-            marks = [
-                (key.partition(BESIDE)[2], v) for key, v in values.items() if key.startswith(name + BESIDE)
-            ]
-            floor = floors.get((suite, name))
-            marks += [("floor", floor)] if floor else []
+            beside = {key.removeprefix(f"{name}{BESIDE}"): value for key, value in values.items()}
+            marks = [(key, value) for key, value in beside.items() if key not in values]
+            marks += [("floor", floor)] if (floor := floors.get((suite, name))) else []
             kind = found[suite, name].state.lower() if (suite, name) in found else ""
             few = f"n={_n(name, mine):,}" if _n(name, mine) != n else ""
             lines.append(Bar(name, values[name], marks, kind, few))
@@ -149,9 +147,8 @@ def _is_share(name: str, rows: Sequence[Row]) -> bool:
 
 def _n(name: str, rows: Sequence[Row]) -> int:
     """How many cases a summary's value rests on."""
-    base, mark, other = name.removesuffix("_pass_hat_k").partition(BESIDE)
-    of = {metric: score for score, (metric, _) in DETECTORS.items()}
-    return aggregate(rows, f"{of.get(base, base)}{mark}{other}")[1] or count(rows)
+    score = {metric: score for score, (metric, _) in DETECTORS.items()}.get(name.partition(BESIDE)[0], name)
+    return aggregate(rows, score.removesuffix("_pass_hat_k"))[1] or count(rows)
 
 
 def _splits(names: Sequence[str], rows: Sequence[Row]) -> str:
