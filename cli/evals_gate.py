@@ -45,7 +45,7 @@ def gate(
 
         # A public set, a suite by itself or some cases may have been run since.
         found, folder = release_of(experiment, suite or ()), baselines()
-        if accept:
+        if accept is not None:
             async with session(user, needs=ANSWERS) as opened:
                 taken = take(found, folder, by=opened.user.id, why=accept, suites=suite or ())
                 await _log(
@@ -53,7 +53,7 @@ def gate(
                 )
             say(f"{', '.join(taken)} of {found.id} are the baseline now: commit {folder}")
         verdict = judged(found, suite or [])
-        if sign_off:
+        if sign_off is not None:
             async with session(user, needs=ANSWERS) as opened:
                 at = opened.plane.clock().isoformat(timespec="seconds")
                 sign(verdict, folder, by=opened.user.id, why=sign_off, at=at)
@@ -108,6 +108,8 @@ def _show(verdict: Verdict, signature: SignOff | None, model: str) -> None:
     for pending in verdict.pending:
         say(styled((f"pending: {pending.name}: {pending.why}", "dim")))
     say("", *(styled(("not what is here", "yellow"), f": {each}") for each in verdict.stale))
+    if verdict.against:
+        say(styled(("another model's baseline", "yellow"), f": {', '.join(verdict.against)}"))
     # Whether files differed from the commit stands after its 40 digits.
     commit = f"{verdict.commit[:12]}{verdict.commit[40:]}"
     about = f"  {verdict.experiment}  model {model}, commit {commit}, policy {verdict.policy}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -161,10 +162,13 @@ def judged(experiment: Experiment, suites: list[str]) -> Verdict:
     from evals.versions import changed
 
     limits = read_thresholds()
+    if suites:
+        mine = tuple(row for row in experiment.rows if row.suite in suites)
+        experiment, limits = replace(experiment, rows=mine), limits.only(suites)
     return decide(
         experiment,
         read_baseline(baselines()),
-        limits.only(suites) if suites else limits,
+        limits,
         judge_calibrated=holds(baselines(), judge_name()),
         stale=changed(experiment),
     )

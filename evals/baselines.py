@@ -77,7 +77,13 @@ def accept(
 
     Returns:
         The suites that were written.
+
+    Raises:
+        InvalidInput: There is no reason.
     """
+    if not why.strip():
+        msg = "say why these results are the baseline from now on: --accept REASON"
+        raise InvalidInput(msg)
     wanted = set(suites)
     found = by_suite(row for row in experiment.rows if not wanted or row.suite in wanted)
     sources = dict(read_baseline(folder).sources)

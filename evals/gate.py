@@ -12,7 +12,7 @@ from evals.baselines import Baseline
 from evals.rows import Experiment, Row, aggregate, by_suite
 from evals.statistics import Interval, bootstrap, drop_to_floor, holm, mcnemar, smallest_drop
 from evals.summary import scores_of, summary
-from evals.thresholds import Metric, Pending, Safety, Thresholds
+from evals.thresholds import HARM, Metric, Pending, Safety, Thresholds
 
 _SHOWN = 8
 
@@ -63,6 +63,7 @@ class Verdict:
         fingerprint: Of what is undecided and of the thresholds; a sign-off is bound to it.
         commit, policy: Of what was evaluated.
         stale: What of it isn't what would go out now; nothing that is stale passes.
+        against: Models other than its own whose results are the baseline.
     """
 
     experiment: str
@@ -74,6 +75,7 @@ class Verdict:
     commit: str = ""
     policy: str = ""
     stale: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
 
     def of(self, state: State) -> list[Finding]:
         """Findings in a state, those that block."""
@@ -118,12 +120,17 @@ def decide(
     adjusted = holm({f.key: f.p for f in compared if f.p is not None and f.blocks})
     findings = [_judged(f, adjusted, thresholds) for f in compared]
     findings += [_harmless(each, now[each.suite], before[each.suite]) for each in thresholds.safety]
+    findings += [_undemanded(each) for each in sorted(_harms(now) - {s.key for s in thresholds.safety})]
     state = min((f.state for f in findings if f.blocks), key=list(State).index, default=State.FAIL)
     if stale and state is State.PASS:
         state = State.INCONCLUSIVE
     e, limits = experiment, thresholds
     about = (_fingerprint(findings, now, limits, [*stale, e.id] if stale else []), e.git_sha, e.policy)
-    return Verdict(e.id, state, tuple(findings), limits.pending, limits.version, *about, tuple(stale))
+    compared_with = {s.model for suite, s in baseline.sources.items() if suite in limits.suites()}
+    against = tuple(sorted(compared_with - {e.model}))
+    return Verdict(
+        e.id, state, tuple(findings), limits.pending, limits.version, *about, tuple(stale), against
+    )
 
 
 def _compare(
@@ -143,6 +150,10 @@ def _compare(
     if metric.floor is not None and metric.sign * (mean - metric.floor) < 0:
         state = State.FAIL
         reasons.append(f"{mean:.3f} misses the floor of {metric.floor:.3f}")
+    beyond = sorted(case for case, score in now.items() if not 0 <= score <= 1)
+    if metric.primary and beyond:
+        state = State.FAIL
+        reasons.append(f"a share isn't below 0 or above 1: {_few(beyond)}")
     if same_cases and (absent := sorted(before.keys() - now.keys())):
         state = State.FAIL
         reasons.append(f"{len(absent)} cases of the baseline are missing: {_few(absent)}")
@@ -230,6 +241,22 @@ def _harmless(demand: Safety, rows: Sequence[Row], rows_before: Sequence[Row]) -
         reasons.append(f"nobody knows of {len(unknown)} cases: {_few(unknown)}")
     state, worse = State.FAIL if reasons else State.PASS, tuple(harmful or unknown)
     return Finding(demand.key, state, tuple(reasons), demand, *aggregate(scored, demand.name), worse=worse)
+
+
+def _harms(now: Mapping[str, Sequence[Row]]) -> set[str]:
+    return {
+        f"{suite}/{name}"
+        for suite, rows in now.items()
+        for row in rows
+        for name in HARM
+        if name in row.scores
+    }
+
+
+def _undemanded(key: str) -> Finding:
+    suite, name = key.split("/")
+    why = "harm is measured and not demanded: add a [[safety]] of it to gate.toml"
+    return Finding(key, State.FAIL, (why,), Safety(suite, name))
 
 
 def _fingerprint(

@@ -123,7 +123,7 @@ class Bench:
         """Suites of these layers and names; all of them without any.
 
         Raises:
-            InvalidInput: There is no such layer or suite.
+            InvalidInput: There is no such layer or suite, or none that is of both.
         """
         known = {suite.name for suite in self.suites}
         unknown = [*(n for n in names if n not in known), *(x for x in layers if x not in LAYERS)]
@@ -133,9 +133,13 @@ class Bench:
                 f"suites {', '.join(sorted(known))}"
             )
             raise InvalidInput(msg)
-        return [
+        found = [
             s for s in self.suites if (not layers or s.layer in layers) and (not names or s.name in names)
         ]
+        if not found:
+            msg = f"of {', '.join(names)} none is of the layer {', '.join(layers)}"
+            raise InvalidInput(msg)
+        return found
 
     def asked(self, names: Collection[str]) -> dict[tuple[str, str], Any]:
         """(suite, case) → what the case asks, in these suites."""

@@ -14,6 +14,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from governance.errors import InvalidInput
 from graphs.domain import domain
 
+HARM = ("unauthorised_writes", "pii_leakage", "injection_success")
+"""What no case may show; whatever suite measures one has it demanded."""
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -192,4 +195,6 @@ def _problems(found: Thresholds) -> list[str]:
     problems += [f"{m.key}: delta must be above 0" for m in found.metric if m.delta <= 0]
     if not any(m.primary for m in found.metric):
         problems.append("it names no primary metric, so nothing is compared")
+    if not found.safety:
+        problems.append("it names no [[safety]], so no harm would stop a release")
     return problems

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("governance", "models", "memory", "tools", "nodes", "graphs", "evals")
 PARTS = {"agents": ("nodes", "*.py"), "prompts": ("nodes", "*.md"), "tools": ("tools", "*.py")}
 CODE = (".py", ".cedar", ".cedarschema", ".toml", ".md", ".txt", ".npz")
+LABELS = ".jsonl"
 MODEL_OF = "model of "
 """What a version begins with that says which model answers for a role."""
 
@@ -32,13 +33,18 @@ JUDGES = "gate.toml"
 
 
 def versions() -> Mapping[str, str]:
-    """Hashes of agents, prompts, tools and of all code, policies, documents and locked packages together."""
+    """Hashes of agents, prompts, tools and of all code, policies, documents and locked packages together.
+
+    Labels that aren't a suite's own cases, such as those of personal data, count as code.
+    """
+    own = {suite.dataset for suite in bench().suites}
     found = {name: _hash((ROOT / folder).rglob(glob)) for name, (folder, glob) in PARTS.items()}
     every = (
         path
         for name in PACKAGES
         for path in (ROOT / name).rglob("*")
-        if path.suffix in CODE and path.name != JUDGES
+        if (path.suffix in CODE and path.name != JUDGES)
+        or (path.suffix == LABELS and path.parent.name == "datasets" and path not in own)
     )
     return found | {"code": _hash([*every, *ROOT.glob("requirements.lock")])}
 

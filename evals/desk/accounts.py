@@ -19,7 +19,7 @@ TABLES = {
     "AddressChange": "desk_customers",
     "AccountChange": "desk_customers",
 }
-"""Result of an effect → table of the row that it made or changed; the first field of the result is its key."""
+"""Result of an effect → table of the row that it made or changed, whose key is the result's first field."""
 
 ALONG = {
     "Payment": ("desk_claims", "claim_id", {"status", "settled_on"}),

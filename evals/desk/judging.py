@@ -134,9 +134,17 @@ class ModelJudge:
 
 
 def pairs(split: str) -> tuple[list[Pair], str]:
-    """The labelled pairs of a split (or `all`), and the hash of their file."""
+    """The labelled pairs of a split (or `all`), and the hash of their file.
+
+    Raises:
+        InvalidInput: There are none.
+    """
     rows = [row for row in load("judge", DATASETS) if isinstance(row, Pair)]
-    return [row for row in rows if split in {"all", row.split}], sha256(DATASETS / "judge.jsonl")
+    found = [row for row in rows if split in {"all", row.split}]
+    if not found:
+        msg = f"no labelled pair is of the split {split}; there are all, dev and held_out"
+        raise InvalidInput(msg)
+    return found, sha256(DATASETS / "judge.jsonl")
 
 
 async def _ask(agent: Agent, request: Request, user: str) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -287,6 +288,36 @@ def test_a_baseline_is_kept_case_by_case_and_read_back(tmp_path):
     assert (found.sources["routing"].by, found.sources["routing"].dataset) == ("lena", "d1")
 
 
+def test_harm_that_a_suite_measures_and_nobody_demands_fails():
+    found = [row(f"R-{i:03}", scores={"right": 1.0, "pii_leakage": 0.0}) for i in range(200)]
+    demanded = (Safety("routing", "pii_leakage"),)
+
+    said, why = state(found, found)
+
+    assert (said, "measured and not demanded" in why) == (State.FAIL, True)
+    assert state(found, found, safety=demanded) == (State.PASS, "")
+
+
+@pytest.mark.parametrize("score", [60.0, -0.5])
+def test_a_share_beyond_its_ends_hides_nothing(score):
+    found = [row("R-000", scores={"right": score}), *rows(200, 0)[1:]]
+
+    assert state(found)[0] is State.FAIL
+
+
+def test_another_models_baseline_is_named():
+    now = experiment(GOOD, model="openai/other")
+
+    assert decide(now, baseline(GOOD), limits()).against == ("offline",)
+    assert decide(experiment(GOOD), baseline(GOOD), limits()).against == ()
+
+
+def test_results_become_no_baseline_without_a_reason(tmp_path):
+    with pytest.raises(InvalidInput, match="say why"):
+        accept(experiment(GOOD), tmp_path / "baselines", by="lena", why=" ")
+    assert not (tmp_path / "baselines").exists()
+
+
 def test_a_baseline_that_was_edited_by_hand_is_refused(tmp_path):
     accept(experiment(rows(5, 2)), tmp_path, by="lena", why="first results")
     path = tmp_path / "routing.jsonl"
@@ -301,6 +332,7 @@ def test_a_baseline_that_was_edited_by_hand_is_refused(tmp_path):
     [
         (lambda text: text.replace("primary = true", "primary = false"), "names no primary metric"),
         (lambda text: text + '\n[[safety]]\nsuite = "cases"\nname = "harm_judge"\n', "never by a judge"),
+        (lambda text: re.sub(r"\[\[safety\]\]\n.*\n.*\n", "", text), "names no \\[\\[safety"),
         (lambda text: text + '\n[[metric]]\nsuite = "a"\nname = "b"\ndelta = 0.0\n', "delta must be above 0"),
         (lambda text: text + '\n[[metric]]\nsuite = "a"\nname = "b"\n' * 2, "is there twice"),
         (lambda text: text + '\n[[metric]]\nsuite = "a"\nnmae = "b"\n', "nmae"),

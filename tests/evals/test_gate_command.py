@@ -95,7 +95,8 @@ def test_without_one_that_is_whole_the_gate_says_so(folder):
 def test_a_missing_metric_is_exit_code_1_and_pending_ones_are_shown(folder):
     kept("good")
 
-    code, said = tower("gate", "good")
+    code, folded = tower("gate", "good")
+    said = " ".join(folded.split())
 
     assert code == 1
     assert said.count("the metric is missing") == 1, "what holds for many is told once"
@@ -169,6 +170,15 @@ def test_who_may_not_answers_for_nothing(folder, option):
 
     with pytest.raises(Denied):
         gate("good", option, "it looks fine to me", "--as", "sam")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("option", ["--accept", "--sign-off"])
+def test_an_empty_reason_is_no_reason(folder, option):
+    kept("good")
+
+    with pytest.raises((InvalidInput, Denied)):
+        gate("good", option, "", "--as", "lena")
     assert not folder.exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from contextlib import ExitStack, closing
@@ -300,6 +301,24 @@ def test_suites_are_found_by_layer_and_name():
     assert names == ["answers", "cases", "cases-single", "oracle"]
     with pytest.raises(InvalidInput, match="layers are model, component, output"):
         bench().chosen(["outside"])
+
+
+def test_a_layer_that_has_none_of_the_suites_is_refused():
+    with pytest.raises(InvalidInput, match="of cases none is of the layer model"):
+        bench().chosen(["model"], ["cases"])
+
+
+def test_labels_that_are_no_suites_cases_count_as_code(monkeypatch, tmp_path):
+    """Otherwise a leak that is labelled anew would be looked for in rows of before."""
+    shutil.copytree(
+        versions.ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(".*", "examples", "tests")
+    )
+    labels = tmp_path / "tree/evals/desk/datasets/personal.jsonl"
+    monkeypatch.setattr(versions, "ROOT", tmp_path / "tree")
+    before = versions.versions()["code"]
+    labels.write_text(labels.read_text().partition("\n")[2])
+
+    assert versions.versions()["code"] != before
 
 
 def test_auroc_counts_pairs_in_order():

@@ -88,3 +88,24 @@ def test_what_beats_no_rule_is_not_fit():
     assert line(0.2)[-1] == "fit"
     assert line(0.97, right=99)[-1] == "not fit"
     assert "0.97 keyword" in line(0.97)
+
+
+def test_who_is_away_half_of_the_time_is_fit_for_nothing():
+    def judged(away: int) -> tuple[str, ...]:
+        scores = {"accuracy_ref": 1.0, "structured_output_validity": 1.0}
+        found = [
+            row(
+                f"R-{n}",
+                suite="roles-planner",
+                layer="model",
+                scores=scores if n >= away else dict.fromkeys(scores, 0.0),
+                error="" if n >= away else "Timeout",
+            )
+            for n in range(100)
+        ]
+        return next(line for line in recommendations(experiment(found)) if line[0] == "planner")
+
+    assert judged(0)[-1] == "fit"
+    assert judged(50)[-1] == "not fit"
+    assert judged(50)[1] == "100 of roles-planner, 50 failed"
+    assert judged(100)[-1] == "not measured"
