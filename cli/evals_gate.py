@@ -12,8 +12,8 @@ from cli.terminal import Exit, Json, dump, finish, say, styled, table_of
 
 if TYPE_CHECKING:
     from cli.session import Session
-    from evals.gate import Verdict
     from evals.signoff import SignOff
+    from evals.verdict import Verdict
 
 SHADES = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 ANSWERS = "answer_for_release"
@@ -90,7 +90,7 @@ def _as_json(verdict: Verdict, signature: SignOff | None) -> dict[str, Any]:
 
 
 def _show(verdict: Verdict, signature: SignOff | None, model: str) -> None:
-    from evals.gate import by_reason
+    from evals.verdict import by_reason
 
     table = table_of(
         "metric", "state", ">n", ">mean", ">held out", ">floor", ">before", ">change", ">sees", ">p"

@@ -13,9 +13,9 @@ from cli.people import As
 from cli.terminal import Exit, Json, dump, finish, say, styled, table_of
 
 if TYPE_CHECKING:
-    from evals.gate import Verdict
     from evals.rows import Experiment
     from evals.standing import Standing
+    from evals.verdict import Verdict
 
 Which = Annotated[
     str | None,

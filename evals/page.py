@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from evals.gate import State
+from evals.verdict import State
 
 
 def cell(value: object) -> str:

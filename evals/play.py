@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -14,10 +14,10 @@ from langchain_core.outputs import LLMResult
 from langgraph.types import Command
 
 from evals.datasets import Approval as Given
+from evals.dead_time import dead_seconds
 from evals.suites import Unjudged
 from governance.acts import Seam
 from governance.approvals import Approval
-from governance.clock import moment
 from governance.control import control
 from governance.errors import Denied, InvalidInput, NoCompletion, TowerError
 from governance.principals import User
@@ -116,11 +116,7 @@ class Played:
     @property
     def dead_seconds(self) -> float:
         """Time of the run in which neither a model nor a tool was at work."""
-        spans = list(_spans(self.entries))
-        if not self.entries:
-            return 0.0
-        first, last = (moment(self.entries[i]["time"]).timestamp() for i in (0, -1))
-        return max(0.0, last - first - _covered(spans))
+        return dead_seconds(self.entries)
 
 
 async def play(
@@ -237,25 +233,3 @@ async def _finished(run: str, played: Played, prompts: Prompts) -> None:
         played.status = str(played.outcome["status"])
     elif not played.error:
         played.status = "waiting"
-
-
-def _spans(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float]]:
-    """When models and tools were at work: from an act's clearance to its end."""
-    begun: dict[str, float] = {}
-    for entry in entries:
-        at = moment(entry["time"]).timestamp()
-        if entry.get("seam") not in ("model", "tool"):
-            continue
-        if entry["kind"] == "cleared":
-            begun[entry["key"]] = at
-        elif entry["kind"] in ("settled", "failed") and entry.get("key") in begun:
-            yield begun.pop(entry["key"]), at
-
-
-def _covered(spans: Sequence[tuple[float, float]]) -> float:
-    """Length of the union of spans."""
-    covered, until = 0.0, float("-inf")
-    for start, end in sorted(spans):
-        covered += max(0.0, end - max(start, until))
-        until = max(until, end)
-    return covered

@@ -11,7 +11,6 @@ from typing import Any
 
 from evals.charts import Bar, Range, bars, forest, histogram
 from evals.failures import failed, failures
-from evals.gate import Finding, Verdict, by_reason
 from evals.page import cell, table
 from evals.recommendation import COLUMNS, recommendations
 from evals.rows import Experiment, Row, aggregate, by_suite, count
@@ -20,6 +19,7 @@ from evals.standing import Standing
 from evals.suites import LAYERS
 from evals.summary import BESIDE, DETECTORS, summary
 from evals.thresholds import Metric, Thresholds
+from evals.verdict import Finding, Verdict, by_reason
 
 CSS = Path(__file__).with_name("report.css")
 

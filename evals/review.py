@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from evals.failures import HELD_OUT
-from evals.gate import State, Verdict
 from evals.rows import Experiment, Row
 from evals.statistics import kappa
 from evals.thresholds import Metric
+from evals.verdict import State, Verdict
 from governance.errors import InvalidInput
 
 FILE = "labels.jsonl"

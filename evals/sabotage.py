@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evals.baselines import Baseline, Source
-from evals.gate import State, decide
+from evals.gate import decide
 from evals.rows import Experiment, Row
 from evals.runner import Plan, evaluate
 from evals.suites import bench
 from evals.thresholds import Thresholds, read_thresholds
+from evals.verdict import State
 from evals.workers import processes
 from governance.errors import InvalidInput
 from governance.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from evals.gate import State, Verdict
+from evals.verdict import State, Verdict
 from governance.errors import Denied, InvalidInput
 
 FILE = "signoffs.jsonl"

@@ -10,11 +10,12 @@ import pytest
 from cli.evals_judgement import baselines
 from evals.baselines import Baseline, accept, read_baseline
 from evals.compare import compare
-from evals.gate import State, decide
+from evals.gate import decide
 from evals.rows import aggregate, by_suite, read, write
 from evals.signoff import sign, signed
 from evals.summary import BESIDE, summary
 from evals.thresholds import Metric, Safety, read_thresholds, thresholds_file
+from evals.verdict import State
 from governance.errors import Denied, InvalidInput
 from tests.evals.making import baseline, experiment, limits, row, rows
 

@@ -9,11 +9,11 @@ import pytest
 from evals.desk.faults import FAULTS
 from evals.desk.harmless import HARMLESS
 from evals.desk.sabotage import find
-from evals.gate import State
 from evals.runner import Plan, evaluate
 from evals.sabotage import DATA, Change, judge
 from evals.suites import bench
 from evals.thresholds import Metric, Safety, read_thresholds
+from evals.verdict import State
 from tests.evals.making import experiment, limits, row, rows
 
 FAULT = Change("f", "", {"routing": 40}, found_by="component")

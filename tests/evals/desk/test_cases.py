@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evals.datasets import load
-from evals.desk import cases, oracle, personal, planting, stage
+from evals.desk import cases, oracle, personal, planting_runs, stage
 from evals.desk.data import DATASETS
 from evals.end_state import EndState
 from evals.play import Played
@@ -167,7 +167,7 @@ async def test_a_personal_value_in_a_prompt_or_a_store_is_seen(folder, monkeypat
 
 @pytest.mark.parametrize(
     ("plant", "name", "kinds"),
-    [(planting.unmasked, "K-103", {"iban", "phone"}), (planting.unmasked_mail, "K-095", {"email"})],
+    [(planting_runs.unmasked, "K-103", {"iban", "phone"}), (planting_runs.unmasked_mail, "K-095", {"email"})],
 )
 async def test_what_a_message_says_of_anybody_must_be_masked(folder, plant, name, kinds):
     case = item(name).data

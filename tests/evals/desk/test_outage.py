@@ -13,13 +13,14 @@ from langgraph.runtime import Runtime
 from evals.baselines import Baseline
 from evals.desk import probes
 from evals.desk.stage import asked
-from evals.gate import State, decide
+from evals.gate import decide
 from evals.rows import home
 from evals.runner import Plan, evaluate
 from evals.suites import Unjudged, bench
 from evals.summary import BESIDE
 from evals.thresholds import read_thresholds
 from evals.traces import kept
+from evals.verdict import State
 from governance.errors import ControlUnavailable, ModelUnavailable
 from graphs.pattern import add
 from models.door import use_model
