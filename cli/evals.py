@@ -141,7 +141,8 @@ def _external(name: str, path: Path, limit: int | None, *, upload: bool, json: b
         experiment = evaluate(name, path, limit=limit or LIMIT, notify=advance)
     folder = write(experiment)
     sent = evals_sinks.deliver(experiment, {}, required=upload)
-    found = {f"{suite}/{part}": values for (suite, part), values in summaries(experiment.rows).items()}
+    # Which part of it was read the set itself says; our `held_out` only means that nobody tunes on it.
+    found = {suite: values for (suite, _), values in summaries(experiment.rows).items()}
     if json:
         about = {"about": ABOUT[name], "sent": sent}
         dump({"id": experiment.id, "folder": str(folder), "summaries": found, **about})
@@ -150,7 +151,7 @@ def _external(name: str, path: Path, limit: int | None, *, upload: bool, json: b
         f"{where}  {key}  {value:.3f}" for where, values in found.items() for key, value in values.items()
     ]
     title, end = styled((experiment.id, "bold"), f"  {experiment.model}"), styled((str(folder), "dim"))
-    say(title, ABOUT[name], *lines, *sent, end)
+    say(title, ABOUT[name], f"{len(experiment.rows)} cases", *lines, *sent, end)
 
 
 def _complain(experiment: Experiment) -> None:

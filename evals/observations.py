@@ -51,6 +51,7 @@ class _Run:
     asked: bool = False
     keys: set[str] = field(default_factory=set)
     """Of calls of models; what is asked later under the same one stands in for what failed."""
+    tools: list[tuple[str, str]] = field(default_factory=list)
 
 
 def observe(entries: Iterable[Mapping[str, Any]], writes: Callable[[str], bool]) -> Observed:
@@ -79,7 +80,7 @@ def observe(entries: Iterable[Mapping[str, Any]], writes: Callable[[str], bool])
             right = float(entry.get("decision") == "approve")
             seen.labels.setdefault("decisions", []).append((time, right))
         elif kind == "cleared" and entry.get("seam") == "tool":
-            seen.mixes.setdefault("tools", []).append((time, entry["action"]))
+            runs[run].tools.append((time, entry["action"]))
         elif kind == "pattern_judged":
             seen.mixes.setdefault("intents", []).append((time, body["job"]))
             seen.mixes.setdefault("patterns", []).append((time, body["pattern"]))
@@ -168,13 +169,21 @@ def _of_runs(seen: Observed, runs: Mapping[str, _Run]) -> None:
     ended = {name: r for name, r in runs.items() if r.ended and not r.undoes}
     seen.completed = {name: r.ended for name, r in ended.items() if r.status == Status.COMPLETED}
     over = sorted(ended.values(), key=lambda r: r.ended)
+    # One call of each run, by a hash: calls of one run go together, and χ² counts on draws that don't.
+    tools = sorted(r.tools[_place(name) % len(r.tools)] for name, r in runs.items() if r.tools)
     wrote = [(r.ended, float(not r.undone)) for r in over if r.wrote]
     # Waiting for a person is no latency of ours.
     took = [(r.ended, _seconds(r)) for r in over if not r.asked]
+    if tools:
+        seen.mixes["tools"] = tools
     if wrote:
         seen.labels["effects"] = wrote
     if took:
         seen.values["latency"] = took
+
+
+def _place(name: str) -> int:
+    return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16)
 
 
 def _seconds(run: _Run) -> float:

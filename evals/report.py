@@ -169,9 +169,9 @@ def _effort(rows: Sequence[Row]) -> str:
         values = summary(mine)
         p50, p95 = values["latency_seconds_p50"], values["latency_seconds_p95"]
         tokens, micros = sum(row.tokens for row in mine), sum(row.micros for row in mine)
-        each = values.get("tokens_per_solved_task")
-        body.append([cell(x) for x in (suite, len(mine), p50, p95, tokens, micros / 1_000_000, each)])
-    head = ("suite", "rows", "p50 s", "p95 s", "tokens", "cost", "tokens per solved task")
+        each = [values.get(f"{unit}_per_solved_task") for unit in ("seconds", "tokens")]
+        body.append([cell(x) for x in (suite, len(mine), p50, p95, tokens, micros / 1_000_000, *each)])
+    head = ("suite", "rows", "p50 s", "p95 s", "tokens", "cost", "seconds per solved task", "tokens per one")
     charts = "".join(
         f"<div><b>{escape(suite)}</b><br>{histogram([r.seconds for r in mine], 's')}</div>"
         for suite, mine in sorted(suites.items())

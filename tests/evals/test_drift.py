@@ -113,6 +113,24 @@ LOG = [
 ]
 
 
+def test_calls_that_go_together_in_a_run_raise_no_alarm():
+    """Six calls a run that are all alike would be six times as sure as they are."""
+    alarms = 0
+    for seed in range(60):
+        chance, log = random.Random(seed), []
+        for n in range(900):
+            moment = f"2026-01-{1 + n // 60 % 28:02}T{n // 1680:02}:{n % 60:02}:00+00:00"
+            action = chance.choice("aabc")
+            calls = [entry(0, "cleared", f"r{seed}-{n}", time=moment, seam="tool", action=action)] * 6
+            log += [entry(0, "run_opened", f"r{seed}-{n}", time=moment, policy_version="p1"), *calls]
+        log.sort(key=lambda each: each["time"])
+        seen = observe(log, lambda _: False)
+        assert len(seen.mixes["tools"]) == 900
+        alarms += any(s.alarm for s in check(seen, LIMITS))
+
+    assert alarms <= 5
+
+
 def test_the_audit_log_becomes_streams():
     seen = observe(LOG, lambda tool: tool in {"add_note", "pay_claim"})
 

@@ -253,7 +253,7 @@ def test_the_command_writes_an_experiment(tmp_path):
 
     assert said.exit_code == 0, said.output
     printed = json.loads(said.stdout)
-    assert printed["summaries"]["clinc150/held_out"]["intent_correctness_ref"] == 1.0
+    assert printed["summaries"]["clinc150"]["intent_correctness_ref"] == 1.0
     assert "language model" in printed["about"]
     assert printed["sent"] == []
     assert read(Path(printed["folder"])).rows[0].suite == "clinc150"
