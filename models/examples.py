@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 KEYWORD = "x-examples"
 """The keyword of a JSON schema under which a field names its examples: `{KEYWORD: examples.id}`."""
 
+_TOKEN = re.compile(r"<(\w+):[0-9a-f]+>")
 _NAMED: dict[str, Examples] = {}
 
 
@@ -52,7 +54,7 @@ class Examples:
 
     def vectors(self) -> NDArray[np.float32]:
         """What `embedded` gives for all texts, in order; one that isn't stored takes 20 ms and more."""
-        return unit(np.stack([self._rows[text] for text, _ in self.labelled]))
+        return unit(np.stack([self._rows[untokened(text)] for text, _ in self.labelled]))
 
     def store(self, fit: str, fitted: Mapping[str, NDArray[Any]]) -> None:
         """Write the vectors beside the file, and what a fit of that id gave.
@@ -68,7 +70,7 @@ class Examples:
 
     @functools.cached_property
     def _rows(self) -> dict[str, NDArray[np.int8]]:
-        texts = (text for text, _ in self.labelled)
+        texts = (untokened(text) for text, _ in self.labelled)
         return rows(self._beside, texts, lambda text: embedded(sentences(text), text))
 
     @property
@@ -84,9 +86,15 @@ def embedded(said: Sequence[str], text: str = "") -> NDArray[np.float32]:
     Args:
         text: The whole; the sentences in a row without it.
     """
-    whole = text or " ".join(said)
+    said = [untokened(sentence) for sentence in said]
+    whole = untokened(text) or " ".join(said)
     pair = np.stack([minilm().embed([whole])[0], minilm().embed(said or [whole]).mean(axis=0)])
     return np.asarray(pair / np.linalg.norm(pair, axis=1, keepdims=True))
+
+
+def untokened(text: str) -> str:
+    """The text with the kind of each personal value in its place; the rest of a token is chance."""
+    return _TOKEN.sub(r"\1", text)
 
 
 def named(identifier: str) -> Examples | None:

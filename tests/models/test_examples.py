@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from langchain_core.messages import HumanMessage
 
@@ -52,6 +53,17 @@ def test_it_is_surer_of_what_is_like_one_label_than_of_what_is_like_two(garden):
     )
 
     assert clear > torn
+
+
+def test_the_chance_in_a_token_changes_nothing(garden):
+    form = schema(garden.id)
+    letters = [
+        f"Dear <person:{digits}>, trim it for <iban:{digits[::-1]}>."
+        for digits in ("0a1b2c3d4e5f", "f9e8d7c6b5a4")
+    ]
+
+    assert told(form, letters[0]) == told(form, letters[1])
+    assert np.array_equal(*(embedded([letter]) for letter in letters))
 
 
 def test_a_greeting_gets_a_label_too(garden):
