@@ -77,7 +77,8 @@ def _compare(
         state = State.FAIL
         reasons.append(f"{mean:.3f} misses the floor of {metric.floor:.3f}")
     beyond = sorted(case for case, score in now.items() if not 0 <= score <= 1)
-    if metric.primary and beyond:
+    # Something else than a share has its floor beyond 1.
+    if beyond and (metric.primary or (metric.floor or 0) <= 1):
         state = State.FAIL
         reasons.append(f"a share isn't below 0 or above 1: {_few(beyond)}")
     if same_cases and (absent := sorted(before.keys() - now.keys())):

@@ -179,9 +179,10 @@ def _away(entries: Sequence[Mapping[str, Any]]) -> str:
         if entry["kind"] == "model_unavailable":
             return str(entry["body"]["reason"])
     calls = [entry for entry in entries if entry.get("seam") == Seam.MODEL]
-    failed = [str(entry["body"]["error"]) for entry in calls if entry["kind"] == "failed"]
-    none = all(each.startswith(f"{NoCompletion.__name__}:") for each in failed)
-    return failed[0][:300] if failed and none and not any(e["kind"] == "settled" for e in calls) else ""
+    answered = {entry["key"] for entry in calls if entry["kind"] == "settled"}
+    failed = (e for e in calls if e["kind"] == "failed" and e["key"] not in answered)
+    none = (str(e["body"]["error"]) for e in failed)
+    return next((said[:300] for said in none if said.startswith(f"{NoCompletion.__name__}:")), "")
 
 
 async def _answered(

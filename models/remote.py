@@ -56,6 +56,10 @@ class RemoteChatModel(ChatOpenAI):
         if isinstance(said, str):  # from a server that doesn't say that its answer is JSON, or has none
             with suppress(ValueError):
                 said = json.loads(said)
+        choices = said.get("choices") if isinstance(said, dict) else None
+        if any(not isinstance(each.get("message"), dict) for each in choices or ()):
+            msg = "a choice without a message"
+            raise ValueError(msg)
         return self._create_chat_result(said)
 
     async def _agenerate(

@@ -149,7 +149,7 @@ def render(
             "amount": euros(claim.amount),
             "payable": euros(claim.payable or 0 if paid is None else paid),
         }
-    return _text(template).substitute(values)
+    return text_of(template).substitute(values)
 
 
 def euros(cents: int) -> str:
@@ -158,7 +158,8 @@ def euros(cents: int) -> str:
 
 
 @cache
-def _text(template: Template) -> TextTemplate:
+def text_of(template: Template) -> TextTemplate:
+    """A letter's text, with places for what is filled in."""
     path = resources.files("tools.desk") / "letters" / f"{template}.txt"
     return TextTemplate(path.read_text(encoding="utf-8"))
 

@@ -120,6 +120,20 @@ def test_a_server_that_never_lets_a_model_answer_is_an_error_and_is_asked_again(
     assert len(seen) == 2 * asked_first, "nothing of it was cached"
 
 
+def test_a_call_that_stays_without_an_answer_is_no_answer_even_if_others_had_one(monkeypatch):
+    def now_and_then(request: Any) -> Any:
+        if (turn := len([m for m in request["messages"] if m["role"] == "tool"])) > 0:
+            return b"<html>please log in</html>"
+        names = [tool["function"]["name"] for tool in request["tools"]]
+        return ("find_customer", {"customer_id": "C-10001"}) if "find_customer" in names else f"{turn}"
+
+    with chat_server(now_and_then) as (url, _seen):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        (row,) = one("roles-worker").rows
+
+    assert "NoCompletion" in row.error
+
+
 def test_an_argument_in_a_form_that_nobody_asked_for_is_judged_and_stops_nothing(monkeypatch):
     def words(request: Any) -> tuple[str, Any]:
         form = request["tools"][0]["function"]
