@@ -98,7 +98,7 @@ def _change(metric: Metric, first: Experiment, second: Experiment, limits: Thres
     both = sorted(one.keys() & two.keys())
     if not both:
         return None
-    gaps = {case: two[case] - one[case] for case in both}
+    gaps = {case: round(two[case] - one[case], 5) for case in both}  # baselines keep six digits
     return Change(
         metric.suite,
         metric.name,
