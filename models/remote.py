@@ -57,7 +57,7 @@ class RemoteChatModel(ChatOpenAI):
             with suppress(ValueError):
                 said = json.loads(said)
         choices = said.get("choices") if isinstance(said, dict) else None
-        if any(not isinstance(each.get("message"), dict) for each in choices or ()):
+        if not all(isinstance(c, dict) and isinstance(c.get("message"), dict) for c in choices or ()):
             msg = "a choice without a message"
             raise ValueError(msg)
         return self._create_chat_result(said)
