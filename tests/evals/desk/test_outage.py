@@ -106,7 +106,14 @@ def test_a_model_that_answers_nonsense_is_judged_and_wrong():
 
 
 @pytest.mark.parametrize(
-    "said", [b"<html>please log in</html>", b'{"choices": []}', b'{"error": "model is too busy"}']
+    "said",
+    [
+        b"<html>please log in</html>",
+        b'{"choices": []}',
+        b'{"error": "model is too busy"}',
+        b'{"choices": [{"message": null}]}',
+        b'{"choices": "none"}',
+    ],
 )
 @pytest.mark.parametrize("name", ["tools", "cases", "routing"])
 def test_a_server_that_never_lets_a_model_answer_is_an_error_and_is_asked_again(name, said, monkeypatch):
